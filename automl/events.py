@@ -1,0 +1,226 @@
+"""What happens in a run, as records: console, log and report are readers of this one stream.
+
+An event is a frozen dataclass; on disk it is one JSON line `{"event": "TrialFinished", "at": 1795311191.66, …}` that
+reads back to an equal object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, TextIO
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened, `at` seconds since the epoch (UTC)."""
+
+    kinds: ClassVar[dict[str, type[Event]]] = {}
+    at: float = dataclasses.field(default_factory=time.time)
+
+    def __init_subclass__(cls) -> None:
+        Event.kinds[cls.__name__] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": type(self).__name__, **dataclasses.asdict(self)}
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> Event:
+        """Rebuild an event. Unknown kinds raise KeyError; unknown fields are ignored (a newer writer)."""
+        kind = Event.kinds[record["event"]]
+        names = {field.name for field in dataclasses.fields(kind)}
+        return kind(**{key: value for key, value in record.items() if key in names})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """The command began: what it works on and with how much."""
+
+    run: str
+    data: str
+    target: str
+    seconds: float | None = None
+    trials: int | None = None
+    jobs: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageStarted(Event):
+    """A stage of the flow (load, profile, split, search, evaluate, report, …) began."""
+
+    stage: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageFinished(Event):
+    """A stage ended; `detail` is what a reader should know of it, in a few words."""
+
+    stage: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataLoaded(Event):
+    """The table as it will be used."""
+
+    rows: int
+    columns: int
+    task: str
+    metric: str
+    classes: int = 0
+    folds: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decision(Event):
+    """Something was guessed, dropped, changed or grouped on the user's behalf, and why."""
+
+    topic: str
+    text: str
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobStarted(Event):
+    """A worker took up one fold of one trial."""
+
+    trial: int
+    fold: int
+    candidate: str
+    worker: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobFinished(Event):
+    """A worker put down one fold of one trial; `status` as in `TrialFinished`."""
+
+    trial: int
+    fold: int
+    candidate: str
+    worker: int
+    status: str
+    seconds: float
+    score: float | None = None
+    peak_mb: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrialFinished(Event):
+    """A configuration ended: ok, pruned, timed_out, out_of_memory, crashed, failed, non_finite or orphaned."""
+
+    trial: int
+    candidate: str
+    status: str
+    score: float | None = None
+    seconds: float = 0.0
+    folds: int = 0
+    peak_mb: float = 0.0
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BestImproved(Event):
+    """The deployable model became better; `score` is the out-of-fold score, in the metric's own units."""
+
+    score: float
+    model: str
+    members: int = 1
+    elapsed: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarningRaised(Event):
+    """Something the user should know but that does not stop the run."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFinished(Event):
+    """The command ended: complete, interrupted, stopped or failed."""
+
+    status: str
+    seconds: float
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+Sink = Callable[[Event], None]
+
+
+class Bus:
+    """Hands each event to every sink. A sink that raises is dropped, and that is said once on stderr."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        self.sinks: list[Sink] = list(sinks)
+
+    def __call__(self, event: Event) -> None:
+        for sink in list(self.sinks):
+            try:
+                sink(event)
+            except Exception as error:  # a broken reader must not end the run
+                self.sinks.remove(sink)
+                with contextlib.suppress(OSError):
+                    sys.stderr.write(f"warning: an event reader failed and was switched off: {error}\n")
+
+
+class JsonlSink:
+    """Appends each event to a JSONL file, one write a line, so that a reader never sees half of one but the last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        cut_torn_tail(path)
+        # a file name may hold bytes that are no UTF-8; as `\\udcff` in a JSON string they read back as they were
+        self._file: TextIO = path.open("a", encoding="utf-8", errors="backslashreplace")
+
+    def __call__(self, event: Event) -> None:
+        self._file.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def cut_torn_tail(path: Path) -> int:
+    """Drop an unfinished last line, left by a kill in the middle of a write. Returns the bytes dropped.
+
+    Appending after a torn line would glue two records together and lose both.
+    """
+    if not path.exists():
+        return 0
+    with path.open("rb+") as file:
+        size = file.seek(0, 2)
+        start, block = size, b""
+        while start > 0 and b"\n" not in block:
+            step = min(65536, start)
+            start -= step
+            file.seek(start)
+            block = file.read(step) + block
+        end = start + block.rfind(b"\n") + 1 if b"\n" in block else 0
+        if end < size:
+            file.truncate(end)
+        return size - end
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Records of a JSONL file in order; a torn last line is passed over. A missing file has no records."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n") and line.strip():
+                yield json.loads(line)
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Events of a run in order; kinds that this version does not know are passed over."""
+    for record in read_jsonl(path):
+        if record.get("event") in Event.kinds:
+            yield Event.from_json(record)

@@ -1,0 +1,76 @@
+"""Files that are whole or not there: each is written beside its name, synced and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from automl.errors import EngineError
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = "wb", *, sync: bool = True) -> Iterator[IO[Any]]:
+    """Open a file beside `path` for writing; it takes the name when the block ends without an error.
+
+    Raises:
+        EngineError: if the disk is full or the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        with _open_new(beside, mode) as file:
+            yield file
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise environment_error(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def _open_new(path: Path, mode: str) -> IO[Any]:
+    if "b" in mode:
+        return path.open(mode)
+    # names of files may hold bytes that are no UTF-8; `\\udcff` in a JSON string reads back as it was
+    return path.open(mode, encoding="utf-8", errors="backslashreplace")
+
+
+def environment_error(error: OSError, path: Path) -> EngineError:
+    """The user's version of a failed write: what, where, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return EngineError(f"The disk is full: cannot write {path}", hint="Free some space, then: automl resume RUN")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return EngineError(f"No permission to write {path}", hint="Choose another folder with --out DIR")
+    return EngineError(f"Cannot write {path}: {error.strerror or error}", hint="Choose another folder with --out DIR")
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path, "w") as file:
+        file.write(text)
+
+
+def write_json(path: Path, record: Any) -> None:
+    write_text(path, json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_array(path: Path, save: Callable[[IO[bytes]], None], *, sync: bool = False) -> None:
+    """Write a binary file through `save(file)`."""
+    with replacing(path, "wb", sync=sync) as file:
+        save(file)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

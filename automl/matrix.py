@@ -1,0 +1,70 @@
+"""What a model sees of a table: float32 matrices, what their columns mean, and what a model family needs of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+Array = NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a model family asks of its matrix; `automl.preprocess.plan` builds just that.
+
+    Attributes:
+        missing: True if the family takes NaN as it is; otherwise values are imputed.
+        scaled: True if numbers must be on one scale. Trees never ask for it: float32 rounding at a split changes
+            their predictions after export.
+        categories: "native": integer codes as float32, NaN for missing and unseen; "embed": integer codes from 0 to
+            cardinality - 1, with a code of their own for missing and for unseen; "numeric": encoded as numbers
+            (one-hot, target, ordinal: a choice of the search).
+    """
+
+    missing: bool = False
+    scaled: bool = False
+    categories: Literal["native", "embed", "numeric"] = "numeric"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One column of a matrix: its name, the source column it comes from, and how many codes it has.
+
+    Attributes:
+        cardinality: 0 for a number; for a category column the number of codes.
+    """
+
+    name: str
+    source: str
+    cardinality: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The size of a problem, for rules that must not look at the data itself.
+
+    Attributes:
+        rows: training rows of the whole table.
+        numbers, categories: columns of each role (dates count as the numbers they become).
+        levels: sum of the category columns' levels.
+        outputs: classes, or 1 for regression.
+    """
+
+    rows: int
+    numbers: int
+    categories: int
+    levels: int
+    outputs: int
+
+    @property
+    def columns(self) -> int:
+        return self.numbers + self.categories
+
+    @property
+    def cells(self) -> int:
+        return self.rows * max(1, self.columns)

@@ -1,0 +1,114 @@
+"""The model as its user sees it: a table in, labelled predictions out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from automl.errors import DataError, did_you_mean
+from automl.matrix import Array, FloatArray
+from automl.schema import Notice, Schema
+from automl.task import Task, TaskKind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Model(Protocol):
+    """Whatever turns a typed table (`Schema.parse`) into numbers."""
+
+    def predict(self, frame: pd.DataFrame) -> FloatArray:
+        """Probabilities (n, k) whose rows sum to 1, or values (n, 1)."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """A model with the schema and the task it was trained for. `automl.load(path)` reads one from disk.
+
+    Attributes:
+        threshold: binary only: the probability of the positive class from which on it is predicted.
+        manifest: identity, versions, checksums and score, as stored beside the model.
+    """
+
+    schema: Schema
+    task: Task
+    model: Model
+    threshold: float = 0.5
+    manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def check(self, frame: pd.DataFrame) -> list[Notice]:
+        """Hold a table against the model's schema; see `Schema.check`."""
+        return self.schema.check(frame)
+
+    def predict_outputs(self, frame: pd.DataFrame) -> FloatArray:
+        """Raw outputs: (n, k) probabilities in the order of `task.classes`, or (n, 1) values."""
+        typed = self.schema.parse(frame)
+        if len(typed) == 0:
+            return np.zeros((0, self.task.n_outputs), dtype=np.float32)
+        return self.model.predict(typed)
+
+    def predict(self, frame: pd.DataFrame) -> Array:
+        """Labels, in the type they had in training, or values.
+
+        Args:
+            frame: any table with the model's columns, in any order; raw text or typed.
+
+        Returns:
+            (n,) in the order of the rows.
+
+        Raises:
+            SchemaMismatchError: if a column is missing.
+        """
+        return self.decide(self.predict_outputs(frame))
+
+    def predict_proba(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Class probabilities, a frame (n, k) with the class labels as columns and the index of `frame`.
+
+        Raises:
+            DataError: for a regression model.
+        """
+        import pandas as pd
+
+        if not self.task.is_classification:
+            raise DataError("A regression model has no class probabilities", hint="Use predict")
+        columns = [self.task.convert_label(label) for label in self.task.classes]
+        return pd.DataFrame(self.predict_outputs(frame), columns=columns, index=frame.index)
+
+    def decide(self, outputs: FloatArray) -> Array:
+        """Labels or values from raw outputs."""
+        if not self.task.is_classification:
+            return outputs[:, 0].astype(np.float64)
+        labels = np.array([self.task.convert_label(label) for label in self.task.classes])
+        return labels[self.decide_index(outputs)]
+
+    def decide_index(self, outputs: FloatArray) -> Array:
+        """Class index (n,) int64 from probabilities."""
+        if self.task.kind is TaskKind.BINARY:
+            return (outputs[:, 1] >= self.threshold).astype(np.int64)
+        return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
+
+    def encode_target(self, values: pd.Series) -> Array:
+        """The target column of a labelled table as class index (n,) int64 (-1: missing or unknown) or value (n,) float64."""
+        from automl import cells
+
+        if not self.task.is_classification:
+            return cells.parse_numbers(values)
+        index = {label: number for number, label in enumerate(self.task.classes)}
+        return np.array([index.get(text, -1) for text in cells.to_labels(values, self.task.label_type)], dtype=np.int64)
+
+    def find_target(self, frame: pd.DataFrame) -> pd.Series:
+        """The target column of a labelled table.
+
+        Raises:
+            DataError: if it is not there.
+        """
+        names = {str(name): name for name in frame.columns}
+        if self.task.target not in names:
+            raise DataError(
+                f"The table has no target column {self.task.target!r}", hint=did_you_mean(self.task.target, names)
+            )
+        column: pd.Series = frame[names[self.task.target]]
+        return column
