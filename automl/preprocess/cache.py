@@ -1,0 +1,79 @@
+"""A fold's matrices, made once per preprocessing choice and memory-mapped by every worker that needs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess.part import FitRows
+from automl.preprocess.plan import Transformer, plan_key
+from automl.preprocess.table import Table
+from automl.space import Params
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FoldMatrices:
+    """What a model of one fold is trained on and scored on.
+
+    Attributes:
+        train: (n, m) float32, read-only.
+        score: (s, m) float32, read-only.
+        transformer_path: the fitted transformer's file.
+    """
+
+    train: FloatArray
+    score: FloatArray
+    features: tuple[Feature, ...]
+    transformer_path: Path
+
+
+def get_fold_matrices(
+    folder: Path, *, fold: int, table: Table, train: Array, score: Array, needs: Needs, params: Params, fit: FitRows
+) -> FoldMatrices:
+    """Matrices from the cache, or made and put there.
+
+    Args:
+        folder: the cache; made if absent.
+        train, score: rows of `table` that the fold trains on and is scored on.
+        fit: task, seed, and the target of the training rows.
+    """
+    place = folder / f"{plan_key(needs, params)}-{fold}"
+    if not place.is_dir():
+        _make(place, table=table, train=train, score=score, needs=needs, params=params, fit=fit)
+    transformer_path = place / "transform.npz"
+    return FoldMatrices(
+        train=np.load(place / "train.npy", mmap_mode="r", allow_pickle=False),
+        score=np.load(place / "score.npy", mmap_mode="r", allow_pickle=False),
+        features=Transformer.load(transformer_path, table.layout).features(),
+        transformer_path=transformer_path,
+    )
+
+
+def drop_plan(folder: Path, needs: Needs, params: Params) -> None:
+    """Forget the matrices of one choice in all folds; models keep their own copy of its transformer."""
+    for place in folder.glob(f"{plan_key(needs, params)}-*"):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _make(place: Path, *, table: Table, train: Array, score: Array, needs: Needs, params: Params, fit: FitRows) -> None:
+    # two workers may make the same matrices at once: each writes its own folder, the first rename wins
+    own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True)
+    try:
+        transformer = Transformer(needs, params, table.layout)
+        np.save(own / "train.npy", np.ascontiguousarray(transformer.fit(table.take(train), fit)))
+        np.save(own / "score.npy", np.ascontiguousarray(transformer.transform(table.take(score))))
+        transformer.save(own / "transform.npz")
+        try:
+            own.rename(place)
+        except OSError:
+            if not place.is_dir():
+                raise
+    finally:
+        shutil.rmtree(own, ignore_errors=True)

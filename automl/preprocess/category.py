@@ -1,0 +1,227 @@
+"""Categories as codes, indicator columns or target means: always a look-up by the table's integer code.
+
+A look-up has a row a level, then one for unseen and, last, one for missing: the codes -2 and -1 find them by themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess.part import FitRows, State
+from automl.preprocess.table import MISSING, UNSEEN, Table
+from automl.space import Choice, Int, Parameter, Params, SearchSpace
+
+FEW_LEVELS = 12
+MAX_INDICATORS = 100
+MAX_TARGET_COLUMNS = 400
+
+
+def space(needs: Needs) -> SearchSpace:
+    """How categories may be encoded; "auto" means indicators up to 12 levels and target means above."""
+    parameters: dict[str, Parameter] = {}
+    if needs.categories == "native":
+        parameters["encode"] = Choice(("native", "auto", "target"), "native")
+    elif needs.categories == "numeric":
+        parameters["encode"] = Choice(("auto", "one_hot", "target", "ordinal"), "auto")
+    parameters["rare"] = Int(1, 50, 2 if needs.categories == "embed" else 1, log=True)
+    return SearchSpace(parameters)
+
+
+class CategoryPart:
+    """Fitted on training rows; levels rarer than `rare` there are taken together with unseen ones."""
+
+    kind = "category"
+
+    def __init__(self, needs: Needs, params: Params) -> None:
+        self.needs = needs
+        self.params = params
+        self.state: State = {}
+
+    def fit(self, table: Table, fit: FitRows) -> FloatArray:
+        codes = table.categories
+        encodings = [self._choose(levels, fit) for levels in table.layout.levels]
+        lookups, widths, blocks = [], [], []
+        for place, (levels, encoding) in enumerate(zip(table.layout.levels, encodings, strict=True)):
+            column = merge_rare(codes[:, place], levels, int(self.params.get("rare", 1)))
+            counts = count_codes(column, levels)
+            if encoding == "target":
+                lookup, block = fit_target_means(column, levels, fit)
+            else:
+                lookup = _LOOKUPS[encoding](counts)
+                block = None
+            lookups.append(lookup)
+            widths.append(lookup_width(lookup))
+            # rows of rare levels look up the row of unseen ones, at training and ever after
+            lookup[:levels][counts[:levels] == 0] = lookup[UNSEEN]
+            blocks.append(block if block is not None else apply_lookup(lookup, codes[:, place]))
+        self.state = {
+            "lookups": lookups,
+            "widths": np.array(widths, dtype=np.int64),
+            "encodings": np.array(encodings, dtype="U8"),
+        }
+        return _join(blocks, len(codes))
+
+    def _choose(self, levels: int, fit: FitRows) -> str:
+        if self.needs.categories == "embed":
+            return "embed"
+        encoding = str(self.params.get("encode", "auto"))
+        if encoding == "auto":
+            encoding = "one_hot" if levels <= FEW_LEVELS else "target"
+        if encoding == "target" and fit.task.n_classes * 4 > MAX_TARGET_COLUMNS:
+            return "ordinal"
+        return encoding
+
+    def transform(self, table: Table) -> FloatArray:
+        blocks = [
+            apply_lookup(lookup, table.categories[:, place]) for place, lookup in enumerate(self.state["lookups"])
+        ]
+        return _join(blocks, len(table))
+
+    def features(self, table: Table) -> tuple[Feature, ...]:
+        named: list[Feature] = []
+        for name, lookup, width, encoding in zip(
+            table.layout.categories, self.state["lookups"], self.state["widths"], self.state["encodings"], strict=True
+        ):
+            if encoding in ("native", "embed"):
+                cardinality = int(np.nanmax(lookup, initial=0)) + 1
+                named.append(Feature(name=name, source=name, cardinality=cardinality))
+            else:
+                labels = [name] if width == 1 else [f"{name} [{number}]" for number in range(width)]
+                named += [Feature(name=label, source=name) for label in labels]
+        return tuple(named)
+
+
+def merge_rare(column: Array, levels: int, rare: int) -> Array:
+    """Codes with levels seen fewer than `rare` times turned into UNSEEN; missing stays missing."""
+    if rare <= 1:
+        return column
+    counts = np.bincount(column[column >= 0], minlength=levels)
+    merged: Array = np.where((column >= 0) & (counts[np.maximum(column, 0)] < rare), UNSEEN, column)
+    return merged
+
+
+def count_codes(column: Array, levels: int) -> Array:
+    """(levels + 2,) counts: levels, then unseen, then missing."""
+    shifted = np.where(column == MISSING, levels + 1, np.where(column == UNSEEN, levels, column))
+    return np.bincount(shifted, minlength=levels + 2)
+
+
+def apply_lookup(lookup: Array, codes: Array) -> FloatArray:
+    """(n, m) float32 of codes (n,).
+
+    A two-dimensional look-up (levels + 2, m) holds the values; a one-dimensional integer one (levels + 2,) holds the
+    place of the indicator that is set, -1 for none.
+    """
+    if lookup.ndim == 2:
+        values: FloatArray = lookup[codes]
+        return values
+    places = lookup[codes]
+    block = np.zeros((len(codes), lookup_width(lookup)), dtype=np.float32)
+    has_place = places >= 0
+    block[np.nonzero(has_place)[0], places[has_place]] = 1
+    return block
+
+
+def lookup_width(lookup: Array) -> int:
+    return int(lookup.shape[1]) if lookup.ndim == 2 else int(lookup.max(initial=-1)) + 1
+
+
+def _native(counts: Array) -> Array:
+    lookup = np.full((len(counts), 1), np.nan, dtype=np.float32)
+    lookup[:-2, 0] = np.arange(len(counts) - 2)
+    return lookup
+
+
+def _embed(counts: Array) -> Array:
+    """Seen levels from 0, then a code for unseen, then one for missing."""
+    seen = np.nonzero(counts[:-2])[0]
+    lookup = np.full((len(counts), 1), len(seen), dtype=np.float32)
+    lookup[seen, 0] = np.arange(len(seen))
+    lookup[MISSING, 0] = len(seen) + 1
+    return lookup
+
+
+def _ordinal(counts: Array) -> Array:
+    """Levels by falling frequency, so that neighbours are alike in commonness; unseen and missing below."""
+    lookup = np.empty((len(counts), 1), dtype=np.float32)
+    lookup[:-2, 0] = np.argsort(np.argsort(-counts[:-2], kind="stable"), kind="stable")
+    lookup[UNSEEN, 0], lookup[MISSING, 0] = -1, -2
+    return lookup
+
+
+def _one_hot(counts: Array) -> Array:
+    """Places of indicators: the commonest levels, then "other" if training has any, then "missing" if it has any."""
+    order = np.argsort(-counts[:-2], kind="stable")[:MAX_INDICATORS]
+    common = order[counts[order] > 0]
+    lookup = np.full(len(counts), -1, dtype=np.int32)
+    lookup[common] = np.arange(len(common))
+    width = len(common)
+    rest = np.setdiff1d(np.nonzero(counts[:-1])[0], common)
+    if len(rest):
+        lookup[rest] = width
+        lookup[UNSEEN] = width
+        width += 1
+    if counts[MISSING]:
+        lookup[MISSING] = width
+    elif width == 2:
+        # two levels say the same thing twice; one column is enough
+        lookup[common] = [-1, 0]
+    return lookup
+
+
+_LOOKUPS = {"native": _native, "embed": _embed, "ordinal": _ordinal, "one_hot": _one_hot}
+
+
+def fit_target_means(column: Array, levels: int, fit: FitRows) -> tuple[Array, FloatArray]:
+    """Smoothed target means a code, and their cross-fitted values for the training rows.
+
+    Each training row is encoded from the other rows' targets, as in Micci-Barreca 2001, doi:10.1145/507533.507538,
+    with the empirical-Bayes smoothing of scikit-learn's TargetEncoder.
+
+    Returns:
+        look-up (levels + 2, k) and block (n, k) float32, where k is 1 or, for multiclass, the number of classes.
+    """
+    from sklearn.preprocessing import TargetEncoder
+
+    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[str(fit.task.kind)]
+    width = fit.task.n_classes if kind == "multiclass" else 1
+    present = np.unique(fit.target) if fit.task.is_classification else np.array([0, 1])
+    if kind == "multiclass" and len(present) == 2:
+        kind = "binary"
+    if len(present) < 2 or len(column) < 10:
+        return np.zeros((levels + 2, width), dtype=np.float32), np.zeros((len(column), width), dtype=np.float32)
+    encoder = TargetEncoder(target_type=kind, smooth="auto", cv=5, shuffle=True, random_state=fit.seed)
+    fitted = _cross_fit(encoder, column[:, None], fit.target)
+    known = np.concatenate([np.arange(levels), [UNSEEN, MISSING]]).astype(column.dtype)
+    every = encoder.transform(known[:, None])
+    lookup = np.empty((levels + 2, every.shape[1]), dtype=np.float32)
+    lookup[known] = every
+    return _spread(lookup, present, width), _spread(fitted.astype(np.float32), present, width)
+
+
+def _cross_fit(encoder: object, column: Array, target: Array) -> Array:
+    import warnings
+
+    with warnings.catch_warnings():
+        # a class with fewer rows than folds is said once, by the split
+        warnings.filterwarnings("ignore", message="The least populated class")
+        encoded: Array = encoder.fit_transform(column, target)  # type: ignore[attr-defined]
+    return encoded
+
+
+def _spread(values: Array, present: Array, width: int) -> FloatArray:
+    """Columns of the classes that occur, put in their places among all classes."""
+    if values.shape[1] == width:
+        return np.asarray(values, dtype=np.float32)
+    result = np.zeros((len(values), width), dtype=np.float32)
+    if values.shape[1] == 1:
+        result[:, present[1]] = values[:, 0]
+        result[:, present[0]] = 1 - values[:, 0]
+    else:
+        result[:, present] = values
+    return result
+
+
+def _join(blocks: list[FloatArray], rows: int) -> FloatArray:
+    return np.hstack(blocks) if blocks else np.empty((rows, 0), dtype=np.float32)

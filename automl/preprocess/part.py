@@ -1,0 +1,46 @@
+"""What every part of a plan offers, and what it may look at when it learns."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol
+
+from automl.matrix import Array, Feature, FloatArray
+from automl.preprocess.table import Table
+from automl.task import Task
+
+State = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FitRows:
+    """The training rows of a fold beside their table.
+
+    Attributes:
+        target: class index (n,) int64, or value (n,) float64.
+        seed: for what is random, such as cross-fitting.
+    """
+
+    task: Task
+    target: Array
+    seed: int
+
+
+class Part(Protocol):
+    """The columns of one role. All that is learned lies in `state`: arrays, and lists of arrays, by name."""
+
+    kind: str
+    state: State
+
+    def fit(self, table: Table, fit: FitRows) -> FloatArray:
+        """Learn from training rows; returns their matrix (n, m) float32, which may differ from `transform` of the
+        same rows (target encoding is cross-fitted)."""
+        ...
+
+    def transform(self, table: Table) -> FloatArray:
+        """The matrix (n, m) float32 of any rows."""
+        ...
+
+    def features(self, table: Table) -> tuple[Feature, ...]:
+        """What the m columns are; only the layout of `table` is read."""
+        ...

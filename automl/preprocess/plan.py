@@ -1,0 +1,149 @@
+"""Schema and parameters to a transformer: one matrix out of the parts of all roles, fitted on training rows only."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.errors import ArtifactError
+from automl.files import write_array
+from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess import category, number, reduce
+from automl.preprocess.category import CategoryPart
+from automl.preprocess.date import DatePart
+from automl.preprocess.number import NumberPart
+from automl.preprocess.part import FitRows, Part, State
+from automl.preprocess.reduce import Reducer
+from automl.preprocess.table import Layout, Table
+from automl.space import Params, SearchSpace
+
+FORMAT_VERSION = 1
+
+
+def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
+    """What can be chosen about the matrix of a family on such a table."""
+    space = SearchSpace()
+    if layout.numbers or layout.dates:
+        space = space | number.space(needs)
+    if layout.categories:
+        space = space | category.space(needs)
+    return space | reduce.space(needs)
+
+
+def plan_key(needs: Needs, params: Params) -> str:
+    """A name for a preprocessing choice; equal choices share a fold's matrices."""
+    text = json.dumps([dataclasses.asdict(needs), params], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class Transformer:
+    """A plan, unfitted until `fit`. On disk it is one .npz of plain arrays.
+
+    Args:
+        layout: the table's columns.
+        params: complete parameters of `plan_space`.
+    """
+
+    def __init__(self, needs: Needs, params: Params, layout: Layout) -> None:
+        self.needs = needs
+        self.params = params
+        self.layout = layout
+        self.parts: list[Part] = []
+        if layout.numbers:
+            self.parts.append(NumberPart(needs, params))
+        if layout.dates:
+            self.parts.append(DatePart(needs, params))
+        if layout.categories:
+            self.parts.append(CategoryPart(needs, params))
+        method = str(params.get("reduce", "none"))
+        self.reducer = Reducer(method, float(params.get("keep", 0.5))) if method != "none" else None
+
+    def fit(self, table: Table, fit: FitRows) -> FloatArray:
+        """Learn from training rows and return their matrix (n, m) float32, C-contiguous."""
+        blocks = [part.fit(table, fit) for part in self.parts]
+        matrix = _hstack(blocks, len(table))
+        return self.reducer.fit(matrix, fit) if self.reducer else matrix
+
+    def transform(self, table: Table) -> FloatArray:
+        """The matrix (n, m) float32 of any rows."""
+        matrix = _hstack([part.transform(table) for part in self.parts], len(table))
+        return self.reducer.transform(matrix) if self.reducer else matrix
+
+    def features(self) -> tuple[Feature, ...]:
+        """What the m columns are."""
+        layout = self.layout
+        empty = Table(
+            layout=layout,
+            numbers=np.empty((0, len(layout.numbers)), np.float32),
+            categories=np.empty((0, len(layout.categories)), np.int32),
+            dates=np.empty((0, len(layout.dates))),
+        )
+        features = tuple(feature for part in self.parts for feature in part.features(empty))
+        return self.reducer.features(features) if self.reducer else features
+
+    def save(self, path: Path) -> None:
+        """Write an .npz; nothing in it can execute."""
+        arrays: dict[str, Array] = {}
+        for part in self.parts:
+            _flatten(part.kind, part.state, arrays)
+        if self.reducer:
+            _flatten("reduce", self.reducer.state, arrays)
+        head = {"format_version": FORMAT_VERSION, "needs": dataclasses.asdict(self.needs), "params": self.params}
+        arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+        write_array(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+    @staticmethod
+    def load(path: Path, layout: Layout) -> Transformer:
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: if the file is damaged or foreign.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            head: dict[str, Any] = json.loads(arrays.pop("head").tobytes())
+            transformer = Transformer(Needs(**head["needs"]), head["params"], layout)
+            for part in transformer.parts:
+                part.state = _unflatten(part.kind, arrays)
+            if transformer.reducer:
+                transformer.reducer.state = _unflatten("reduce", arrays)
+            transformer.features()
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise ArtifactError(f"{path} is not a preprocessing plan: {error}", hint="Export or train the model again") from error
+        return transformer
+
+
+def _hstack(blocks: list[FloatArray], rows: int) -> FloatArray:
+    if len(blocks) == 1:
+        return np.ascontiguousarray(blocks[0], dtype=np.float32)
+    return np.hstack(blocks).astype(np.float32, copy=False) if blocks else np.empty((rows, 0), dtype=np.float32)
+
+
+def _flatten(prefix: str, state: State, arrays: dict[str, Array]) -> None:
+    for name, value in state.items():
+        if isinstance(value, list):
+            for number_, item in enumerate(value):
+                arrays[f"{prefix}/{name}/{number_}"] = item
+        else:
+            arrays[f"{prefix}/{name}"] = value
+
+
+def _unflatten(prefix: str, arrays: dict[str, Array]) -> State:
+    state: State = {}
+    if prefix == "category":
+        state["lookups"] = []
+    for key, array in arrays.items():
+        place = key.split("/")
+        if place[0] != prefix:
+            continue
+        if len(place) == 3:
+            state.setdefault(place[1], []).append(array)
+        else:
+            state[place[1]] = array
+    return state

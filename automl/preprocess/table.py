@@ -1,0 +1,174 @@
+"""A table as plain arrays: what workers memory-map instead of pickling frames.
+
+Levels of a category become integer codes once, for the whole table; this alone tells a model nothing about a row's
+target, and a level that does not occur in a fold's training rows is treated as unseen by that fold's encoders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.files import read_json, write_array, write_json
+from automl.matrix import Array, FloatArray, Shape
+from automl.schema import Role, Schema
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = -1
+UNSEEN = -2
+TEXT_FACTS = ("characters", "words", "digits", "capitals")
+# Below this many rows a dict look-up a cell beats building an index.
+FEW_ROWS = 256
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Names of a table's columns by kind, and how many levels each category has."""
+
+    numbers: tuple[str, ...]
+    categories: tuple[str, ...]
+    levels: tuple[int, ...]
+    dates: tuple[str, ...]
+    sources: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """The column of the user's table that an array column was made from."""
+        return self.sources.get(name, name)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> Layout:
+        return Layout(
+            numbers=tuple(record["numbers"]),
+            categories=tuple(record["categories"]),
+            levels=tuple(record["levels"]),
+            dates=tuple(record["dates"]),
+            sources=dict(record["sources"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Feature columns as arrays, rows in the order of the data set.
+
+    Attributes:
+        numbers: (n, p) float32, NaN for missing; texts stand here as a few counts.
+        categories: (n, q) int32 codes, `MISSING` and `UNSEEN` below zero.
+        dates: (n, r) float64 seconds since the epoch, NaN for missing.
+    """
+
+    layout: Layout
+    numbers: FloatArray
+    categories: Array
+    dates: Array
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: Array | slice) -> Table:
+        """These rows, in this order."""
+        return Table(
+            layout=self.layout,
+            numbers=np.asarray(self.numbers[rows]),
+            categories=np.asarray(self.categories[rows]),
+            dates=np.asarray(self.dates[rows]),
+        )
+
+    def shape(self, task: Task) -> Shape:
+        return Shape(
+            rows=len(self),
+            numbers=len(self.layout.numbers) + 4 * len(self.layout.dates),
+            categories=len(self.layout.categories),
+            levels=sum(self.layout.levels),
+            outputs=task.n_outputs,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write layout.json and three .npy files."""
+        write_json(folder / "layout.json", self.layout.to_json())
+        for name in ("numbers", "categories", "dates"):
+            array = np.ascontiguousarray(getattr(self, name))
+            write_array(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))  # type: ignore[misc]
+
+    @staticmethod
+    def load(folder: Path) -> Table:
+        """Memory-map what `save` wrote."""
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("numbers", "categories", "dates")
+        }
+        return Table(layout=Layout.from_json(read_json(folder / "layout.json")), **arrays)
+
+
+class TableEncoder:
+    """Turns typed frames (`Schema.parse`) into tables, always in the same way."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._numbers = schema.of(Role.NUMBER)
+        self._categories = schema.of(Role.CATEGORY)
+        self._dates = schema.of(Role.DATE)
+        self._texts = schema.of(Role.TEXT)
+        self._codes = [{level: code for code, level in enumerate(column.levels)} for column in self._categories]
+        text_names = [(f"{column.name} ({fact})", column.name) for column in self._texts for fact in TEXT_FACTS]
+        self.layout = Layout(
+            numbers=(*(column.name for column in self._numbers), *(name for name, _ in text_names)),
+            categories=tuple(column.name for column in self._categories),
+            levels=tuple(len(column.levels) for column in self._categories),
+            dates=tuple(column.name for column in self._dates),
+            sources=dict(text_names),
+        )
+
+    def encode(self, frame: pd.DataFrame) -> Table:
+        """Arrays of a typed frame (n, d)."""
+        n = len(frame)
+        numbers = np.empty((n, len(self.layout.numbers)), dtype=np.float32)
+        for place, column in enumerate(self._numbers):
+            values = frame[column.name].to_numpy()
+            # a float64 difference first: float32 would lose what sets large values apart
+            numbers[:, place] = values - column.offset if column.offset else values
+        np.copyto(numbers, np.nan, where=np.isinf(numbers))
+        for place, column in enumerate(self._texts):
+            start = len(self._numbers) + place * len(TEXT_FACTS)
+            numbers[:, start : start + len(TEXT_FACTS)] = count_text(frame[column.name].to_numpy())
+        categories = np.empty((n, len(self._categories)), dtype=np.int32)
+        for place, column in enumerate(self._categories):
+            categories[:, place] = encode_levels(frame[column.name].to_numpy(), self._codes[place], column.levels)
+        dates = np.empty((n, len(self._dates)), dtype=np.float64)
+        for place, column in enumerate(self._dates):
+            stamps = frame[column.name].to_numpy().astype("datetime64[s]")
+            dates[:, place] = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64))
+        return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates)
+
+
+def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:
+    """Codes (n,) int32 of category cells (str or None)."""
+    if len(values) < FEW_ROWS:
+        return np.array(
+            [codes.get(value, UNSEEN) if isinstance(value, str) else MISSING for value in values], dtype=np.int32
+        )
+    import pandas as pd
+
+    found = pd.Index(levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
+    result: Array = np.where(found < 0, np.where(pd.isna(values), MISSING, UNSEEN), found).astype(np.int32)
+    return result
+
+
+def count_text(values: Array) -> FloatArray:
+    """(n, 4) float32: characters, words, digits and capital letters of each text; NaN where there is none."""
+    rows = [
+        (len(text), len(text.split()), len(re.findall(r"\d", text)), sum(map(str.isupper, text)))
+        if isinstance(text, str)
+        else (np.nan,) * len(TEXT_FACTS)
+        for text in values
+    ]
+    return np.array(rows, dtype=np.float32).reshape(len(values), len(TEXT_FACTS))
