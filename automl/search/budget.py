@@ -1,0 +1,47 @@
+"""The clock of a run: when the search must end so that everything after it still fits into the promised time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+
+
+def process_age_seconds() -> float:
+    """Seconds since this process began, so that the time spent on imports counts as the user's."""
+    try:
+        with open("/proc/self/stat", encoding="ascii") as file:
+            start_ticks = int(file.read().rsplit(")", 1)[1].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return max(0.0, uptime - start_ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clock:
+    """Monotonic time of a run.
+
+    Attributes:
+        started: `time.monotonic()` at the command's start.
+        seconds: the user's limit; None for a run limited by trials.
+    """
+
+    started: float
+    seconds: float | None
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def left(self) -> float:
+        """Seconds until the limit; inf without one."""
+        return float("inf") if self.seconds is None else self.seconds - self.elapsed()
+
+    def reserve(self) -> float:
+        """Seconds kept for the corrected score, importance, report and saving; a floor until it has been measured."""
+        return 0.0 if self.seconds is None else min(60.0, 1.5 + 0.07 * self.seconds)
+
+    def search_left(self) -> float:
+        """Seconds that may still be spent on trials."""
+        return self.left() - self.reserve()

@@ -1,0 +1,137 @@
+"""The model families of a search: which can be used, what they cost, and which deserves the next trial."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from automl.candidates import Candidate
+from automl.preprocess.table import Table
+from automl.recipe import Recipe
+from automl.search.trial import TrialResult, candidates, trial_space
+from automl.space import SearchSpace
+from automl.task import Task
+
+MAX_FAILURES = 2
+
+
+@dataclasses.dataclass
+class Family:
+    """One family's history in this search.
+
+    Attributes:
+        spent: cost of all its trials (seconds, or static cost units in a run by trials).
+        improvements: (spent, score) each time its best improved.
+    """
+
+    name: str
+    candidate: Candidate
+    space: SearchSpace
+    fold_seconds: list[float] = dataclasses.field(default_factory=list)
+    spent: float = 0.0
+    trials: int = 0
+    failures: int = 0
+    improvements: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+
+    @property
+    def is_out(self) -> bool:
+        """Failed every time it was tried, more than once."""
+        return self.failures >= MAX_FAILURES and not self.improvements
+
+
+class Families:
+    """All families that suit the task.
+
+    Args:
+        recipe: `search.candidates` limits them; naming one that cannot be used is not an error, it is listed.
+    """
+
+    def __init__(self, recipe: Recipe, task: Task, table: Table) -> None:
+        wanted = recipe.search.candidates
+        names = candidates.names() if wanted == "auto" else tuple(dict.fromkeys(("dummy", *wanted)))
+        shape = table.shape(task)
+        self.task = task
+        self.usable: dict[str, Family] = {}
+        self.unused: dict[str, str] = {}
+        missing = {listing.name: listing.reason for listing in candidates.listings() if listing.reason}
+        for name in names:
+            if name in missing:
+                self.unused[name] = missing[name]
+                continue
+            candidate = candidates.get(name)
+            reason = candidate.unsupported(task, shape)
+            if reason:
+                self.unused[name] = reason
+            else:
+                self.usable[name] = Family(name, candidate, trial_space(candidate, task, table))
+
+    def __getitem__(self, name: str) -> Family:
+        return self.usable[name]
+
+    def note_fold(self, name: str, seconds: float) -> None:
+        self.usable[name].fold_seconds.append(seconds)
+
+    def note_result(self, result: TrialResult, *, static: bool) -> None:
+        """Add a trial to its family's history; `static` counts cost units in place of seconds."""
+        family = self.usable.get(result.candidate)
+        if family is None:
+            return
+        family.trials += 1
+        folds = max(1, len(result.fold_scores))
+        family.spent += family.candidate.cost * folds if static else result.seconds
+        if result.status not in ("ok", "pruned"):
+            family.failures += 1
+        elif result.score is not None and (result.status == "ok" or not family.improvements):
+            best = family.improvements[-1][1] if family.improvements else None
+            if best is None or (self._loss(result.score) < self._loss(best) and result.status == "ok"):
+                family.improvements.append((family.spent, result.score))
+
+    def expected_fold_seconds(self, name: str) -> float | None:
+        """Median of what was seen, or the static cost in units of what other families took; None before any fit."""
+        family = self.usable[name]
+        if family.fold_seconds:
+            return float(np.median(family.fold_seconds[-5:]))
+        known = [
+            float(np.median(other.fold_seconds)) / other.candidate.cost
+            for other in self.usable.values()
+            if other.fold_seconds and other.name != "dummy"
+        ]
+        return float(np.median(known)) * family.candidate.cost if known else None
+
+    def choose(self, rng: np.random.Generator, names: Iterable[str]) -> str | None:
+        """Draw the family for the next trial, the likelier the cheaper its next improvement seems.
+
+        The estimated cost of improvement is that of FLAML (Wang et al. 2021, arXiv:1911.04706): what the last
+        improvements cost, or, for a family behind the best one, what closing the gap would cost at its pace.
+        """
+        options = [
+            self.usable[name]
+            for name in names
+            if name != "dummy" and not self.usable[name].is_out and self.usable[name].space.parameters
+        ]
+        if not options:
+            return None
+        best = min((self._loss(family.improvements[-1][1]) for family in options if family.improvements), default=0.0)
+        costs = np.array([self._improvement_cost(family, best) for family in options])
+        chances = 1.0 / np.maximum(costs, 1e-9)
+        return options[int(rng.choice(len(options), p=chances / chances.sum()))].name
+
+    def _improvement_cost(self, family: Family, best: float) -> float:
+        if not family.improvements:
+            return max(family.candidate.cost, family.spent, 1e-3) * 2
+        last_cost, last_score = family.improvements[-1]
+        before_cost = family.improvements[-2][0] if len(family.improvements) > 1 else 0.0
+        recent = max(family.spent - last_cost, last_cost - before_cost)
+        gap = self._loss(last_score) - best
+        if gap <= 0 or len(family.improvements) < 2:
+            # behind without a pace of its own: as dear as it is far behind
+            return recent * (1 + 20 * gap / (abs(best) + 1e-9)) if math.isfinite(gap) else recent * 100
+        gained = self._loss(family.improvements[0][1]) - self._loss(last_score)
+        pace = gained / max(last_cost - family.improvements[0][0], 1e-9)
+        return max(recent, 2 * gap / max(pace, 1e-12))
+
+    def _loss(self, score: float) -> float:
+        return -score if self.task.maximize else score

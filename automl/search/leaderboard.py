@@ -1,0 +1,160 @@
+"""Complete configurations in order, beside the ensemble and the baselines; ties shown as ties."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from typing import Any
+
+import numpy as np
+
+from automl.errors import SearchError
+from automl.files import read_json, write_json, write_text
+from automl.matrix import Array, FloatArray
+from automl.metrics import Metric
+from automl.run import Run
+from automl.search.racing import paired_z
+from automl.search.trial import TrialResult
+
+TIE_Z = 1.96
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a leaderboard.
+
+    Attributes:
+        kind: "ensemble", "model" or "baseline".
+        score: out of fold, in the metric's own units; `low` and `high` from the spread over folds.
+        tied: a paired test on common rows cannot tell it from the first.
+        fit_seconds: all folds together, of all members.
+        predict_ms: one row among many, of all members together.
+    """
+
+    rank: int
+    name: str
+    candidate: str
+    kind: str
+    score: float
+    low: float
+    high: float
+    tied: bool
+    folds: int
+    fit_seconds: float
+    predict_ms: float
+    size_mb: float
+    weight: float
+    trial: int | None
+    params: dict[str, Any]
+
+
+def build_leaderboard(
+    results: list[TrialResult],
+    oofs: dict[int, FloatArray],
+    *,
+    y: Array,
+    metric: Metric,
+    weights: dict[int, float],
+    blend: FloatArray | None,
+    blend_score: float | None,
+) -> list[Entry]:
+    """Rank complete configurations and the ensemble.
+
+    Args:
+        oofs: trial → out-of-fold outputs (n, k) on the scored rows.
+        y: targets of those rows.
+        weights: trial → share in the ensemble.
+        blend: the ensemble's own outputs on the same rows, if it has more than one member.
+    """
+    complete = {result.trial: result for result in results if result.status == "ok" and result.trial in oofs}
+    outputs: dict[int | None, FloatArray] = dict(oofs.items())
+    rows = [_model_entry(result, weights.get(result.trial, 0.0)) for result in complete.values()]
+    if blend is not None and blend_score is not None and len(weights) > 1:
+        outputs[None] = blend
+        rows.append(_ensemble_entry([complete[trial] for trial in weights if trial in complete], blend_score))
+    sign = -1 if metric.maximize else 1
+    rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
+    first = outputs[rows[0]["trial"]] if rows else None
+    entries = []
+    for rank, row in enumerate(rows, start=1):
+        tied = rank > 1 and first is not None and paired_z(metric, y, outputs[row["trial"]], first) < TIE_Z
+        entries.append(Entry(rank=rank, tied=bool(tied), **row))
+    return entries
+
+
+def _model_entry(result: TrialResult, weight: float) -> dict[str, Any]:
+    low, high = fold_interval(result.score or 0.0, result.fold_scores)
+    return {
+        "name": result.label,
+        "candidate": result.candidate,
+        "kind": "baseline" if result.candidate == "dummy" else "model",
+        "score": result.score,
+        "low": low,
+        "high": high,
+        "folds": len(result.fold_scores),
+        "fit_seconds": round(sum(result.fold_seconds), 3),
+        "predict_ms": round(result.predict_row_seconds * 1000 * len(result.fold_scores), 4),
+        "size_mb": round(result.size_bytes / 1e6, 3),
+        "weight": round(weight, 4),
+        "trial": result.trial,
+        "params": result.params,
+    }
+
+
+def _ensemble_entry(members: list[TrialResult], score: float) -> dict[str, Any]:
+    folds = min((len(member.fold_scores) for member in members), default=0)
+    means = [float(np.mean([member.fold_scores[fold] for member in members])) for fold in range(folds)]
+    low, high = fold_interval(score, tuple(means))
+    return {
+        "name": f"ensemble of {len(members)}",
+        "candidate": "ensemble",
+        "kind": "ensemble",
+        "score": score,
+        "low": low,
+        "high": high,
+        "folds": folds,
+        "fit_seconds": round(sum(sum(member.fold_seconds) for member in members), 3),
+        "predict_ms": round(sum(member.predict_row_seconds * len(member.fold_scores) for member in members) * 1000, 4),
+        "size_mb": round(sum(member.size_bytes for member in members) / 1e6, 3),
+        "weight": 1.0,
+        "trial": None,
+        "params": {},
+    }
+
+
+def fold_interval(score: float, fold_scores: tuple[float, ...]) -> tuple[float, float]:
+    """95% interval of a mean from its folds; rough, as folds share training rows."""
+    known = np.array([value for value in fold_scores if value is not None and np.isfinite(value)])
+    if len(known) < 2:
+        return score, score
+    half = 1.96 * float(known.std(ddof=1)) / float(np.sqrt(len(known)))
+    return score - half, score + half
+
+
+def write_leaderboard(run: Run, entries: list[Entry], metric_name: str, *, maximize: bool) -> None:
+    """leaderboard.json for programs, leaderboard.csv for spreadsheets."""
+    models = [dataclasses.asdict(entry) for entry in entries]
+    write_json(
+        run.path / "leaderboard.json",
+        {"schema_version": 1, "metric": metric_name, "maximize": maximize, "models": models},
+    )
+    columns = [field.name for field in dataclasses.fields(Entry) if field.name != "params"]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(models)
+    write_text(run.leaderboard_path, buffer.getvalue())
+
+
+def read_leaderboard(run: Run) -> dict[str, Any]:
+    """What `write_leaderboard` wrote.
+
+    Raises:
+        SearchError: if the run has none yet.
+    """
+    path = run.path / "leaderboard.json"
+    if not path.exists():
+        raise SearchError(f"{run.path} has no leaderboard yet", hint=f"automl status {run.path}")
+    record: dict[str, Any] = read_json(path)
+    return record

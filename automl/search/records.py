@@ -1,0 +1,81 @@
+"""The memory of a search: which configurations were asked for and what came of them, as two append-only files.
+
+`specs.jsonl` gets a line before a configuration's first job, `trials.jsonl` one after its last; each line is synced
+before anything else happens, so that a finished trial survives whatever comes next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from automl.errors import EngineError
+from automl.events import cut_torn_tail, read_jsonl
+from automl.files import environment_error
+from automl.search.trial import TrialResult, TrialSpec
+
+
+class Records:
+    """Reads what a folder remembers and appends to it.
+
+    Args:
+        folder: `run.search`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._specs_path = folder / "specs.jsonl"
+        self._trials_path = folder / "trials.jsonl"
+        self.torn_bytes = cut_torn_tail(self._specs_path) + cut_torn_tail(self._trials_path)
+        self.specs: dict[int, TrialSpec] = {}
+        self.attempts: dict[int, int] = {}
+        for record in read_jsonl(self._specs_path):
+            spec = TrialSpec.from_json(record)
+            self.specs[spec.number] = spec
+            self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
+        self.results = {record["trial"]: TrialResult.from_json(record) for record in read_jsonl(self._trials_path)}
+
+    def next_number(self) -> int:
+        return max(self.specs, default=-1) + 1
+
+    def unfinished(self) -> list[TrialSpec]:
+        """Configurations that were begun and have no result, in order."""
+        return [spec for number, spec in sorted(self.specs.items()) if number not in self.results]
+
+    def add_spec(self, spec: TrialSpec) -> None:
+        """Note that a configuration is begun; a second time if a killed run is taken up again."""
+        self.specs[spec.number] = spec
+        self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
+        append_line(self._specs_path, spec.to_json())
+
+    def add_result(self, result: TrialResult) -> None:
+        self.results[result.trial] = result
+        append_line(self._trials_path, result.to_json())
+
+
+def read_results(folder: Path) -> list[TrialResult]:
+    """Results of a run in the order they finished; for readers, who change nothing."""
+    return [TrialResult.from_json(record) for record in read_jsonl(folder / "trials.jsonl")]
+
+
+def append_line(path: Path, record: dict[str, Any]) -> None:
+    """Append one JSON line and sync it.
+
+    Raises:
+        EngineError: if the disk is full or the file cannot be written; what was written of the line is taken back.
+    """
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    size = os.fstat(handle).st_size
+    try:
+        written = os.write(handle, line)
+        if written != len(line):
+            os.ftruncate(handle, size)
+            raise EngineError(f"The disk is full: cannot write {path}", hint="Free some space, then: automl resume RUN")
+        os.fsync(handle)
+    except OSError as error:
+        os.ftruncate(handle, size)
+        raise environment_error(error, path) from error
+    finally:
+        os.close(handle)

@@ -1,0 +1,415 @@
+"""The search itself: which job runs next, what its outcome means, when to end.
+
+Limited by time, workers are fed as soon as they are free. Limited by trials, configurations are asked in batches of 8
+and told in order, so that every decision follows from the seed, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from automl.engines import Engine, Job, Limits, Outcome, Status
+from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+from automl.preprocess.cache import drop_plan
+from automl.recipe import Recipe
+from automl.run import Run
+from automl.search.budget import Clock
+from automl.search.families import Families
+from automl.search.oof import Oofs
+from automl.search.portfolio import make_portfolio
+from automl.search.racing import Verdict, judge_first_fold
+from automl.search.records import Records
+from automl.search.study import Study
+from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
+from automl.space import split_params
+
+BATCH = 8
+LOOK_SECONDS = 0.25
+MAX_ATTEMPTS = 2
+# Share of the time left that one bag may use, by where the configuration comes from.
+SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
+HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
+MIN_FOLD_SECONDS = 0.3
+
+OnBag = Callable[[], FloatArray | None]
+
+
+@dataclasses.dataclass
+class _Active:
+    """A configuration on its way."""
+
+    spec: TrialSpec
+    pending: deque[int]
+    attempt: int = 1
+    running: set[int] = dataclasses.field(default_factory=set)
+    done: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    peak_mb: float = 0.0
+    started: float = 0.0
+    fold_limit: float | None = None
+    waits_for_verdict: bool = False
+    ended: bool = False
+
+
+class Search:
+    """One search over one run folder.
+
+    Args:
+        emit: takes events.
+        on_bag: called after each complete configuration (or batch of them); returns the ensemble's out-of-fold
+            outputs (n, k) over all rows, or None.
+        should_stop: asked often; a non-empty answer ends the search and is returned.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        data: SearchData,
+        recipe: Recipe,
+        engine: Engine,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        on_bag: OnBag,
+        should_stop: Callable[[], str],
+        memory_mb: float,
+    ) -> None:
+        self.run, self.data, self.recipe, self.engine = run, data, recipe, engine
+        self.emit, self.clock, self.on_bag, self.should_stop = emit, clock, on_bag, should_stop
+        self.memory_mb = memory_mb
+        self.metric = get_metric(data.task.metric)
+        self.records = Records(run.search)
+        self.oofs = Oofs(run, data)
+        self.families = Families(recipe, data.task, data.table)
+        self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
+        self.blend: FloatArray | None = None
+        self.active: dict[int, _Active] = {}
+        self.jobs: dict[str, tuple[_Active, int]] = {}
+        self._recover()
+        self._portfolio = self._remaining_portfolio()
+
+    @property
+    def by_trials(self) -> bool:
+        return self.recipe.budget.trials is not None
+
+    # ---- the two ways to go -------------------------------------------------------------------------------------
+
+    def go(self) -> str:
+        """Search until the budget is used; returns why it ended: "complete", or what `should_stop` said."""
+        try:
+            return self._go_by_trials() if self.by_trials else self._go_by_time()
+        finally:
+            self.engine.cancel()
+
+    def _go_by_time(self) -> str:
+        while True:
+            reason = self._reason_to_end()
+            if reason:
+                return reason
+            while self.engine.free_slots() > 0 and (found := self._next_job()):
+                self._submit(*found)
+            if not self.jobs:
+                return "complete"
+            for outcome in self.engine.wait(LOOK_SECONDS):
+                self._take(outcome)
+
+    def _reason_to_end(self) -> str:
+        if stop := self.should_stop():
+            return stop
+        return "complete" if self.clock.search_left() <= 0 else ""
+
+    def _next_job(self) -> tuple[_Active, int] | None:
+        for active in self.active.values():
+            if active.pending:
+                return active, active.pending.popleft()
+        spec = self._next_spec()
+        if spec is None:
+            return None
+        active = self._begin(spec)
+        return active, active.pending.popleft()
+
+    def _go_by_trials(self) -> str:
+        wanted = self.recipe.budget.trials or 0
+        while True:
+            batch = self._next_batch(wanted)
+            if not batch:
+                return "complete"
+            for stage in (self._first_folds, self._other_folds):
+                reason = self._run_all(stage(batch))
+                if reason:
+                    return reason
+            finished = False
+            for active in batch:
+                finished = self._close(active) or finished
+            if finished:
+                self.blend = self.on_bag()
+
+    def _next_batch(self, wanted: int) -> list[_Active]:
+        """The rest of a batch that a kill cut short, or the next 8."""
+        begun = len(self.records.specs)
+        batch = list(self.active.values())
+        # a batch ends at a multiple of 8, so that a resumed run asks with the same knowledge as an unbroken one
+        end = min(wanted, (begun // BATCH + (0 if batch and begun % BATCH == 0 else 1)) * BATCH)
+        while len(self.records.specs) < end and (spec := self._next_spec()):
+            batch.append(self._begin(spec))
+        return batch
+
+    def _first_folds(self, batch: list[_Active]) -> Iterator[tuple[_Active, int]]:
+        for active in batch:
+            while active.pending and not active.ended:
+                yield active, active.pending.popleft()
+
+    def _other_folds(self, batch: list[_Active]) -> Iterator[tuple[_Active, int]]:
+        for active in batch:
+            if active.waits_for_verdict and not active.ended:
+                self._judge(active)
+        yield from self._first_folds(batch)
+
+    def _run_all(self, work: Iterator[tuple[_Active, int]]) -> str:
+        waiting: tuple[_Active, int] | None = next(work, None)
+        while waiting or self.jobs:
+            if stop := self._reason_to_end():
+                return stop
+            while waiting and self.engine.free_slots() > 0:
+                if not waiting[0].ended:
+                    self._submit(*waiting)
+                waiting = next(work, None)
+            for outcome in self.engine.wait(LOOK_SECONDS):
+                self._take(outcome)
+        return ""
+
+    # ---- what to try ---------------------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Take up a search that a kill cut short."""
+        scores = {number: result.score for number, result in self.records.results.items()}
+        self.study.recover({n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()})
+        for result in self.records.results.values():
+            self.families.note_result(result, static=self.by_trials)
+            for seconds in result.fold_seconds:
+                if result.candidate in self.families.usable:
+                    self.families.note_fold(result.candidate, seconds)
+            if result.status == "ok":
+                self.oofs.read(result.trial)
+        for spec in self.records.unfinished():
+            if self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
+                self._finish(_Active(spec, deque()), "orphaned", "it was running each time the run was killed")
+            else:
+                self._begin(spec, attempt=self.records.attempts[spec.number] + 1)
+
+    def _remaining_portfolio(self) -> deque[TrialSpec]:
+        begun = {(spec.candidate, spec.label) for spec in self.records.specs.values()}
+        listed = make_portfolio(self.families, use=self.recipe.search.portfolio)
+        return deque(spec for spec in listed if (spec.candidate, spec.label) not in begun)
+
+    def _next_spec(self) -> TrialSpec | None:
+        number = self.records.next_number()
+        for spec in list(self._portfolio):
+            if self._fits(spec.candidate, spec.origin):
+                self._portfolio.remove(spec)
+                if not self.families[spec.candidate].is_out:
+                    return dataclasses.replace(spec, number=number)
+        if not self.recipe.search.tune:
+            return None
+        rng = np.random.default_rng([self.recipe.seed, 11, number])
+        name = self.families.choose(rng, [name for name in self.families.usable if self._fits(name, "tpe")])
+        if name is None:
+            return None
+        space = self.families[name].space
+        params = self.study.ask(name, space, number)
+        label = f"{name} #{number}"
+        return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
+
+    def _fits(self, name: str, origin: str) -> bool:
+        """Whether a configuration of the family can finish in the time left, as far as is known."""
+        if self.by_trials or origin == "baseline":
+            return True
+        expected = self.families.expected_fold_seconds(name)
+        left = self.clock.search_left()
+        if expected is None:
+            return left > MIN_FOLD_SECONDS
+        rounds = -(-len(self.data.folds) // self.engine.slots)
+        # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
+        need = expected * rounds * (0.5 if origin == "portfolio" else 1.0)
+        return need < left
+
+    def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
+        self.records.add_spec(spec)
+        folds = range(len(self.data.folds))
+        raced = spec.raced and self.recipe.search.racing and len(self.data.folds) > 1 and self.oofs.best is not None
+        active = _Active(
+            spec,
+            deque([0] if raced else folds),
+            attempt=attempt,
+            started=self.clock.elapsed(),
+            fold_limit=self._fold_limit(spec),
+            waits_for_verdict=raced,
+        )
+        self.active[spec.number] = active
+        return active
+
+    def _fold_limit(self, spec: TrialSpec) -> float | None:
+        """Seconds one fold may take: a share of the time left, split over the folds and workers."""
+        own = self.recipe.search.trial_seconds
+        if self.by_trials:
+            return own
+        left = max(0.0, self.clock.search_left())
+        rounds = -(-len(self.data.folds) // self.engine.slots)
+        share = max(MIN_FOLD_SECONDS, left * SHARES[spec.origin] / rounds)
+        return min(share, own) if own else share
+
+    # ---- jobs ----------------------------------------------------------------------------------------------------
+
+    def _submit(self, active: _Active, fold: int) -> None:
+        spec = active.spec
+        soft = active.fold_limit
+        left = self.clock.search_left()
+        hard = float("inf")
+        if soft is not None:
+            soft = max(MIN_FOLD_SECONDS, min(soft, left - 0.3)) if not self.by_trials else soft
+            hard = soft * HARD_FACTOR + HARD_SECONDS
+        payload = {
+            "run": str(self.run.path),
+            "trial": spec.number,
+            "fold": fold,
+            "candidate": spec.candidate,
+            "params": spec.params,
+            "seed": self.recipe.seed,
+            "seconds": None if self.by_trials else soft,
+            "threads": 1,
+        }
+        job = Job(
+            id=f"{spec.number}-{fold}",
+            function=run_fold,
+            payload=payload,
+            pool=self.families[spec.candidate].candidate.pool,
+            limits=Limits(seconds=hard, memory_mb=self.memory_mb),
+        )
+        active.running.add(fold)
+        self.jobs[job.id] = (active, fold)
+        worker = self.engine.submit(job)
+        self.emit(JobStarted(trial=spec.number, fold=fold, candidate=spec.candidate, worker=worker))
+
+    def _take(self, outcome: Outcome) -> None:
+        active, fold = self.jobs.pop(outcome.id)
+        spec = active.spec
+        active.running.discard(fold)
+        active.peak_mb = max(active.peak_mb, outcome.peak_mb)
+        ok = outcome.status is Status.OK
+        score = outcome.value["score"] if ok else None
+        self.emit(
+            JobFinished(
+                trial=spec.number, fold=fold, candidate=spec.candidate, worker=outcome.worker,
+                status=str(outcome.status), seconds=outcome.seconds, score=score, peak_mb=outcome.peak_mb,
+            )
+        )  # fmt: skip
+        if active.ended or outcome.status is Status.CANCELLED:
+            return
+        if not ok:
+            self._fail(active, outcome)
+            return
+        active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
+        self.families.note_fold(spec.candidate, outcome.seconds)
+        if self.by_trials:
+            return
+        if active.waits_for_verdict:
+            self._judge(active)
+        if not active.ended and not active.pending and not active.running and self._close(active):
+            self.blend = self.on_bag()
+
+    def _fail(self, active: _Active, outcome: Outcome) -> None:
+        kind, _, rest = outcome.reason.partition(": ")
+        status = str(outcome.status)
+        reason = outcome.reason
+        if outcome.status is Status.FAILED and kind == "NonFiniteError":
+            status, reason = "non_finite", rest
+        if outcome.status is Status.FAILED and outcome.traceback:
+            with (self.run.log / "failures.txt").open("a", encoding="utf-8") as file:
+                file.write(f"trial {active.spec.number} ({active.spec.label})\n{outcome.traceback}\n")
+        self._finish(active, status, reason)
+
+    def _judge(self, active: _Active) -> None:
+        """The first fold is there: go on, or give up."""
+        active.waits_for_verdict = False
+        if 0 not in active.done:
+            return
+        verdict = self._compare(active)
+        if verdict.promote:
+            active.pending.extend(range(1, len(self.data.folds)))
+        else:
+            self._finish(active, "pruned", verdict.reason)
+
+    def _compare(self, active: _Active) -> Verdict:
+        rows = self.data.folds[0]
+        best = self.oofs.best_outputs(rows)
+        if best is None:
+            return Verdict(True, "nothing to compare with yet")
+        new = np.load(fold_folder(self.run.path, active.spec.number, 0) / "oof.npy", allow_pickle=False)
+        weight = None if self.data.weight is None else self.data.weight[rows]
+        blend = None if self.blend is None else self.blend[rows]
+        return judge_first_fold(self.metric, self.data.target[rows], new, best, blend, weight)
+
+    def _close(self, active: _Active) -> bool:
+        """All its folds are there: record it. Returns whether a complete configuration was added."""
+        if active.ended or len(active.done) < len(self.data.folds):
+            return False
+        score = self.oofs.add(active.spec.number)
+        if not np.isfinite(score):
+            self._finish(active, "non_finite", f"the score is {score}")
+            return False
+        self._finish(active, "ok", "", score)
+        return True
+
+    def _finish(self, active: _Active, status: str, reason: str, score: float | None = None) -> None:
+        active.ended = True
+        active.pending.clear()
+        spec = active.spec
+        folds = [active.done[fold] for fold in sorted(active.done)]
+        if score is None and status == "pruned":
+            score = folds[0]["score"]
+        result = TrialResult(
+            trial=spec.number, candidate=spec.candidate, label=spec.label, params=spec.params, origin=spec.origin,
+            status=status, score=score,
+            fold_scores=tuple(fold["score"] for fold in folds),
+            fold_seconds=tuple(round(fold["seconds"], 4) for fold in folds),
+            seconds=round(sum(fold["seconds"] for fold in folds), 4),
+            peak_mb=round(active.peak_mb, 1),
+            predict_row_seconds=float(np.mean([fold["predict_row_seconds"] for fold in folds])) if folds else 0.0,
+            size_bytes=sum(fold["size_bytes"] for fold in folds),
+            reason=reason, started=round(active.started, 3), finished=round(self.clock.elapsed(), 3),
+        )  # fmt: skip
+        self.records.add_result(result)
+        self.active.pop(spec.number, None)
+        if spec.candidate in self.families.usable:
+            self.families.note_result(result, static=self.by_trials)
+            told = score if status in ("ok", "pruned") else None
+            self.study.tell(
+                spec.number, told, family=spec.candidate, params=spec.params, space=self.families[spec.candidate].space
+            )
+            if spec.origin == "tpe":
+                drop_plan(
+                    self.run.search / "cache",
+                    self.families[spec.candidate].candidate.needs,
+                    split_params(spec.params, "preprocess"),
+                )
+        self.emit(
+            TrialFinished(
+                trial=spec.number, candidate=spec.candidate, status=status, score=score, seconds=result.seconds,
+                folds=len(folds), peak_mb=result.peak_mb, reason=reason,
+            )
+        )  # fmt: skip
+        if active.running:
+            self.engine.cancel({f"{spec.number}-{fold}" for fold in active.running})
+        if status not in ("ok", "pruned") and self.families.usable.get(spec.candidate, None) is not None:
+            family = self.families[spec.candidate]
+            if family.is_out:
+                text = f"{spec.candidate} is not tried again in this run"
+                self.emit(Decision(topic="search", text=text, reason=f"it failed {family.failures} times: {reason}"))
+
+

@@ -1,0 +1,141 @@
+"""Asks Optuna for the next parameters and tells it what came of them; the only file that imports Optuna.
+
+2026-11: only the parent asks and tells, since Optuna's journal has no heartbeat; the journal's torn tail is cut before
+the first append, since one append after it would make the study unreadable. One study a family, all in one journal.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.events import cut_torn_tail
+from automl.space import Choice, Float, Int, Parameter, Params, SearchSpace
+
+STARTUP_TRIALS = 4
+
+
+class Study:
+    """Optuna's side of a search.
+
+    Args:
+        path: the journal; relative paths are made absolute (a relative one can block on a stale lock for ever).
+        maximize: direction of the score.
+        seed: every suggestion is a function of it, the trial's number and the results told before.
+    """
+
+    def __init__(self, path: Path, *, maximize: bool, seed: int) -> None:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._optuna = optuna
+        path = path.absolute()
+        cut_torn_tail(path)
+        lock = path.with_name(path.name + ".lock")
+        lock.unlink(missing_ok=True)  # the run folder is ours alone (run.lock), so any lock here is a dead one's
+        self._storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        self._direction = "maximize" if maximize else "minimize"
+        self._seed = seed
+        self._studies: dict[str, Any] = {}
+        self._asked: dict[int, tuple[str, Any]] = {}
+
+    def ask(self, family: str, space: SearchSpace, number: int) -> Params:
+        """Parameters for trial `number` of a family, complete."""
+        study = self._study(family)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # experimental features; conditional spaces fall back to independent draws
+            study.sampler = self._optuna.samplers.TPESampler(
+                seed=self._seed_of(number), n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+            )
+            trial = study.ask()
+            trial.set_user_attr("trial", number)
+            params: Params = {}
+            for name, parameter in space.walk(params):
+                params[name] = _suggest(trial, name, parameter)
+        self._asked[number] = (family, trial.number)
+        return params
+
+    def tell(self, number: int, score: float | None, *, family: str, params: Params, space: SearchSpace) -> None:
+        """Say what came of a trial, asked here or not (the portfolio's are added as they are).
+
+        Args:
+            score: None if there is none; anything that is not finite counts as none, as Optuna would take an
+                infinity for the best value.
+        """
+        study = self._study(family)
+        state = self._optuna.trial.TrialState
+        value = score if score is not None and math.isfinite(score) else None
+        known = self._asked.pop(number, None)
+        if known is not None:
+            if value is None:
+                study.tell(known[1], state=state.FAIL)
+            else:
+                study.tell(known[1], value)
+        elif value is not None:
+            distributions = {name: _distribution(parameter) for name, parameter in space.walk(params)}
+            study.add_trial(
+                self._optuna.trial.create_trial(
+                    params={name: params[name] for name in distributions},
+                    distributions=distributions,
+                    value=value,
+                    user_attrs={"trial": number},
+                )
+            )
+
+    def recover(self, finished: dict[int, float | None]) -> None:
+        """After a kill: tell the trials that finished but were not told, and take back those that go on.
+
+        Args:
+            finished: trial number → score (None: failed) of all finished trials.
+        """
+        state = self._optuna.trial.TrialState
+        for summary in self._optuna.get_all_study_names(self._storage):
+            study = self._study(summary)
+            for trial in study.get_trials(deepcopy=False, states=(state.RUNNING,)):
+                number = trial.user_attrs.get("trial")
+                if number in finished:
+                    score = finished[number]
+                    if score is None:
+                        study.tell(trial.number, state=state.FAIL)
+                    else:
+                        study.tell(trial.number, score)
+                elif isinstance(number, int):
+                    self._asked[number] = (summary, trial.number)
+                else:
+                    study.tell(trial.number, state=state.FAIL)
+
+    def _study(self, family: str) -> Any:
+        if family not in self._studies:
+            self._studies[family] = self._optuna.create_study(
+                study_name=family, storage=self._storage, direction=self._direction, load_if_exists=True
+            )
+        return self._studies[family]
+
+    def _seed_of(self, number: int) -> int:
+        return int(np.random.SeedSequence([self._seed, 7, number]).generate_state(1)[0])
+
+
+def _suggest(trial: Any, name: str, parameter: Parameter) -> Any:
+    if isinstance(parameter, Choice):
+        return trial.suggest_categorical(name, list(parameter.values))
+    if isinstance(parameter, Int):
+        return trial.suggest_int(name, parameter.low, parameter.high, log=parameter.log)
+    return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
+
+
+def _distribution(parameter: Parameter) -> Any:
+    from optuna import distributions
+
+    if isinstance(parameter, Choice):
+        return distributions.CategoricalDistribution(list(parameter.values))
+    if isinstance(parameter, Int):
+        return distributions.IntDistribution(parameter.low, parameter.high, log=parameter.log)
+    if isinstance(parameter, Float):
+        return distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+    raise TypeError(parameter)

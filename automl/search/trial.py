@@ -1,0 +1,313 @@
+"""One configuration: what was asked for, what one fold of it does in a worker, and what came of it.
+
+The unit of work is (trial, fold). A worker gets a plain record, memory-maps the arrays it names, and leaves a folder
+`search/models/<trial>-<fold>` with the model, its transformer, its out-of-fold predictions and `fold.json`, written last.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.candidates import Candidate, FitContext
+from automl.errors import AutoMLError
+from automl.files import read_json, write_json
+from automl.matrix import Array, FloatArray, IntArray
+from automl.metrics import get_metric
+from automl.preprocess.cache import get_fold_matrices
+from automl.preprocess.part import FitRows
+from automl.preprocess.plan import Transformer, plan_space
+from automl.preprocess.table import Layout, Table
+from automl.registry import Registry
+from automl.space import Params, SearchSpace, split_params
+from automl.task import Task
+
+candidates: Registry[Candidate] = Registry("automl.candidates", noun="model")
+
+# What warm workers have imported; the engine is told, as it knows nothing of trials.
+PRELOAD = {
+    "core": (
+        "scipy.special",
+        "sklearn.linear_model",
+        "sklearn.ensemble",
+        "sklearn.preprocessing",
+        "sklearn.decomposition",
+        "sklearn.feature_selection",
+        "sklearn.neighbors",
+        "sklearn.svm",
+        "xgboost",
+        "skops.io",
+        "automl.search.trial",
+    ),
+    "keras": ("sklearn.preprocessing", "skops.io", "keras", "automl.search.trial"),
+}
+STOP_SHARE = 0.15
+MAX_STOP_ROWS = 4_000
+REFIT_ROWS = 10_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSpec:
+    """A configuration to try.
+
+    Attributes:
+        number: from 0, in the order asked.
+        params: complete: "model.*" for the family, "preprocess.*" for its matrix.
+        origin: "baseline", "portfolio" or "tpe".
+        label: what the leaderboard calls it.
+        raced: whether its first fold decides if the others are run.
+    """
+
+    number: int
+    candidate: str
+    params: Params
+    origin: str
+    label: str
+    raced: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> TrialSpec:
+        return TrialSpec(**record)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What came of a configuration; one line of `trials.jsonl`.
+
+    Attributes:
+        status: ok | pruned | timed_out | out_of_memory | crashed | failed | non_finite | orphaned.
+        score: out-of-fold score over all rows scored, in the metric's own units; None unless ok (or one fold, pruned).
+        fold_scores, fold_seconds: a number for each fold that finished.
+        started, finished: seconds since the run began.
+    """
+
+    trial: int
+    candidate: str
+    label: str
+    params: Params
+    origin: str
+    status: str
+    score: float | None
+    fold_scores: tuple[float, ...] = ()
+    fold_seconds: tuple[float, ...] = ()
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    predict_row_seconds: float = 0.0
+    size_bytes: int = 0
+    reason: str = ""
+    started: float = 0.0
+    finished: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> TrialResult:
+        return TrialResult(
+            **{
+                **record,
+                "fold_scores": tuple(record["fold_scores"]),
+                "fold_seconds": tuple(record["fold_seconds"]),
+            }
+        )
+
+
+def trial_space(candidate: Candidate, task: Task, table: Table) -> SearchSpace:
+    """Everything that can be chosen about a family on this table: its own parameters and those of its matrix."""
+    own = candidate.space(task, table.shape(task)).prefixed("model")
+    return own | plan_space(candidate.needs, table.layout).prefixed("preprocess")
+
+
+class SearchData:
+    """The run's arrays, memory-mapped: table, target, weight, folds and golden rows. Written by `flow`.
+
+    Args:
+        folder: `run.data`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.table = Table.load(folder)
+        self.golden = Table.load(folder / "golden")
+        self.task = Task.from_json(read_json(folder / "task.json"))
+        self.target: Array = np.load(folder / "target.npy", allow_pickle=False)
+        split = np.load(folder / "split.npz", allow_pickle=False)
+        self.folds: tuple[IntArray, ...] = tuple(split[f"score_{i}"] for i in range(int(split["count"])))
+        self.trains: tuple[IntArray, ...] = tuple(split[f"train_{i}"] for i in range(int(split["count"])))
+        self.repeats = int(split["repeats"])
+        self.groups: IntArray | None = split["groups"] if "groups" in split else None
+        self.times: Array | None = split["times"] if "times" in split else None
+        weight = folder / "weight.npy"
+        self.weight: Array | None = np.load(weight, allow_pickle=False) if weight.exists() else None
+
+
+_opened: dict[str, SearchData] = {}
+
+
+def open_data(run_path: str) -> SearchData:
+    """The run's arrays, opened once a process."""
+    if run_path not in _opened:
+        _opened.clear()
+        _opened[run_path] = SearchData(Path(run_path) / "data")
+    return _opened[run_path]
+
+
+def fold_folder(run_path: Path | str, trial: int, fold: int) -> Path:
+    return Path(run_path) / "search" / "models" / f"{trial:04d}-{fold}"
+
+
+def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
+    """Train and score one fold of one configuration.
+
+    Args:
+        payload: run (path), trial, fold, candidate, params, seed, seconds (None: no deadline), threads.
+
+    Returns:
+        The record of `fold.json`: score, seconds and their parts, size_bytes, predict_row_seconds.
+
+    Raises:
+        Exception: whatever the family raises; ValueError("non-finite predictions …") if they are of no use.
+    """
+    began = time.monotonic()
+    run_path, trial, fold = payload["run"], int(payload["trial"]), int(payload["fold"])
+    data = open_data(run_path)
+    place = fold_folder(run_path, trial, fold)
+    done = place / "fold.json"
+    if done.exists():  # finished before the parent was killed
+        record: dict[str, Any] = read_json(done)
+        return record
+    candidate = candidates.get(payload["candidate"])
+    params: Params = payload["params"]
+    train, score_rows = data.trains[fold], data.folds[fold]
+    target = data.target[train]
+    seed = fold_seed(int(payload["seed"]), fold)
+    matrices = get_fold_matrices(
+        Path(run_path) / "search" / "cache",
+        fold=fold,
+        table=data.table,
+        train=train,
+        score=score_rows,
+        needs=candidate.needs,
+        params=split_params(params, "preprocess"),
+        fit=FitRows(task=data.task, target=target, seed=seed),
+    )
+    prepared = time.monotonic()
+    seconds = payload.get("seconds")
+    context = FitContext(
+        task=data.task,
+        features=matrices.features,
+        seed=seed,
+        deadline=began + float(seconds) if seconds is not None else float("inf"),
+        stop_rows=choose_stop_rows(data, train, seed),
+        refit=len(train) <= REFIT_ROWS,
+        threads=int(payload.get("threads", 1)),
+    )
+    estimator = candidate.build(split_params(params, "model"), context)
+    estimator.fit(matrices.train, target, None if data.weight is None else data.weight[train])
+    fitted = time.monotonic()
+    outputs = check_outputs(estimator.predict(matrices.score), data.task)
+    predicted = time.monotonic()
+    transformer = Transformer.load(matrices.transformer_path, data.table.layout)
+    golden = check_outputs(estimator.predict(transformer.transform(data.golden)), data.task)
+    weight = None if data.weight is None else data.weight[score_rows]
+    record = {
+        "score": get_metric(data.task.metric).score(data.target[score_rows], outputs, weight),
+        "fit_seconds": fitted - prepared,
+        "prepare_seconds": prepared - began,
+        "predict_row_seconds": (predicted - fitted) / max(1, len(score_rows)),
+    }
+    _keep(place, estimator, matrices.transformer_path, outputs, golden, record, began)
+    return record
+
+
+def _keep(
+    place: Path, estimator: Any, transform: Path, outputs: FloatArray, golden: FloatArray, record: dict[str, Any], began: float
+) -> None:
+    own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        (own / "model").mkdir(parents=True)
+        estimator.save(own / "model")
+        shutil.copyfile(transform, own / "transform.npz")
+        np.save(own / "oof.npy", outputs)
+        np.save(own / "golden.npy", golden)
+        record["size_bytes"] = sum(path.stat().st_size for path in own.rglob("*") if path.is_file())
+        record["seconds"] = time.monotonic() - began
+        write_json(own / "fold.json", {**record, "score": _finite(record["score"])})
+        shutil.rmtree(place, ignore_errors=True)
+        own.rename(place)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def fold_seed(seed: int, fold: int) -> int:
+    """A fold's seed follows from the run's seed and the fold alone, so that configurations are compared on equal terms."""
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0] % (2**31 - 1))
+
+
+def choose_stop_rows(data: SearchData, train: IntArray, seed: int) -> IntArray:
+    """Rows of the training matrix for early stopping, as positions in `train`; never rows that are scored.
+
+    Whole groups where there are groups, the latest rows where time matters, else a stratified draw.
+    """
+    n = len(train)
+    wanted = min(int(n * STOP_SHARE), MAX_STOP_ROWS)
+    if n < 40 or wanted < 2 * data.task.n_classes:
+        return np.empty(0, dtype=np.int64)
+    if data.times is not None:
+        order = np.argsort(data.times[train], kind="stable")
+        return np.sort(order[-wanted:])
+    rng = np.random.default_rng(seed)
+    if data.groups is not None:
+        groups = data.groups[train]
+        names, sizes = np.unique(groups, return_counts=True)
+        order = rng.permutation(len(names))
+        taken = names[order[: int(np.searchsorted(np.cumsum(sizes[order]), wanted)) + 1]]
+        chosen = np.nonzero(np.isin(groups, taken))[0]
+        return chosen if 0 < len(chosen) < n // 2 else np.empty(0, dtype=np.int64)
+    target = data.target[train]
+    if not data.task.is_classification:
+        return np.sort(rng.choice(n, wanted, replace=False))
+    picked = []
+    for label in range(data.task.n_classes):
+        rows = rng.permutation(np.nonzero(target == label)[0])
+        picked.append(rows[: int(round(len(rows) * wanted / n))])
+    return np.sort(np.concatenate(picked))
+
+
+def check_outputs(outputs: FloatArray, task: Task) -> FloatArray:
+    """Predictions (n, k) float32 that are finite and, for classes, sum to 1.
+
+    Raises:
+        ValueError: if they are not finite or not probabilities.
+    """
+    outputs = np.asarray(outputs, dtype=np.float32)
+    if outputs.ndim != 2 or outputs.shape[1] != task.n_outputs:
+        raise ValueError(f"predictions have the shape {outputs.shape}, not (n, {task.n_outputs})")
+    if not np.isfinite(outputs).all():
+        raise NonFiniteError(f"non-finite predictions in {int((~np.isfinite(outputs)).any(axis=1).sum())} rows")
+    if task.is_classification:
+        if outputs.min(initial=0.0) < -1e-5 or outputs.max(initial=0.0) > 1 + 1e-5:
+            raise NonFiniteError("probabilities outside 0 to 1")
+        outputs = np.clip(outputs, 0, 1)
+        sums = outputs.sum(axis=1, keepdims=True)
+        if (sums <= 0).any():
+            raise NonFiniteError("probabilities that are all zero")
+        outputs = outputs / sums
+    return outputs
+
+
+class NonFiniteError(AutoMLError):
+    """A model's predictions are of no use; the trial is recorded as non_finite."""
