@@ -1,0 +1,140 @@
+"""`automl`: dispatches to one command a file, and turns errors into one sentence, one hint and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from automl.cli import (
+    check,
+    doctor,
+    evaluate,
+    fit,
+    leaderboard,
+    plan,
+    plugins,
+    predict,
+    recipes,
+    report,
+    resume,
+    status,
+    stop,
+)
+from automl.errors import AutoMLError, did_you_mean
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="automl",
+    help="From a table to a model you can believe, read about and serve: automl fit data.csv --target y --time 5m",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"automl {version('automl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug.")] = False,
+) -> None:
+    if debug:
+        os.environ["AUTOML_DEBUG"] = "1"
+
+
+for _name, _command in (
+    ("fit", fit.fit_command),
+    ("plan", plan.plan_command),
+    ("check", check.check_command),
+    ("resume", resume.resume_command),
+    ("status", status.status_command),
+    ("stop", stop.stop_command),
+    ("leaderboard", leaderboard.leaderboard_command),
+    ("report", report.report_command),
+    ("predict", predict.predict_command),
+    ("evaluate", evaluate.evaluate_command),
+    ("recipes", recipes.recipes_command),
+    ("plugins", plugins.plugins_command),
+    ("doctor", doctor.doctor_command),
+):
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """Run the command line; ends the process with the exit code."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 0
+    # destructors of large libraries take a second that the user has not given us
+    os._exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; nothing escapes but a bug under --debug."""
+    try:
+        code = typer.main.get_command(app)(arguments, prog_name="automl", standalone_mode=False)
+        return int(code) if isinstance(code, int) else 0
+    except AutoMLError as error:
+        return _say(error.message, error.hint, error.exit_code, arguments)
+    except KeyboardInterrupt:
+        return _say("Interrupted; what had finished is kept", "automl resume RUN goes on", INTERRUPTED, arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # the parser's own complaints
+            return _say(str(error.format_message()), _parser_hint(error, arguments), 2, arguments)
+        if os.environ.get("AUTOML_DEBUG"):
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
+
+
+def _parser_hint(error: Any, arguments: list[str]) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "automl"
+    if "No such command" in str(error.format_message()):
+        known = [str(info.name) for info in app.registered_commands]
+        wrong = next((argument for argument in arguments if not argument.startswith("-")), "")
+        return did_you_mean(wrong, known) or "automl --help"
+    return f"{path} --help"
+
+
+def _say(message: str, hint: str, code: int, arguments: list[str]) -> int:
+    """Tell an error on stderr, and as an object on stdout for --json."""
+    from automl.cli.output import clean
+
+    print(f"error: {clean(message)}", file=sys.stderr)
+    if hint:
+        print(f"hint: {clean(hint)}", file=sys.stderr)
+    if "--json" in arguments:
+        record = {"schema_version": 1, "error": {"message": message, "hint": hint, "exit_code": code}}
+        print(json.dumps(record, ensure_ascii=False))
+    return code
+
+
+if __name__ == "__main__":
+    main()

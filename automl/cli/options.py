@@ -1,0 +1,92 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl.errors import UsageError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1.0, "m": 1.0, "mb": 1.0, "mib": 1.0, "g": 1024.0, "gb": 1024.0, "gib": 1024.0}
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A run folder, or its model/ folder.", show_default=False)
+]
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; - is stdin.", show_default=False
+    ),
+]
+TargetOption = Annotated[
+    str, typer.Option("--target", "-t", metavar="COL", help="The column to learn.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", metavar="CODEC", help="Encoding of the file, if the guess is wrong.")
+]
+TaskOption = Annotated[str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")]
+RoleOption = Annotated[
+    list[str] | None,
+    typer.Option("--role", metavar="COL=ROLE", help="number, category, date, text or ignore; may be repeated."),
+]
+DropOption = Annotated[
+    list[str] | None, typer.Option("--drop", metavar="COL", help="Leave a column out; may be repeated.")
+]
+GroupOption = Annotated[
+    str | None, typer.Option("--group", metavar="COL", help="Rows of one group are never split over folds.")
+]
+TimeColumnOption = Annotated[
+    str | None, typer.Option("--time-column", metavar="COL", help="Score later rows by models of earlier ones.")
+]
+WeightOption = Annotated[str | None, typer.Option("--weight", metavar="COL", help="Column of row weights.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", metavar="FILE|NAME", help="A recipe (automl recipes lists those at hand).")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same result.")]
+
+
+def parse_duration(text: str, *, option: str = "--time") -> float:
+    """Seconds of "90", "60s", "5m" or "1h30m".
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|min|[smhd])?", text.strip().lower())
+    joined = "".join(number + unit for number, unit in parts)
+    if not parts or joined != re.sub(r"\s+", "", text.strip().lower()) or (len(parts) > 1 and not all(u for _, u in parts)):
+        raise UsageError(f"{option} {text!r} is not a duration", hint=f"Write it as 90s, 5m or 1h30m: {option} 5m")
+    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+
+
+def parse_size_mb(text: str, *, option: str = "--memory") -> int:
+    """Mebibytes of "4G", "800M" or "800".
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if match is None or match.group(2) not in _SIZES:
+        raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 4G or 800M: {option} 4G")
+    return int(float(match.group(1)) * _SIZES[match.group(2)])
+
+
+def parse_roles(pairs: list[str] | None) -> dict[str, str]:
+    """Column → role of COL=ROLE pairs.
+
+    Raises:
+        UsageError: if one has no "=".
+    """
+    roles = {}
+    for pair in pairs or ():
+        name, mark, role = pair.rpartition("=")
+        if not mark or not name:
+            raise UsageError(f"--role {pair!r} is not COL=ROLE", hint="Write it as --role zip=category")
+        roles[name] = role.strip()
+    return roles

@@ -1,0 +1,1 @@
+"""The deployable model: members chosen over out-of-fold predictions, each the mean of its folds' models."""

@@ -1,0 +1,270 @@
+"""The model folder: written whole beside its name and swapped in; checked file by file before anything is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.ensemble.bag import load_bag
+from automl.errors import ArtifactError, UsageError
+from automl.files import environment_error, read_json, sha256, write_json
+from automl.matrix import FloatArray
+from automl.predictor import Predictor
+from automl.run import Run
+from automl.schema import Role, Schema
+from automl.search.trial import SearchData, TrialResult, candidates, fold_folder
+from automl.space import split_params
+from automl.preprocess.plan import plan_key
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT_VERSION = 1
+LIBRARIES = ("automl", "scikit-learn", "xgboost-cpu", "xgboost", "keras", "tensorflow-cpu", "tensorflow", "numpy", "pandas")
+# Libraries whose files may not be read by another version's code.
+BOUND = ("scikit-learn",)
+GOLDEN_TOLERANCE = 1e-4
+
+_hashes: dict[tuple[str, int, int], str] = {}
+
+
+def save_model(
+    run: Run, data: SearchData, schema: Schema, results: dict[int, TrialResult], weights: dict[int, float], facts: dict[str, Any]
+) -> None:
+    """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
+
+    Args:
+        weights: trial → share, summing to 1.
+        facts: what else the manifest says: score, threshold, run id.
+    """
+    own = run.path / f".model.tmp-{os.getpid()}"
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        own.mkdir()
+        members = [_link_member(own, run, data, results[trial], share) for trial, share in weights.items()]
+        write_json(own / "ensemble.json", {"members": members})
+        write_json(own / "schema.json", schema.to_json())
+        write_json(own / "task.json", data.task.to_json())
+        golden = read_json(run.data / "golden.json")
+        outputs = golden_outputs(run, data, weights)
+        write_json(own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]})
+        _write_manifest(own, facts)
+        _swap(own, run.model)
+    except OSError as error:
+        raise environment_error(error, run.model) from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def golden_outputs(run: Run, data: SearchData, weights: dict[int, float]) -> FloatArray:
+    """What the ensemble answers on the golden rows, from what its members' workers noted."""
+    total = np.zeros((len(data.golden), data.task.n_outputs))
+    for trial, share in weights.items():
+        for fold in range(len(data.folds)):
+            path = fold_folder(run.path, trial, fold) / "golden.npy"
+            total += share / len(data.folds) * np.load(path, allow_pickle=False)
+    return total.astype(np.float32)
+
+
+def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float) -> dict[str, Any]:
+    key = plan_key(candidates.get(result.candidate).needs, split_params(result.params, "preprocess"))
+    folds = []
+    for fold in range(len(data.folds)):
+        source = fold_folder(run.path, result.trial, fold)
+        model, transform = f"members/{result.trial:04d}-{fold}", f"transforms/{key}-{fold}.npz"
+        (own / model).mkdir(parents=True)
+        (own / "transforms").mkdir(exist_ok=True)
+        for path in sorted((source / "model").iterdir()):
+            _link(path, own / model / path.name)
+        if not (own / transform).exists():
+            _link(source / "transform.npz", own / transform)
+        folds.append({"model": model, "transform": transform})
+    return {"trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds}
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under a second name, or a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _swap(own: Path, place: Path) -> None:
+    """Put a whole new folder in the place of the old one. A reader between the two renames finds the old one aside."""
+    aside = place.with_name(".model.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if place.exists():
+        place.rename(aside)
+    own.rename(place)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def restore_model(run: Run) -> None:
+    """After a kill between the two renames of a swap, put the old model back."""
+    aside = run.model.with_name(".model.old")
+    if aside.exists() and not run.model.exists():
+        aside.rename(run.model)
+
+
+def _write_manifest(folder: Path, facts: dict[str, Any]) -> None:
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            files[str(path.relative_to(folder))] = {"sha256": _hash(path), "bytes": path.stat().st_size}
+    write_json(
+        folder / "manifest.json",
+        {
+            "format_version": FORMAT_VERSION,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "versions": installed_versions(),
+            **facts,
+            "files": files,
+        },
+    )
+
+
+def _hash(path: Path) -> str:
+    """SHA-256, computed once a file: members do not change, and the model folder is written after every better bag."""
+    status = path.stat()
+    key = (str(status.st_ino), status.st_size, status.st_mtime_ns)
+    if key not in _hashes:
+        _hashes[key] = sha256(path)
+    return _hashes[key]
+
+
+def installed_versions() -> dict[str, str]:
+    """Name → version of the libraries that a model depends on."""
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def find_model_folder(path: Path) -> Path:
+    """The model folder of a run, or the path itself if it is one.
+
+    Raises:
+        UsageError: if there is no model.
+    """
+    for folder in (path, path / "model"):
+        if (folder / "manifest.json").is_file():
+            return folder
+    if (path / "run.json").is_file():
+        raise UsageError(f"{path} has no model yet", hint=f"automl resume {path}")
+    raise UsageError(f"{path} is neither a run folder nor a model", hint="automl fit DATA --target Y --out DIR")
+
+
+def load_predictor(path: Path | str) -> Predictor:
+    """Read a model that `save_model` wrote. Nothing in it can execute code.
+
+    Args:
+        path: a run folder or its model/ folder.
+
+    Raises:
+        UsageError: if there is no model.
+        ArtifactError: if a file is missing, changed or foreign, a library's version does not fit, or the model no
+            longer answers its golden rows as it did.
+    """
+    folder = find_model_folder(Path(path))
+    try:
+        manifest: dict[str, Any] = read_json(folder / "manifest.json")
+        check_manifest(folder, manifest)
+        schema = Schema.from_json(read_json(folder / "schema.json"))
+        task = Task.from_json(read_json(folder / "task.json"))
+        record = read_json(folder / "ensemble.json")
+        golden = read_json(folder / "golden.json")
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
+    model = load_bag(folder, record, schema, task)
+    predictor = Predictor(schema, task, model, threshold=float(manifest.get("threshold", 0.5)), manifest=manifest)
+    check_golden(folder, predictor, golden)
+    return predictor
+
+
+def check_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Every file is there, unchanged, and nothing else is; versions fit."""
+    if manifest["format_version"] != FORMAT_VERSION:
+        raise ArtifactError(
+            f"{folder} has the model format {manifest['format_version']}, this automl reads {FORMAT_VERSION}",
+            hint="Use the automl version that wrote it: " + str(manifest["versions"].get("automl", "unknown")),
+        )
+    listed = manifest["files"]
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"manifest.json"}
+    for name in sorted(set(listed) ^ there):
+        problem = "is missing" if name in listed else "does not belong to the model"
+        raise ArtifactError(f"{folder / name} {problem}", hint="Copy the whole model folder again")
+    for name, facts in listed.items():
+        path = folder / name
+        if path.is_symlink() or path.stat().st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
+            raise ArtifactError(f"{path} has changed since it was written (checksum mismatch)", hint="Copy the model again")
+    installed = installed_versions()
+    for name in BOUND:
+        wrote, have = manifest["versions"].get(name), installed.get(name)
+        if wrote and have and wrote.split(".")[:2] != have.split(".")[:2]:
+            raise ArtifactError(f"{folder} was written with {name} {wrote}, here is {have}", hint=f"pip install '{name}=={wrote}'")
+
+
+def check_golden(folder: Path, predictor: Predictor, golden: dict[str, Any]) -> None:
+    """The model must answer its golden rows as it did when it was saved.
+
+    Raises:
+        ArtifactError: if an answer is off by more than 1e-4 (of the largest answer, for values).
+    """
+    frame = golden_frame(predictor.schema, golden["rows"])
+    expected = np.array(golden["outputs"], dtype=np.float64).reshape(len(frame), predictor.task.n_outputs)
+    found = predictor.model.predict(frame)
+    scale = 1.0 if predictor.task.is_classification else max(1.0, float(np.abs(expected).max(initial=0)))
+    worst = float(np.abs(found - expected).max(initial=0)) / scale
+    if not worst <= GOLDEN_TOLERANCE:
+        raise ArtifactError(
+            f"{folder} answers its own test rows differently than when it was saved (by {worst:.1e})",
+            hint="automl doctor shows the installed versions; manifest.json those it was made with",
+        )
+
+
+def golden_records(frame: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
+    """Rows of a typed frame as JSON: numbers, texts, ISO times, None for missing."""
+    import pandas as pd
+
+    records: list[dict[str, Any]] = []
+    for _, row in frame.iterrows():
+        record: dict[str, Any] = {}
+        for column in schema.features:
+            value = row[column.name]
+            if value is None or pd.isna(value):
+                record[column.name] = None
+            elif column.role is Role.NUMBER:
+                record[column.name] = float(value)
+            elif column.role is Role.DATE:
+                record[column.name] = pd.Timestamp(value).isoformat()
+            else:
+                record[column.name] = str(value)
+        records.append(record)
+    return records
+
+
+def golden_frame(schema: Schema, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The typed frame that `golden_records` was made from."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for column in schema.features:
+        values = [row[column.name] for row in rows]
+        if column.role is Role.NUMBER:
+            columns[column.name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        elif column.role is Role.DATE:
+            columns[column.name] = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
+        else:
+            columns[column.name] = np.array(values, dtype=object)
+    return pd.DataFrame(columns, index=range(len(rows)))

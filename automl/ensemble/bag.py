@@ -1,0 +1,110 @@
+"""An ensemble of bags in use: each member's fold models are averaged, then the members by their weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.candidates import Estimator
+from automl.errors import ArtifactError
+from automl.matrix import Array, FloatArray
+from automl.preprocess.plan import Transformer
+from automl.preprocess.table import Table, TableEncoder
+from automl.schema import Schema
+from automl.search.trial import candidates, check_outputs
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Rows transformed and predicted at once, so that memory stays flat however long the table is.
+CHUNK_ROWS = 50_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FoldModel:
+    """One fitted model with the transformer that makes its matrix; equal transformers share a key."""
+
+    key: str
+    transformer: Transformer
+    estimator: Estimator
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """One configuration: the mean of its folds' models, with its weight in the ensemble."""
+
+    name: str
+    candidate: str
+    weight: float
+    folds: tuple[FoldModel, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class BagModel:
+    """See `automl.predictor.Model`. Weights of the members sum to 1."""
+
+    task: Task
+    encoder: TableEncoder
+    members: tuple[Member, ...]
+
+    def predict(self, frame: pd.DataFrame) -> FloatArray:
+        """Outputs (n, k) of a typed frame."""
+        return self.predict_table(self.encoder.encode(frame))
+
+    def predict_table(self, table: Table) -> FloatArray:
+        """Outputs (n, k) float32 of an encoded table."""
+        chunks = [
+            self._predict_chunk(table.take(slice(start, start + CHUNK_ROWS)))
+            for start in range(0, len(table), CHUNK_ROWS)
+        ]
+        return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
+
+    def predict_fold(self, fold: int, table: Table) -> FloatArray:
+        """Outputs of the models of one fold alone, members weighted as ever: honest on the rows of that fold."""
+        matrices: dict[str, FloatArray] = {}
+        total = np.zeros((len(table), self.task.n_outputs))
+        for member in self.members:
+            total += member.weight * self._outputs(member.folds[fold], table, matrices)
+        return total.astype(np.float32)
+
+    def _predict_chunk(self, table: Table) -> FloatArray:
+        matrices: dict[str, FloatArray] = {}
+        total = np.zeros((len(table), self.task.n_outputs))
+        for member in self.members:
+            share = member.weight / len(member.folds)
+            for fold in member.folds:
+                total += share * self._outputs(fold, table, matrices)
+        return total.astype(np.float32)
+
+    def _outputs(self, fold: FoldModel, table: Table, matrices: dict[str, FloatArray]) -> Array:
+        if fold.key not in matrices:
+            matrices[fold.key] = fold.transformer.transform(table)
+        return check_outputs(fold.estimator.predict(matrices[fold.key]), self.task)
+
+
+def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task) -> BagModel:
+    """Read the members that `record` (ensemble.json) lists from `folder`.
+
+    Raises:
+        ArtifactError: if a file is missing, damaged or foreign.
+    """
+    encoder = TableEncoder(schema)
+    transformers: dict[str, Transformer] = {}
+    members = []
+    try:
+        for member in record["members"]:
+            folds = []
+            for fold in member["folds"]:
+                key = str(fold["transform"])
+                if key not in transformers:
+                    transformers[key] = Transformer.load(folder / key, encoder.layout)
+                estimator = candidates.get(member["candidate"]).load(folder / str(fold["model"]))
+                folds.append(FoldModel(key, transformers[key], estimator))
+            members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds)))
+    except (KeyError, TypeError, OSError, ValueError) as error:
+        raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
+    return BagModel(task, encoder, tuple(members))

@@ -1,0 +1,106 @@
+"""After each complete bag: choose the ensemble anew and, if it is better, make it the deployable model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from automl.ensemble.artifact import save_model
+from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.events import BestImproved, Event
+from automl.files import write_json
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+from automl.recipe import Recipe
+from automl.run import Run
+from automl.schema import Schema
+from automl.search.leaderboard import build_leaderboard, write_leaderboard
+from automl.search.oof import Oofs
+from automl.search.records import Records
+from automl.search.trial import SearchData
+
+
+class EnsembleBuilder:
+    """Keeps `run.model`, ensemble.json and the leaderboard at the best so far.
+
+    Attributes:
+        weights: trial → share of the deployed ensemble; empty until there is one.
+        blend: its out-of-fold outputs (n, k) over all rows.
+        score: its out-of-fold score.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: SearchData,
+        schema: Schema,
+        recipe: Recipe,
+        *,
+        oofs: Oofs,
+        records: Records,
+        emit: Callable[[Event], None],
+        elapsed: Callable[[], float],
+    ) -> None:
+        self.run, self.data, self.schema, self.recipe = run, data, schema, recipe
+        self.oofs, self.records, self.emit, self.elapsed = oofs, records, emit, elapsed
+        self.metric = get_metric(data.task.metric)
+        self.weights: dict[int, float] = {}
+        self.blend: FloatArray | None = None
+        self.score: float | None = None
+        self.history: list[dict[str, Any]] = []
+
+    def update(self) -> FloatArray | None:
+        """Choose again over all complete configurations; returns the ensemble's outputs (n, k)."""
+        scored = self.oofs.on_scored_rows()
+        if not scored:
+            return None
+        options = self.recipe.ensemble
+        selection = select_ensemble(
+            scored,
+            self.oofs.target(),
+            self.metric,
+            weight=self.oofs.weight(),
+            rounds=options.rounds,
+            max_members=options.max_members,
+            seed=self.recipe.seed,
+        )
+        blend = blend_outputs(scored, selection.weights)
+        score = self.oofs.score(blend)
+        if self._is_better(score):
+            self._deploy(selection.weights, score)
+        self._write_leaderboard(scored)
+        return self.blend
+
+    def _is_better(self, score: float) -> bool:
+        if self.score is None:
+            return True
+        return score > self.score if self.metric.maximize else score < self.score
+
+    def _deploy(self, weights: dict[int, float], score: float) -> None:
+        facts = {"run": self.run.path.name, "metric": self.data.task.metric, "out_of_fold_score": score, "threshold": 0.5}
+        save_model(self.run, self.data, self.schema, self.records.results, weights, facts)
+        self.weights, self.score = weights, score
+        self.blend = blend_outputs(self.oofs.outputs, weights)
+        results = self.records.results
+        elapsed = round(self.elapsed(), 3)
+        self.history.append({"elapsed": elapsed, "score": score, "members": len(weights)})
+        members = [
+            {"trial": t, "candidate": results[t].candidate, "name": results[t].label, "weight": round(share, 4)}
+            for t, share in weights.items()
+        ]
+        write_json(self.run.ensemble_path, {"score": score, "members": members, "history": self.history})
+        name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
+        self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
+
+    def _write_leaderboard(self, scored: dict[int, FloatArray]) -> None:
+        blend = blend_outputs(scored, self.weights) if len(self.weights) > 1 else None
+        entries = build_leaderboard(
+            list(self.records.results.values()),
+            scored,
+            y=self.oofs.target(),
+            metric=self.metric,
+            weights=self.weights,
+            blend=blend,
+            blend_score=self.score,
+        )
+        write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

@@ -1,0 +1,127 @@
+"""Greedy ensemble selection over out-of-fold predictions.
+
+Start empty; at each step add, with replacement, the model that most improves the score of the mean; keep the best
+prefix. Weights are counts, so they are never negative and sum to 1. Caruana et al. 2004, doi:10.1145/1015330.1015432.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from automl.errors import SearchError
+from automl.matrix import Array, FloatArray
+from automl.metrics import Metric
+
+MAX_MODELS = 24
+# Numbers mixed and scored in one step; more rows than this allows are sampled.
+MAX_CELLS = 2_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """Trial → weight, summing to 1, heaviest first."""
+
+    weights: dict[int, float]
+
+
+def select_ensemble(
+    outputs: Mapping[int, FloatArray],
+    y: Array,
+    metric: Metric,
+    *,
+    weight: Array | None = None,
+    rounds: int = 25,
+    max_members: int = 12,
+    seed: int = 0,
+) -> Selection:
+    """Choose members and weights.
+
+    Args:
+        outputs: trial → (m, k) out-of-fold outputs, all on the same rows.
+        y: targets of those rows.
+        rounds: steps of the climb; a member added twice weighs twice.
+        seed: for the sample of rows, where there are too many to score at each step.
+
+    Raises:
+        SearchError: if there is nothing to choose from.
+    """
+    if not outputs:
+        raise SearchError("No configuration is complete", hint="Give it more time with --time")
+    rows = sample_rows(y, outputs, seed)
+    y_used = y[rows]
+    weight_used = None if weight is None else weight[rows]
+    trials = sorted(outputs)
+    stack = np.stack([outputs[trial][rows] for trial in trials])
+    single = _losses(metric, y_used, stack, weight_used)
+    if len(trials) > MAX_MODELS:
+        kept = np.sort(np.argsort(single, kind="stable")[:MAX_MODELS])
+        trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
+    order = climb(stack, y_used, metric, weight_used, single, rounds=rounds, max_members=max_members)
+    counts: dict[int, int] = {}
+    for place in order:
+        counts[trials[place]] = counts.get(trials[place], 0) + 1
+    total = sum(counts.values())
+    ranked = sorted(counts, key=lambda trial: (-counts[trial], trial))
+    return Selection({trial: counts[trial] / total for trial in ranked})
+
+
+def climb(
+    stack: FloatArray,
+    y: Array,
+    metric: Metric,
+    weight: Array | None,
+    single: Array,
+    *,
+    rounds: int,
+    max_members: int,
+) -> list[int]:
+    """The climb itself: places in `stack` (m, n, k) in the order they were added, cut to the best prefix.
+
+    Args:
+        single: losses (m,) of the models alone.
+    """
+    first = int(np.argmin(single))
+    order, losses = [first], [float(single[first])]
+    total = stack[first].astype(np.float64)
+    for step in range(2, rounds + 1):
+        losses_now = _losses(metric, y, ((total + stack) / step).astype(np.float32), weight)
+        used = set(order)
+        if len(used) >= max_members:
+            losses_now[[place for place in range(len(stack)) if place not in used]] = np.inf
+        best = float(np.nanmin(losses_now)) if np.isfinite(losses_now).any() else np.inf
+        if not np.isfinite(best):
+            break
+        near = np.nonzero(losses_now <= best + 1e-9 * abs(best))[0]
+        choice = next((int(place) for place in near if int(place) in used), int(near[0]))
+        order.append(choice)
+        losses.append(float(losses_now[choice]))
+        total += stack[choice]
+    return order[: int(np.argmin(losses)) + 1]
+
+
+def sample_rows(y: Array, outputs: Mapping[int, FloatArray], seed: int) -> Array:
+    """All rows, or a random part of them that keeps one step of the climb cheap."""
+    first = next(iter(outputs.values()))
+    limit = max(2_000, MAX_CELLS // (min(len(outputs), MAX_MODELS) * first.shape[1]))
+    if len(y) <= limit:
+        return np.arange(len(y))
+    return np.sort(np.random.default_rng([seed, 13]).choice(len(y), limit, replace=False))
+
+
+def blend_outputs(outputs: Mapping[int, FloatArray], weights: Mapping[int, float]) -> FloatArray:
+    """Weighted mean (n, k) float32 of the members' outputs."""
+    total: Array | None = None
+    for trial, share in weights.items():
+        part = outputs[trial].astype(np.float64) * share
+        total = part if total is None else total + part
+    assert total is not None, "an ensemble has at least one member"
+    return total.astype(np.float32)
+
+
+def _losses(metric: Metric, y: Array, stack: FloatArray, weight: Array | None) -> Array:
+    scores = metric.score_many(y, stack, weight)
+    losses: Array = np.where(np.isfinite(scores), -scores if metric.maximize else scores, np.inf)
+    return losses

@@ -1,0 +1,116 @@
+"""Runs the evaluation's parts as jobs, side by side and inside the time left, and joins them to evaluation.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.engines import Engine, Job, Limits, Status
+from automl.evaluate.honest import score_honestly
+from automl.evaluate.importance import measure_importance, summarize_importance
+from automl.evaluate.quality import describe_quality
+from automl.events import Event, WarningRaised
+from automl.files import read_json, write_json
+from automl.recipe import Recipe
+from automl.run import Run
+from automl.search.trial import SearchData
+
+METHOD = (
+    "out-of-fold predictions of the deployed ensemble; optimism of the choice removed by bootstrap bias corrected "
+    "cross-validation; 95% interval by bootstrap over rows"
+)
+MAX_CORRECTION_SECONDS = 60.0
+IMPORTANCE_FOLDS = 2
+GRACE_SECONDS = 1.0
+
+
+class Evaluator:
+    """Evaluates a finished search.
+
+    Args:
+        seconds: time for all jobs together; None for a run by trials, where counts decide.
+    """
+
+    def __init__(self, run: Run, data: SearchData, recipe: Recipe, engine: Engine, *, seconds: float | None) -> None:
+        self.run, self.data, self.recipe, self.engine, self.seconds = run, data, recipe, engine, seconds
+        self.warnings: list[Event] = []
+
+    def evaluate(self) -> dict[str, Any]:
+        """Run the jobs, write evaluation.json and return it. A part that fails is left out, with a warning."""
+        waiting = self._jobs()
+        values: dict[str, Any] = {}
+        running: set[str] = set()
+        while waiting or running:
+            while waiting and self.engine.free_slots() > 0:
+                job = waiting.pop(0)
+                self.engine.submit(job)
+                running.add(job.id)
+            for outcome in self.engine.wait(0.25):
+                if outcome.id not in running:
+                    continue
+                running.discard(outcome.id)
+                if outcome.status is Status.OK:
+                    values[outcome.id] = outcome.value
+                else:
+                    text = f"evaluation: {outcome.id} is missing: {outcome.reason or outcome.status}"
+                    self.warnings.append(WarningRaised(text=text))
+        result = self._join(values)
+        write_json(self.run.evaluation_path, result)
+        return result
+
+    def _jobs(self) -> list[Job]:
+        options = self.recipe.ensemble
+        common = {"run": str(self.run.path), "seed": self.recipe.seed}
+        seconds = None if self.seconds is None else max(0.3, self.seconds - 2 * GRACE_SECONDS)
+        limit = float("inf") if seconds is None else seconds + GRACE_SECONDS
+        honest_seconds = None if seconds is None else min(seconds, MAX_CORRECTION_SECONDS)
+        honest = {
+            **common,
+            "seconds": honest_seconds,
+            "rounds": options.rounds,
+            "max_members": options.max_members,
+            "bootstraps": 30 if seconds is None else None,
+        }
+        jobs = [
+            Job(id="honest score", function=score_honestly, payload=honest, limits=Limits(seconds=limit)),
+            Job(id="quality", function=describe_quality, payload=common, limits=Limits(seconds=limit)),
+        ]
+        columns = self._columns()
+        for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
+            payload = {**common, "fold": fold, "columns": columns, "seconds": 10.0 if seconds is None else seconds * 0.4}
+            jobs.append(
+                Job(
+                    id=f"importance {fold}",
+                    function=measure_importance,
+                    payload=payload,
+                    limits=Limits(seconds=limit),
+                )
+            )
+        return jobs
+
+    def _columns(self) -> list[str]:
+        """The user's columns, those most associated with the target first, as time may not allow all."""
+        layout = self.data.table.layout
+        names = dict.fromkeys(layout.source(name) for name in (*layout.numbers, *layout.categories, *layout.dates))
+        known: dict[str, float] = {}
+        if self.run.profile_path.exists():
+            for column in read_json(self.run.profile_path).get("profile", {}).get("columns", []):
+                known[column["name"]] = column.get("association") or 0.0
+        return sorted(names, key=lambda name: -known.get(name, 0.0))
+
+    def _join(self, values: dict[str, Any]) -> dict[str, Any]:
+        members = read_json(self.run.ensemble_path)
+        raw = members["score"]
+        honest = values.get("honest score") or {
+            "score": raw, "low": None, "high": None, "raw_score": raw, "optimism": None, "bootstraps": 0,
+        }  # fmt: skip
+        quality = values.get("quality", {"metrics": {}, "baselines": {}})
+        drops = [value["drops"] for name, value in values.items() if name.startswith("importance")]
+        task = self.data.task
+        return {
+            "metric": task.metric,
+            "maximize": task.maximize,
+            **honest,
+            "method": METHOD if "honest score" in values else "out-of-fold score, not corrected: the time was too short",
+            **quality,
+            "importance": summarize_importance(drops),
+        }

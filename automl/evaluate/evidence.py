@@ -1,0 +1,84 @@
+"""What an evaluation looks at: out-of-fold outputs of complete configurations and of the deployed ensemble."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from automl.ensemble.selection import blend_outputs
+from automl.files import read_json
+from automl.matrix import Array, FloatArray, IntArray
+from automl.metrics import Metric, get_metric
+from automl.run import Run
+from automl.search.oof import Oofs
+from automl.search.records import read_results
+from automl.search.trial import SearchData, TrialResult
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything on the scored rows (m,) alone.
+
+    Attributes:
+        outputs: trial → (m, k) of every complete configuration.
+        blend: (m, k) of the deployed ensemble.
+        units: group number (m,) of rows that are resampled together.
+    """
+
+    data: SearchData
+    metric: Metric
+    results: dict[int, TrialResult]
+    outputs: dict[int, FloatArray]
+    weights: dict[int, float]
+    blend: FloatArray
+    y: Array
+    weight: Array | None
+    units: IntArray | None
+
+    def first_of(self, candidate: str) -> FloatArray | None:
+        """Outputs of a family's first complete configuration, such as the baselines."""
+        for trial in sorted(self.outputs):
+            if self.results[trial].candidate == candidate:
+                return self.outputs[trial]
+        return None
+
+
+def read_evidence(run_path: str) -> Evidence:
+    """From the run folder; used inside workers."""
+    run = Run(Path(run_path))
+    data = SearchData(run.data)
+    oofs = Oofs(run, data)
+    results = {result.trial: result for result in read_results(run.search)}
+    for result in results.values():
+        if result.status == "ok":
+            oofs.read(result.trial)
+    outputs = oofs.on_scored_rows()
+    members = read_json(run.ensemble_path)["members"]
+    total = sum(member["weight"] for member in members)
+    weights = {member["trial"]: member["weight"] / total for member in members}
+    return Evidence(
+        data=data,
+        metric=get_metric(data.task.metric),
+        results=results,
+        outputs=outputs,
+        weights=weights,
+        blend=blend_outputs(outputs, weights),
+        y=oofs.target(),
+        weight=oofs.weight(),
+        units=None if data.groups is None else data.groups[oofs.scored],
+    )
+
+
+def resample(rng: np.random.Generator, rows: int, units: IntArray | None) -> Array:
+    """One bootstrap sample of row numbers; whole groups where rows belong together."""
+    if units is None:
+        return rng.integers(0, rows, rows)
+    order = np.argsort(units, kind="stable")
+    names, starts = np.unique(units[order], return_index=True)
+    if len(names) == rows:
+        return rng.integers(0, rows, rows)
+    pieces = np.split(order, starts[1:])
+    drawn = rng.integers(0, len(names), len(names))
+    return np.concatenate([pieces[place] for place in drawn])

@@ -1,0 +1,128 @@
+"""The score of a model that was chosen among many, without the flattery of having been chosen.
+
+Bootstrap bias corrected cross-validation: resample the rows of the stored out-of-fold predictions, repeat the whole
+choice (ensemble selection included) on the rows drawn, and score what was chosen on the rows not drawn. Tsamardinos,
+Greasidou & Borboudakis 2018, doi:10.1007/s10994-018-5714-4. The deployed ensemble's own score on the same rows serves
+as control variate, so that few resamples suffice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.evaluate.evidence import Evidence, read_evidence, resample
+
+MAX_BOOTSTRAPS = 200
+INTERVAL_BOOTSTRAPS = 400
+MIN_OUT_ROWS = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HonestScore:
+    """A score with its interval, in the metric's own units.
+
+    Attributes:
+        score: corrected; `low` and `high` its 95% interval.
+        raw_score: out-of-fold score of the deployed ensemble, as it was chosen by.
+        optimism: how much `raw_score` flatters, in units of the metric; positive means flattering.
+        bootstraps: how often the choice was repeated.
+    """
+
+    score: float
+    low: float
+    high: float
+    raw_score: float
+    optimism: float
+    bootstraps: int
+
+
+def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
+    """A worker's job: payload run (path), seed, seconds, rounds, max_members, bootstraps (None: as time allows)."""
+    evidence = read_evidence(payload["run"])
+    return dataclasses.asdict(
+        correct_score(
+            evidence,
+            seed=int(payload["seed"]),
+            seconds=payload["seconds"],
+            rounds=int(payload["rounds"]),
+            max_members=int(payload["max_members"]),
+            bootstraps=payload["bootstraps"],
+        )
+    )
+
+
+def correct_score(
+    evidence: Evidence, *, seed: int, seconds: float | None, rounds: int, max_members: int, bootstraps: int | None = None
+) -> HonestScore:
+    """Estimate the optimism of the choice and the sampling error of the score.
+
+    Args:
+        seconds: time for all of it; None for a run by trials, where `bootstraps` decides.
+    """
+    metric, y, weight = evidence.metric, evidence.y, evidence.weight
+    raw = float(metric.score(y, evidence.blend, weight))
+    rng = np.random.default_rng([seed, 17])
+    deadline = time.monotonic() + seconds * 0.6 if seconds is not None else float("inf")
+    limit = bootstraps or MAX_BOOTSTRAPS
+    flattery: list[float] = []
+    while len(flattery) < limit and (time.monotonic() < deadline or not flattery):
+        shift = _repeat_choice(evidence, rng, len(flattery), rounds, max_members)
+        flattery.append(shift if np.isfinite(shift) else 0.0)
+    sign = 1 if metric.maximize else -1
+    optimism = max(0.0, sign * -float(np.mean(flattery)))
+    corrected = raw - sign * optimism
+    deadline = time.monotonic() + seconds * 0.4 if seconds is not None else float("inf")
+    spread = _bootstrap_scores(evidence, rng, deadline, bootstraps or INTERVAL_BOOTSTRAPS)
+    low, high = interval_from(spread, corrected)
+    return HonestScore(
+        score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery)
+    )
+
+
+def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, rounds: int, max_members: int) -> float:
+    """Score of the repeated choice on the rows not drawn, less that of the deployed ensemble on the same rows."""
+    metric, y, weight = evidence.metric, evidence.y, evidence.weight
+    drawn = resample(rng, len(y), evidence.units)
+    out = np.setdiff1d(np.arange(len(y)), drawn)
+    if len(out) < MIN_OUT_ROWS or len(evidence.outputs) < 2:
+        return 0.0
+    selection = select_ensemble(
+        {trial: outputs[drawn] for trial, outputs in evidence.outputs.items()},
+        y[drawn],
+        metric,
+        weight=None if weight is None else weight[drawn],
+        rounds=rounds,
+        max_members=max_members,
+        seed=number,
+    )
+    weight_out = None if weight is None else weight[out]
+    chosen = blend_outputs({trial: evidence.outputs[trial][out] for trial in selection.weights}, selection.weights)
+    return float(
+        metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.blend[out], weight_out)
+    )
+
+
+def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: float, limit: int) -> list[float]:
+    metric, y, weight = evidence.metric, evidence.y, evidence.weight
+    scores: list[float] = []
+    while len(scores) < limit and (time.monotonic() < deadline or len(scores) < 20):
+        drawn = resample(rng, len(y), evidence.units)
+        value = metric.score(y[drawn], evidence.blend[drawn], None if weight is None else weight[drawn])
+        if np.isfinite(value):
+            scores.append(float(value))
+        elif len(scores) == 0 and time.monotonic() > deadline:
+            break
+    return scores
+
+
+def interval_from(scores: list[float], center: float) -> tuple[float, float]:
+    """95% interval round `center` from bootstrap scores: their quantiles, moved so that their mean lies on it."""
+    if len(scores) < 2:
+        return center, center
+    low, high = np.quantile(scores, (0.025, 0.975)) - np.mean(scores)
+    return float(center + low), float(center + high)

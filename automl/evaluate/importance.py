@@ -1,0 +1,87 @@
+"""Permutation importance on rows that the judging models have not seen.
+
+A fold's models score their own fold's rows, once as they are and once with one column of the user's table shuffled;
+the loss of score is what the column is worth to the model. Breiman 2001, doi:10.1023/A:1010933404324.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.bag import load_bag
+from automl.files import read_json
+from automl.matrix import Array, FloatArray
+from automl.metrics import get_metric
+from automl.preprocess.table import Layout, Table
+from automl.run import Run
+from automl.schema import Schema
+from automl.search.trial import SearchData
+
+MAX_ROWS = 2_000
+MAX_REPEATS = 5
+
+
+def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
+    """A worker's job: payload run (path), fold, seed, seconds, columns (order to measure in).
+
+    Returns:
+        "drops": column → losses of score, one a repeat; columns that time did not allow are absent.
+    """
+    run = Run(Path(payload["run"]))
+    deadline = time.monotonic() + payload["seconds"]
+    data = SearchData(run.data)
+    schema = Schema.from_json(read_json(run.model / "schema.json"))
+    model = load_bag(run.model, read_json(run.model / "ensemble.json"), schema, data.task)
+    fold = int(payload["fold"])
+    rng = np.random.default_rng([int(payload["seed"]), 23, fold])
+    rows = data.folds[fold]
+    if len(rows) > MAX_ROWS:
+        rows = np.sort(rng.choice(rows, MAX_ROWS, replace=False))
+    table, y = data.table.take(rows), data.target[rows]
+    metric = get_metric(data.task.metric)
+    sign = 1 if metric.maximize else -1
+
+    def score(outputs: FloatArray) -> float:
+        return float(sign * metric.score(y, outputs))
+
+    base = score(model.predict_fold(fold, table))
+    drops: dict[str, list[float]] = {name: [] for name in payload["columns"]}
+    for _ in range(MAX_REPEATS):
+        order = rng.permutation(len(rows))
+        for name in payload["columns"]:
+            if time.monotonic() > deadline:
+                return {"drops": {name: values for name, values in drops.items() if values}}
+            drops[name].append(base - score(model.predict_fold(fold, shuffle_column(table, name, order))))
+    return {"drops": drops}
+
+
+def shuffle_column(table: Table, source: str, order: Array) -> Table:
+    """The table with one of the user's columns in another order; everything made from it moves with it."""
+    layout: Layout = table.layout
+    arrays = {"numbers": table.numbers, "categories": table.categories, "dates": table.dates}
+    for kind, names in (("numbers", layout.numbers), ("categories", layout.categories), ("dates", layout.dates)):
+        places = [place for place, name in enumerate(names) if layout.source(name) == source]
+        if places:
+            changed = arrays[kind].copy()
+            changed[:, places] = arrays[kind][order][:, places]
+            arrays[kind] = changed
+    return dataclasses.replace(table, **arrays)
+
+
+def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:
+    """Mean loss of score of each column over folds and repeats with a 95% interval, most important first."""
+    merged: dict[str, list[float]] = {}
+    for part in drops:
+        for name, values in part.items():
+            merged.setdefault(name, []).extend(values)
+    rows = []
+    for name, values in merged.items():
+        mean = float(np.mean(values))
+        half = 1.96 * float(np.std(values, ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else 0.0
+        rows.append({"column": name, "importance": mean, "low": mean - half, "high": mean + half})
+    return sorted(rows, key=lambda row: (-row["importance"], row["column"]))

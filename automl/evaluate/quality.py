@@ -1,0 +1,127 @@
+"""Figures beside the score: every metric of the task with an interval, each class, calibration, residuals, baselines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.evaluate.evidence import Evidence, read_evidence
+from automl.evaluate.honest import interval_from
+from automl.matrix import Array, FloatArray
+from automl.metrics import get_metric, registry
+from automl.search.racing import paired_z
+from automl.task import Task, TaskKind
+
+RESAMPLES = 40
+RESAMPLE_ROWS = 4_000
+CALIBRATION_BINS = 10
+BETTER_Z = -1.96
+
+
+def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
+    """A worker's job: payload run (path), seed. Returns the parts of evaluation.json that need no resampled choice."""
+    evidence = read_evidence(payload["run"])
+    task = evidence.data.task
+    result: dict[str, Any] = {
+        "metrics": score_all(task, evidence.y, evidence.blend, evidence.weight, seed=int(payload["seed"])),
+        "baselines": {},
+    }
+    for name, candidate in (("constant", "dummy"), ("linear", "linear")):
+        outputs = evidence.first_of(candidate)
+        if outputs is None:
+            result[f"better_than_{name}"] = None
+            continue
+        result["baselines"][name] = {"score": _score(evidence, outputs)}
+        z = paired_z(evidence.metric, evidence.y, evidence.blend, outputs)
+        result[f"better_than_{name}"] = bool(z < BETTER_Z)
+    if task.is_classification:
+        result |= describe_classes(task, evidence.y, evidence.blend)
+    else:
+        result["residuals"] = describe_residuals(evidence.y, evidence.blend)
+    return result
+
+
+def _score(evidence: Evidence, outputs: FloatArray) -> float:
+    return float(evidence.metric.score(evidence.y, outputs, evidence.weight))
+
+
+def score_all(
+    task: Task, y: Array, outputs: FloatArray, weight: Array | None = None, *, seed: int = 0
+) -> dict[str, dict[str, float | None]]:
+    """Every metric of the task: name → value, low, high (95%, bootstrap; from a sample of 4,000 rows, rescaled)."""
+    rng = np.random.default_rng([seed, 19])
+    rows = len(y)
+    used = min(rows, RESAMPLE_ROWS)
+    draws = [rng.integers(0, rows, used) for _ in range(RESAMPLES if rows > 1 else 0)]
+    shrink = float(np.sqrt(used / rows)) if rows else 1.0
+    result: dict[str, dict[str, float | None]] = {}
+    for name in registry.names():
+        metric = get_metric(name)
+        if task.kind not in metric.kinds:
+            continue
+        value = float(metric.score(y, outputs, weight))
+        if not np.isfinite(value):
+            result[name] = {"value": None, "low": None, "high": None}
+            continue
+        scores = [
+            float(metric.score(y[draw], outputs[draw], None if weight is None else weight[draw])) for draw in draws
+        ]
+        finite = [score for score in scores if np.isfinite(score)]
+        low, high = interval_from(finite, value)
+        result[name] = {"value": value, "low": value + (low - value) * shrink, "high": value + (high - value) * shrink}
+    return result
+
+
+def describe_classes(task: Task, y: Array, outputs: FloatArray) -> dict[str, Any]:
+    """Rows, precision, recall and F1 of each class, the confusion matrix (rows: true), and calibration."""
+    k = task.n_classes
+    decided = outputs.argmax(axis=1) if task.kind is TaskKind.MULTICLASS else (outputs[:, 1] >= 0.5).astype(np.int64)
+    confusion = np.bincount(y * k + decided, minlength=k * k).reshape(k, k)
+    classes = []
+    for place, label in enumerate(task.classes):
+        hit = int(confusion[place, place])
+        precision = hit / max(1, int(confusion[:, place].sum()))
+        recall = hit / max(1, int(confusion[place].sum()))
+        f1 = 2 * precision * recall / max(1e-12, precision + recall)
+        rows = int(confusion[place].sum())
+        classes.append({"label": label, "rows": rows, "precision": precision, "recall": recall, "f1": f1})
+    if task.kind is TaskKind.BINARY:
+        sure, right = outputs[:, 1], y == 1
+    else:
+        sure, right = outputs.max(axis=1), decided == y
+    calibration, error = describe_calibration(sure.astype(np.float64), right)
+    return {
+        "classes": classes,
+        "confusion": confusion.tolist(),
+        "threshold": 0.5,
+        "calibration": calibration,
+        "calibration_error": error,
+    }
+
+
+def describe_calibration(probability: Array, happened: Array) -> tuple[list[dict[str, float]], float]:
+    """Ten bins of equal size: mean probability, share that happened, rows; and the expected calibration error."""
+    order = np.argsort(probability, kind="stable")
+    bins = [part for part in np.array_split(order, CALIBRATION_BINS) if len(part)]
+    points = [
+        {
+            "predicted": float(probability[part].mean()),
+            "observed": float(happened[part].mean()),
+            "rows": len(part),
+        }
+        for part in bins
+    ]
+    error = sum(abs(point["predicted"] - point["observed"]) * point["rows"] for point in points)
+    return points, error / max(1, len(probability))
+
+
+def describe_residuals(y: Array, outputs: FloatArray) -> dict[str, Any]:
+    """Quantiles and a histogram of true minus predicted."""
+    residuals = y - outputs[:, 0]
+    shares = (5, 25, 50, 75, 95)
+    counts, edges = np.histogram(residuals, bins=20)
+    return {
+        "quantiles": {str(share): float(value) for share, value in zip(shares, np.percentile(residuals, shares), strict=True)},
+        "histogram": {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]},
+    }

@@ -1,0 +1,499 @@
+"""The stages in order: load, profile, split, search, evaluate, report. The tool's table of contents."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from automl.data import Dataset, Split
+from automl.data.load import load_dataset
+from automl.data.split import make_split
+from automl.engines.local import LocalEngine
+from automl.ensemble.artifact import golden_records, installed_versions, load_predictor, restore_model
+from automl.ensemble.build import EnsembleBuilder
+from automl.errors import DataError, SearchError, UsageError
+from automl.evaluate.evaluation import Evaluator
+from automl.evaluate.quality import score_all
+from automl.events import (
+    Bus,
+    DataLoaded,
+    Decision,
+    Event,
+    JsonlSink,
+    RunFinished,
+    RunStarted,
+    Sink,
+    StageFinished,
+    StageStarted,
+    WarningRaised,
+    read_events,
+)
+from automl.files import read_json, write_array, write_json, write_text
+from automl.interrupts import Interrupts
+from automl.metrics import get_metric, resolve_metric
+from automl.preprocess.table import TableEncoder
+from automl.profile import Finding
+from automl.profile.describe import find_all, group_rows
+from automl.profile.summary import summarize
+from automl.recipe import Recipe, build_recipe
+from automl.report.write import write_report
+from automl.run import Run
+from automl.schema import Role, Schema
+from automl.search.budget import Clock, process_age_seconds
+from automl.search.search import Search
+from automl.search.trial import PRELOAD, SearchData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GOLDEN_ROWS = 16
+UNSEEN_LEVEL = "a value never seen"
+MEMORY_SHARE = 0.8
+REPORT_SECONDS = 1.2
+WRAP_UP_SECONDS = 8.0
+MIN_EVALUATE_SECONDS = 2.5
+
+
+def fit(
+    data: Path | str | pd.DataFrame,
+    *,
+    target: str,
+    recipe: Recipe | None = None,
+    out: Path | str | None = None,
+    test: Path | str | None = None,
+    sinks: Sequence[Sink] = (),
+    started: float | None = None,
+    **changes: Any,
+) -> Run:
+    """The whole flow, from a table to a run folder with a model that serves.
+
+    Args:
+        data: a file or a frame.
+        target: name of the column to learn.
+        recipe: everything else that can be asked; the defaults without one.
+        out: the run folder; without one, below `runs/` after the date and the data.
+        test: a labelled file that is looked at for drift and scored once, at the end.
+        sinks: readers of the events.
+        started: `time.monotonic()` from which the time counts; now, or this process's start on the command line.
+        changes: shorthands laid over the recipe: time (seconds), trials, metric, task, jobs, seed.
+
+    Raises:
+        DataError: if the data cannot be used.
+        RunBusyError, UsageError, EngineError: see their classes.
+        SearchError: if nothing but the constant model finished.
+    """
+    recipe = apply_shorthands(recipe or Recipe(), changes)
+    clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
+    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+    try:
+        engine.warm("core")  # imports happen while the data is read
+        dataset = load(data, target=target, recipe=recipe)
+        source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
+        run = Run.create(
+            Path(out) if out else None,
+            data_name=dataset.name or "frame",
+            record=identity(source, target, recipe, dataset, test),
+        )
+        write_text(run.recipe_path, recipe.dump_yaml())
+        with run.locked():
+            return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
+    finally:
+        engine.close()
+
+
+def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | None = None) -> Run:
+    """Go on with a run that was killed, stopped or interrupted, with the time or trials that are left.
+
+    Raises:
+        UsageError, RunBusyError, DataError: see their classes; a run that is complete is returned as it is.
+    """
+    import yaml
+
+    run = Run.open(Path(path))
+    with run.locked():
+        restore_model(run)
+        record = run.record
+        if record["status"] == "complete":
+            return run
+        recipe = build_recipe(yaml.safe_load(run.recipe_path.read_text(encoding="utf-8")), source=str(run.recipe_path))
+        began = (time.monotonic() if started is None else started) - spent_seconds(run)
+        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+        try:
+            engine.warm("core")
+            run.stop_path.unlink(missing_ok=True)
+            session = _Session(run, recipe, Clock(began, recipe.budget.seconds), engine, sinks)
+            if run.is_done("split"):
+                return session.from_folder()
+            if record["data"] == "a data frame":
+                raise UsageError(f"{path} was killed before its data frame was stored", hint="Call automl.fit again")
+            return session.from_dataset(load(record["data"], target=record["target"], recipe=recipe))
+        finally:
+            engine.close()
+
+
+def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Lay keyword arguments of `fit` over a recipe; `trials` alone lifts the time limit."""
+    budget = {"time": "seconds", "seconds": "seconds", "trials": "trials", "jobs": "jobs", "memory_mb": "memory_mb"}
+    nested: dict[str, Any] = {}
+    for name, value in changes.items():
+        if value is None:
+            continue
+        if name in budget:
+            nested.setdefault("budget", {})[budget[name]] = value
+        else:
+            nested[name] = value
+    limits = nested.get("budget", {})
+    if "trials" in limits and "seconds" not in limits:
+        limits["seconds"] = None
+    return recipe.override(nested, source="the call") if nested else recipe
+
+
+def count_cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load(data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dataset:
+    """Read a table and settle its task and metric."""
+    dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
+    name = resolve_metric(recipe.metric, dataset.task.kind)
+    task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
+    return dataclasses.replace(dataset, task=task)
+
+
+def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
+    """What run.json says from the beginning."""
+    return {
+        "data": source,
+        "test": str(Path(test).resolve()) if test else None,
+        "target": target,
+        "fingerprint": dataset.fingerprint,
+        "task": dataset.task.to_json(),
+        "metric": dataset.task.metric,
+        "rows": dataset.n_rows,
+        "columns": len(dataset.schema.features),
+        "seed": recipe.seed,
+        "budget_seconds": recipe.budget.seconds,
+        "trials_budget": recipe.budget.trials,
+        "jobs": recipe.budget.jobs or count_cores(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {**installed_versions(), "python": sys.version.split()[0]},
+        "argv": sys.argv,
+    }
+
+
+def spent_seconds(run: Run) -> float:
+    """Time that earlier sessions of a run used, from their events."""
+    spent, began, last = 0.0, None, None
+    for event in read_events(run.events_path):
+        if isinstance(event, RunStarted):
+            spent += (last - began) if began is not None and last is not None else 0.0
+            began = event.at
+        last = event.at
+    return spent + ((last - began) if began is not None and last is not None else 0.0)
+
+
+class _Session:
+    """One process's work on one run."""
+
+    def __init__(self, run: Run, recipe: Recipe, clock: Clock, engine: LocalEngine, sinks: Sequence[Sink]) -> None:
+        self.run, self.recipe, self.clock, self.engine = run, recipe, clock, engine
+        engine.log = run.log
+        self.log = JsonlSink(run.events_path)
+        self.emit = Bus(self.log, *sinks)
+
+    # ---- stages --------------------------------------------------------------------------------------------------
+
+    def from_dataset(self, dataset: Dataset) -> Run:
+        """All stages, from a loaded table."""
+        self._start()
+        findings = self._stage("profile", lambda: self._profile(dataset), "findings of the data")
+        dataset = apply_findings(dataset, findings)
+        self._say_decisions(dataset, findings)
+        split = self._stage("split", lambda: self._split(dataset, findings), "")
+        self._say_loaded(dataset.task.to_json(), dataset.n_rows, len(dataset.schema.features), len(split))
+        return self._search_and_finish(dataset.schema)
+
+    def from_folder(self) -> Run:
+        """What is left, from the arrays that an earlier session stored."""
+        self._start()
+        record = self.run.record
+        schema = Schema.from_json(read_json(self.run.data / "schema.json"))
+        folds = int(record["split"]["folds"])
+        self._say_loaded(record["task"], record["rows"], record["columns"], folds)
+        return self._search_and_finish(schema)
+
+    def _start(self) -> None:
+        record = self.run.record
+        self.run.update(status="running")
+        self.emit(
+            RunStarted(
+                run=str(self.run.path),
+                data=record["data"],
+                target=record["target"],
+                seconds=record["budget_seconds"],
+                trials=record["trials_budget"],
+                jobs=record["jobs"],
+            )
+        )
+
+    def _stage(self, name: str, work: Any, detail: str) -> Any:
+        began = time.monotonic()
+        self.emit(StageStarted(stage=name))
+        result = work()
+        seconds = time.monotonic() - began
+        self.run.mark_stage(name, seconds=round(seconds, 3))
+        self.emit(StageFinished(stage=name, seconds=seconds, detail=detail))
+        return result
+
+    def _profile(self, dataset: Dataset) -> list[Finding]:
+        new = self._read_test(dataset)
+        findings = find_all(dataset, new)
+        record = {
+            "profile": summarize(dataset).to_json(),
+            "findings": [finding.to_json() for finding in findings],
+            "notices": [dataclasses.asdict(notice) for notice in dataset.notices],
+        }
+        write_json(self.run.profile_path, record)
+        return findings
+
+    def _read_test(self, dataset: Dataset) -> pd.DataFrame | None:
+        from automl.data.load import read_table
+
+        test = self.run.record["test"]
+        if not test:
+            return None
+        return dataset.schema.parse(read_table(Path(test), options=self.recipe.data).frame)
+
+    def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
+        groups = dataset.groups
+        if groups is None and any(finding.effects.get("group_rows") for finding in findings):
+            groups = group_rows(dataset)
+        encoder = TableEncoder(dataset.schema)
+        table = encoder.encode(dataset.frame)
+        split = make_split(
+            dataset.target,
+            dataset.task,
+            groups=groups,
+            times=dataset.times,
+            folds=self.recipe.split.folds,
+            repeats=self.recipe.split.repeats,
+            seed=self.recipe.seed,
+            shape=table.shape(dataset.task),
+            seconds=None if self.recipe.budget.trials is not None else self.recipe.budget.seconds,
+        )
+        folder = self.run.data
+        table.save(folder)
+        write_json(folder / "schema.json", dataset.schema.to_json())
+        write_json(folder / "task.json", dataset.task.to_json())
+        write_array(folder / "target.npy", lambda file: np.save(file, dataset.target))
+        if dataset.weight is not None:
+            weight = dataset.weight
+            write_array(folder / "weight.npy", lambda file: np.save(file, weight))
+        store_split(folder / "split.npz", split, groups, dataset.times)
+        golden = make_golden(dataset, self.recipe.seed)
+        (folder / "golden").mkdir(exist_ok=True)
+        encoder.encode(golden).save(folder / "golden")
+        write_json(folder / "golden.json", golden_records(golden, dataset.schema))
+        self.run.update(
+            split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
+            rows=dataset.n_rows,
+            columns=len(dataset.schema.features),
+        )
+        self.emit(Decision(topic="split", text=f"{len(split)} folds, {split.kind}", reason=split.reason))
+        return split
+
+    def _search_and_finish(self, schema: Schema) -> Run:
+        data = SearchData(self.run.data)
+        with Interrupts(lambda name: self.emit(WarningRaised(text=f"{name}: wrapping up; once more to stop at once"))) as stop:
+            builder, ended = self._search(data, schema, stop)
+            self._evaluate(data, builder)
+        status = {"complete": "complete", "stopped": "stopped"}.get(ended, "interrupted")
+        return self._finish(status, builder)
+
+    def _search(self, data: SearchData, schema: Schema, stop: Interrupts) -> tuple[EnsembleBuilder, str]:
+        def should_stop() -> str:
+            if stop.received:
+                return stop.received
+            return "stopped" if self.run.stop_path.exists() else ""
+
+        began = time.monotonic()
+        self.emit(StageStarted(stage="search"))
+        search = Search(
+            run=self.run,
+            data=data,
+            recipe=self.recipe,
+            engine=self.engine,
+            emit=self.emit,
+            clock=self.clock,
+            on_bag=lambda: None,
+            should_stop=should_stop,
+            memory_mb=memory_for_jobs(self.recipe, self.engine.slots),
+        )
+        builder = EnsembleBuilder(
+            self.run,
+            data,
+            schema,
+            self.recipe,
+            oofs=search.oofs,
+            records=search.records,
+            emit=self.emit,
+            elapsed=self.clock.elapsed,
+        )
+        search.on_bag = builder.update
+        for name, reason in search.families.unused.items():
+            self.emit(Decision(topic="models", text=f"{name} is not tried", reason=reason))
+        search.blend = builder.update()
+        ended = search.go()
+        seconds = time.monotonic() - began
+        self.run.mark_stage("search", seconds=round(seconds, 3), ended=ended, unused=search.families.unused)
+        self.emit(StageFinished(stage="search", seconds=seconds, detail=f"{len(search.records.results)} configurations"))
+        return builder, ended
+
+    def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
+        if not builder.weights:
+            return
+        seconds = None
+        if self.clock.seconds is not None:
+            seconds = min(max(MIN_EVALUATE_SECONDS, self.clock.left() - REPORT_SECONDS), 0.08 * self.clock.seconds + 2)
+            seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
+        evaluator = Evaluator(self.run, data, self.recipe, self.engine, seconds=seconds)
+        result = self._stage("evaluate", evaluator.evaluate, "")
+        for warning in evaluator.warnings:
+            self.emit(warning)
+        self._score_test(result)
+
+    def _score_test(self, result: dict[str, Any]) -> None:
+        from automl.data.load import read_table
+
+        test = self.run.record["test"]
+        if not test:
+            return
+        predictor = load_predictor(self.run.path)
+        frame = read_table(Path(test), options=self.recipe.data).frame
+        y = predictor.encode_target(predictor.find_target(frame))
+        known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+        outputs = predictor.predict_outputs(frame)
+        scores = score_all(predictor.task, y[known], outputs[known], seed=self.recipe.seed)
+        result["test"] = {"file": test, "rows": int(known.sum()), "metrics": scores}
+        write_json(self.run.evaluation_path, result)
+
+    def _finish(self, status: str, builder: EnsembleBuilder) -> Run:
+        only_constant = {builder.records.results[trial].candidate for trial in builder.weights} <= {"dummy"}
+        usable = bool(builder.weights) and not only_constant
+        elapsed = self.clock.elapsed()
+        self.run.update(status=status, seconds=round(elapsed, 3), finished_seconds=round(elapsed, 3), usable=usable)
+        self._stage("report", lambda: write_report(self.run), "")
+        evaluation = read_json(self.run.evaluation_path) if self.run.evaluation_path.exists() else {}
+        self.emit(
+            RunFinished(
+                status=status,
+                seconds=self.clock.elapsed(),
+                score=evaluation.get("score"),
+                low=evaluation.get("low"),
+                high=evaluation.get("high"),
+            )
+        )
+        self.run.mark_stage("finish", seconds=round(self.clock.elapsed(), 3))
+        self.log.close()
+        if not usable:
+            raise SearchError(*_explain_failure(self.run, builder))
+        return self.run
+
+    # ---- what is said ---------------------------------------------------------------------------------------------
+
+    def _say_loaded(self, task: dict[str, Any], rows: int, columns: int, folds: int) -> None:
+        self.emit(
+            DataLoaded(
+                rows=rows,
+                columns=columns,
+                task=task["kind"],
+                metric=task["metric"],
+                classes=len(task["classes"]),
+                folds=folds,
+            )
+        )
+
+    def _say_decisions(self, dataset: Dataset, findings: list[Finding]) -> None:
+        for notice in dataset.notices:
+            self.emit(Decision(topic=notice.topic, text=notice.text, reason=notice.reason))
+        for finding in findings:
+            event: Event = Decision(topic=finding.kind, text=finding.text, reason=finding.action)
+            if finding.severity == "risk":
+                event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
+            self.emit(event)
+
+
+def _explain_failure(run: Run, builder: EnsembleBuilder) -> tuple[str]:
+    reasons = [result.reason for result in builder.records.results.values() if result.reason and result.status != "pruned"]
+    common = max(set(reasons), key=reasons.count) if reasons else "the time was too short for a first model"
+    return (f"Nothing but the constant model finished in {run.path}: {common}",)
+
+
+def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:
+    """The data set without the columns that findings drop."""
+    dropped = {name: finding.text for finding in findings for name in finding.effects.get("drop", ())}
+    if not dropped:
+        return dataset
+    columns = tuple(
+        dataclasses.replace(column, role=Role.IGNORE, reason=dropped[column.name], required=False)
+        if column.name in dropped
+        else column
+        for column in dataset.schema.columns
+    )
+    schema = Schema(columns)
+    if not schema.features:
+        raise DataError("No feature column is left after the findings", hint="Keep one with data.keep in a recipe")
+    return dataclasses.replace(dataset, schema=schema, frame=dataset.frame[[column.name for column in schema.features]])
+
+
+def store_split(path: Path, split: Split, groups: Any, times: Any) -> None:
+    """split.npz: rows that train and score each fold, and what they were grouped or ordered by."""
+    arrays: dict[str, Any] = {"count": len(split), "repeats": split.repeats}
+    for number, (train, score) in enumerate(zip(split.trains, split.folds, strict=True)):
+        arrays[f"train_{number}"], arrays[f"score_{number}"] = train, score
+    if groups is not None:
+        arrays["groups"] = groups
+    if times is not None:
+        arrays["times"] = times
+    write_array(path, lambda file: np.savez(file, **arrays))
+
+
+def make_golden(dataset: Dataset, seed: int) -> pd.DataFrame:
+    """Rows that a model must answer alike wherever it is loaded: some of the data's, some with holes and new levels."""
+    rng = np.random.default_rng([seed, 29])
+    rows = np.sort(rng.choice(dataset.n_rows, min(GOLDEN_ROWS, dataset.n_rows), replace=False))
+    golden = dataset.frame.iloc[rows].reset_index(drop=True)
+    for place, column in enumerate(dataset.schema.features):
+        hole = place % len(golden)
+        if column.role is Role.NUMBER:
+            golden.loc[hole, column.name] = np.nan
+        elif column.role is Role.CATEGORY:
+            golden.loc[hole, column.name] = UNSEEN_LEVEL if place % 2 else None
+    return golden
+
+
+def memory_for_jobs(recipe: Recipe, slots: int) -> float:
+    """Resident MB that one job may use: its share of the user's limit, or of 80% of what is free."""
+    total = recipe.budget.memory_mb
+    if total is not None:
+        own = psutil.Process().memory_info().rss / 2**20
+        return max(256.0, (total - own) / slots)
+    return MEMORY_SHARE * psutil.virtual_memory().available / 2**20 / slots
+
+
+def command_started() -> float:
+    """`time.monotonic()` at which this process began."""
+    return time.monotonic() - process_age_seconds()
+
+
+
