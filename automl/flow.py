@@ -15,12 +15,11 @@ import numpy as np
 import psutil
 
 from automl.data import Dataset, Split
-from automl.data.load import load_dataset
-from automl.data.split import make_split
+from automl.data.load import read_table
 from automl.engines.local import LocalEngine
-from automl.ensemble.artifact import golden_records, installed_versions, load_predictor, restore_model
+from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import DataError, SearchError, UsageError
+from automl.errors import SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
 from automl.events import (
@@ -37,17 +36,17 @@ from automl.events import (
     WarningRaised,
     read_events,
 )
-from automl.files import read_json, write_array, write_json, write_text
+from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
-from automl.metrics import get_metric, resolve_metric
+from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.profile import Finding
-from automl.profile.describe import find_all, group_rows
+from automl.profile.describe import find_all
 from automl.profile.summary import summarize
 from automl.recipe import Recipe, build_recipe
 from automl.report.write import write_report
 from automl.run import Run
-from automl.schema import Role, Schema
+from automl.schema import Schema
 from automl.search.budget import Clock, process_age_seconds
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData
@@ -55,8 +54,6 @@ from automl.search.trial import PRELOAD, SearchData
 if TYPE_CHECKING:
     import pandas as pd
 
-GOLDEN_ROWS = 16
-UNSEEN_LEVEL = "a value never seen"
 MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
@@ -162,14 +159,6 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def load(data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dataset:
-    """Read a table and settle its task and metric."""
-    dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
-    name = resolve_metric(recipe.metric, dataset.task.kind)
-    task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
-    return dataclasses.replace(dataset, task=task)
-
-
 def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
     """What run.json says from the beginning."""
     return {
@@ -256,7 +245,7 @@ class _Session:
         return result
 
     def _profile(self, dataset: Dataset) -> list[Finding]:
-        new = self._read_test(dataset)
+        new = read_new(dataset, self.run.record["test"], self.recipe)
         findings = find_all(dataset, new)
         record = {
             "profile": summarize(dataset).to_json(),
@@ -266,44 +255,12 @@ class _Session:
         write_json(self.run.profile_path, record)
         return findings
 
-    def _read_test(self, dataset: Dataset) -> pd.DataFrame | None:
-        from automl.data.load import read_table
-
-        test = self.run.record["test"]
-        if not test:
-            return None
-        return dataset.schema.parse(read_table(Path(test), options=self.recipe.data).frame)
-
     def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
-        groups = dataset.groups
-        if groups is None and any(finding.effects.get("group_rows") for finding in findings):
-            groups = group_rows(dataset)
         encoder = TableEncoder(dataset.schema)
         table = encoder.encode(dataset.frame)
-        split = make_split(
-            dataset.target,
-            dataset.task,
-            groups=groups,
-            times=dataset.times,
-            folds=self.recipe.split.folds,
-            repeats=self.recipe.split.repeats,
-            seed=self.recipe.seed,
-            shape=table.shape(dataset.task),
-            seconds=None if self.recipe.budget.trials is not None else self.recipe.budget.seconds,
-        )
-        folder = self.run.data
-        table.save(folder)
-        write_json(folder / "schema.json", dataset.schema.to_json())
-        write_json(folder / "task.json", dataset.task.to_json())
-        write_array(folder / "target.npy", lambda file: np.save(file, dataset.target))
-        if dataset.weight is not None:
-            weight = dataset.weight
-            write_array(folder / "weight.npy", lambda file: np.save(file, weight))
-        store_split(folder / "split.npz", split, groups, dataset.times)
-        golden = make_golden(dataset, self.recipe.seed)
-        (folder / "golden").mkdir(exist_ok=True)
-        encoder.encode(golden).save(folder / "golden")
-        write_json(folder / "golden.json", golden_records(golden, dataset.schema))
+        split = choose_split(dataset, findings, self.recipe, table)
+        groups = choose_groups(dataset, findings)
+        store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,
@@ -373,8 +330,6 @@ class _Session:
         self._score_test(result)
 
     def _score_test(self, result: dict[str, Any]) -> None:
-        from automl.data.load import read_table
-
         test = self.run.record["test"]
         if not test:
             return
@@ -439,49 +394,6 @@ def _explain_failure(run: Run, builder: EnsembleBuilder) -> tuple[str]:
     return (f"Nothing but the constant model finished in {run.path}: {common}",)
 
 
-def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:
-    """The data set without the columns that findings drop."""
-    dropped = {name: finding.text for finding in findings for name in finding.effects.get("drop", ())}
-    if not dropped:
-        return dataset
-    columns = tuple(
-        dataclasses.replace(column, role=Role.IGNORE, reason=dropped[column.name], required=False)
-        if column.name in dropped
-        else column
-        for column in dataset.schema.columns
-    )
-    schema = Schema(columns)
-    if not schema.features:
-        raise DataError("No feature column is left after the findings", hint="Keep one with data.keep in a recipe")
-    return dataclasses.replace(dataset, schema=schema, frame=dataset.frame[[column.name for column in schema.features]])
-
-
-def store_split(path: Path, split: Split, groups: Any, times: Any) -> None:
-    """split.npz: rows that train and score each fold, and what they were grouped or ordered by."""
-    arrays: dict[str, Any] = {"count": len(split), "repeats": split.repeats}
-    for number, (train, score) in enumerate(zip(split.trains, split.folds, strict=True)):
-        arrays[f"train_{number}"], arrays[f"score_{number}"] = train, score
-    if groups is not None:
-        arrays["groups"] = groups
-    if times is not None:
-        arrays["times"] = times
-    write_array(path, lambda file: np.savez(file, **arrays))
-
-
-def make_golden(dataset: Dataset, seed: int) -> pd.DataFrame:
-    """Rows that a model must answer alike wherever it is loaded: some of the data's, some with holes and new levels."""
-    rng = np.random.default_rng([seed, 29])
-    rows = np.sort(rng.choice(dataset.n_rows, min(GOLDEN_ROWS, dataset.n_rows), replace=False))
-    golden = dataset.frame.iloc[rows].reset_index(drop=True)
-    for place, column in enumerate(dataset.schema.features):
-        hole = place % len(golden)
-        if column.role is Role.NUMBER:
-            golden.loc[hole, column.name] = np.nan
-        elif column.role is Role.CATEGORY:
-            golden.loc[hole, column.name] = UNSEEN_LEVEL if place % 2 else None
-    return golden
-
-
 def memory_for_jobs(recipe: Recipe, slots: int) -> float:
     """Resident MB that one job may use: its share of the user's limit, or of 80% of what is free."""
     total = recipe.budget.memory_mb
@@ -494,6 +406,3 @@ def memory_for_jobs(recipe: Recipe, slots: int) -> float:
 def command_started() -> float:
     """`time.monotonic()` at which this process began."""
     return time.monotonic() - process_age_seconds()
-
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,15 +25,32 @@ def check_command(
 ) -> None:
     """Leaks, identifiers, duplicates, constant columns, drift between two files; exit code 4 if a risk is found."""
     from automl.cli.fit import build_recipe_from, spool_stdin
-    from automl.cli.output import open_output, print_json
-    from automl.flow import check
+    from automl.cli.output import print_json
+    from automl.preview import check
 
     asked = build_recipe_from(None, role=role, drop=drop, encoding=encoding)
     facts = check(spool_stdin(data), target=target, recipe=asked, new=new)
     if as_json:
         print_json(facts)
     else:
-        from automl.report.console import print_findings
-
-        print_findings(facts, open_output())
+        show_findings(facts)
     raise typer.Exit(4 if any(finding["severity"] == "risk" for finding in facts["findings"]) else 0)
+
+
+def show_findings(facts: dict[str, Any]) -> None:
+    """Print findings by severity, then what was guessed while reading."""
+    from automl.cli.output import open_output
+    from automl.report.blocks import Alert, Block, Paragraph, Table, Tone
+    from automl.report.console import print_blocks
+
+    tones: dict[str, Tone] = {"risk": "bad", "warning": "warn", "note": "neutral"}
+    blocks: list[Block] = [
+        Alert(tone=tones[finding["severity"]], title=finding["kind"], text=f"{finding['text']} {finding['action']}".strip())
+        for finding in facts["findings"]
+    ]
+    if not blocks:
+        blocks.append(Paragraph(text=f"Nothing found in {facts['rows']:,} rows.", tone="good"))
+    if facts["notices"]:
+        rows = tuple((notice["text"], notice["reason"]) for notice in facts["notices"])
+        blocks.append(Table(headings=("guessed or changed", "why"), rows=rows))
+    print_blocks(blocks, open_output())

@@ -17,6 +17,8 @@ def evaluate_command(
     quiet: opt.QuietOption = False,
 ) -> None:
     """Score a model on a labelled table: every metric of its task with a 95% interval."""
+    import numpy as np
+
     from automl.cli.output import open_output, print_json, print_notices
     from automl.data.load import read_table
     from automl.ensemble.artifact import load_predictor
@@ -41,8 +43,12 @@ def evaluate_command(
     if as_json:
         print_json({"rows": int(known.sum()), "skipped_rows": skipped, "metrics": metrics})
         return
-    from automl.report.console import print_metrics
+    from automl.report.blocks import Paragraph, Table
+    from automl.report.console import print_blocks
 
-    print_metrics(
-        metrics, main=predictor.task.metric, rows=int(known.sum()), skipped=skipped, console=open_output()
-    )
+    order = sorted(metrics, key=lambda name: (name != predictor.task.metric, name))
+    rows = tuple((name, metrics[name]["value"], metrics[name]["low"], metrics[name]["high"]) for name in order)
+    left_out = f"; {skipped:,} without a known target left out" if skipped else ""
+    heading = Paragraph(text=f"{int(known.sum()):,} rows{left_out}; 95% intervals")
+    table = Table(headings=("metric", "value", "low", "high"), rows=rows, formats=("", ".5g", ".5g", ".5g"))
+    print_blocks((heading, table), open_output())

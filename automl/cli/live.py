@@ -96,6 +96,7 @@ class PlainView:
                 self._say(line, event.at)
 
     def __enter__(self) -> Self:
+        self._last = self._clock()
         self._thread.start()
         return self
 
@@ -127,7 +128,7 @@ class PlainView:
     def _describe(self, event: events.Event) -> str:
         progress = self.progress
         if isinstance(event, events.RunStarted):
-            return f"{event.data} -> {event.target}, {describe_budget(progress)}"
+            return f"{progress.data} -> {event.target}, {describe_budget(progress)}"
         if isinstance(event, events.DataLoaded):
             return describe_table(progress)
         if isinstance(event, events.StageStarted):
@@ -181,6 +182,7 @@ class LiveView:
             self.progress.apply(event)
 
     def __enter__(self) -> Self:
+        self.progress.started = self._clock()
         self._live.start()
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,8 +29,8 @@ def plan_command(
 ) -> None:
     """What fit would do: roles with reasons, findings, folds, candidates and their order. Nothing is trained."""
     from automl.cli.fit import build_recipe_from, spool_stdin
-    from automl.cli.output import open_output, print_json
-    from automl.flow import plan
+    from automl.cli.output import print_json
+    from automl.preview import plan
 
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, group=group, time_column=time_column, weight=weight,
@@ -40,6 +40,32 @@ def plan_command(
     if as_json:
         print_json(facts)
         return
-    from automl.report.console import print_plan
+    show_plan(facts, command=f"automl fit {data} --target {target}")
 
-    print_plan(facts, open_output(), command=f"automl fit {data} --target {target}")
+
+def show_plan(facts: dict[str, Any], *, command: str) -> None:
+    """Print the plan as tables, the command to go on with last."""
+    from automl.cli.check import show_findings
+    from automl.cli.output import open_output
+    from automl.report.blocks import Code, Facts, Paragraph, Table
+    from automl.report.console import print_blocks
+
+    task, split, budget = facts["task"], facts["split"], facts["budget"]
+    limit = f"{budget['trials']} trials" if budget["trials"] else f"{budget['seconds']:.0f} s"
+    about = (
+        ("Task", task["kind"], task["reason"]),
+        ("Metric", task["metric"], ""),
+        ("Rows", f"{facts['rows']:,}", f"{facts['matrix_mb']} MB as a matrix"),
+        ("Scored by", f"{split['folds']} folds, {split['kind']}", split["reason"]),
+        ("Budget", limit, ""),
+    )
+    columns = tuple((column["name"], column["role"], column["reason"]) for column in facts["columns"])
+    order = ", ".join(entry["name"] for entry in facts["portfolio"])
+    unused = tuple((name, reason) for name, reason in facts["unused"].items())
+    console = open_output()
+    print_blocks((Facts(items=about), Table(headings=("column", "role", "why"), rows=columns)), console)
+    show_findings(facts)
+    print_blocks((Paragraph(text=f"Tried first, in this order: {order}; then Optuna goes on from the best."),), console)
+    if unused:
+        print_blocks((Table(headings=("not tried", "why"), rows=unused),), console)
+    print_blocks((Code(text=command),), console)

@@ -17,7 +17,9 @@ from automl.metrics import Metric
 
 MAX_MODELS = 24
 # Numbers mixed and scored in one step; more rows than this allows are sampled.
-MAX_CELLS = 2_000_000
+MAX_CELLS = 500_000
+# Steps without a gain after which the climb is over.
+PATIENCE = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def select_ensemble(
     rounds: int = 25,
     max_members: int = 12,
     seed: int = 0,
+    max_cells: int = MAX_CELLS,
 ) -> Selection:
     """Choose members and weights.
 
@@ -44,13 +47,15 @@ def select_ensemble(
         y: targets of those rows.
         rounds: steps of the climb; a member added twice weighs twice.
         seed: for the sample of rows, where there are too many to score at each step.
+        max_cells: how many numbers may be mixed in one step.
 
     Raises:
         SearchError: if there is nothing to choose from.
     """
     if not outputs:
         raise SearchError("No configuration is complete", hint="Give it more time with --time")
-    rows = sample_rows(y, outputs, seed)
+    outputs = leave_out_constants(outputs)
+    rows = sample_rows(y, outputs, seed, max_cells)
     y_used = y[rows]
     weight_used = None if weight is None else weight[rows]
     trials = sorted(outputs)
@@ -66,6 +71,16 @@ def select_ensemble(
     total = sum(counts.values())
     ranked = sorted(counts, key=lambda trial: (-counts[trial], trial))
     return Selection({trial: counts[trial] / total for trial in ranked})
+
+
+def leave_out_constants(outputs: Mapping[int, FloatArray]) -> dict[int, FloatArray]:
+    """Models whose outputs vary over the rows, or all if none does.
+
+    A constant shifts every row alike: a metric of ranks does not see it, and it would enter by accident and spoil the
+    probabilities.
+    """
+    varying = {trial: array for trial, array in outputs.items() if float(np.ptp(array, axis=0).max(initial=0.0)) > 1e-7}
+    return varying or dict(outputs)
 
 
 def climb(
@@ -99,13 +114,15 @@ def climb(
         order.append(choice)
         losses.append(float(losses_now[choice]))
         total += stack[choice]
+        if step - int(np.argmin(losses)) > PATIENCE:
+            break
     return order[: int(np.argmin(losses)) + 1]
 
 
-def sample_rows(y: Array, outputs: Mapping[int, FloatArray], seed: int) -> Array:
+def sample_rows(y: Array, outputs: Mapping[int, FloatArray], seed: int, max_cells: int) -> Array:
     """All rows, or a random part of them that keeps one step of the climb cheap."""
-    first = next(iter(outputs.values()))
-    limit = max(2_000, MAX_CELLS // (min(len(outputs), MAX_MODELS) * first.shape[1]))
+    width = next(iter(outputs.values())).shape[1]
+    limit = max(2_000, max_cells // (min(len(outputs), MAX_MODELS) * (width if width > 2 else 1)))
     if len(y) <= limit:
         return np.arange(len(y))
     return np.sort(np.random.default_rng([seed, 13]).choice(len(y), limit, replace=False))

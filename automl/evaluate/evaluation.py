@@ -20,7 +20,8 @@ METHOD = (
 )
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2
-GRACE_SECONDS = 1.0
+# Beyond its time a part is given this much before it is ended; the promise to the user has room for it.
+GRACE_SECONDS = 2.0
 
 
 class Evaluator:
@@ -60,7 +61,7 @@ class Evaluator:
     def _jobs(self) -> list[Job]:
         options = self.recipe.ensemble
         common = {"run": str(self.run.path), "seed": self.recipe.seed}
-        seconds = None if self.seconds is None else max(0.3, self.seconds - 2 * GRACE_SECONDS)
+        seconds = None if self.seconds is None else max(0.5, self.seconds - 0.5)
         limit = float("inf") if seconds is None else seconds + GRACE_SECONDS
         honest_seconds = None if seconds is None else min(seconds, MAX_CORRECTION_SECONDS)
         honest = {
@@ -76,7 +77,7 @@ class Evaluator:
         ]
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
-            payload = {**common, "fold": fold, "columns": columns, "seconds": 10.0 if seconds is None else seconds * 0.4}
+            payload = {**common, "fold": fold, "columns": columns, "seconds": 10.0 if seconds is None else seconds * 0.45}
             jobs.append(
                 Job(
                     id=f"importance {fold}",

@@ -20,6 +20,9 @@ from automl.evaluate.evidence import Evidence, read_evidence, resample
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
 MIN_OUT_ROWS = 5
+# The choice is repeated on fewer rows than it was made on, so that it can be repeated often; the fewer the rows, the
+# more a choice flatters, so this errs on the careful side.
+REPEAT_CELLS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, ro
         rounds=rounds,
         max_members=max_members,
         seed=number,
+        max_cells=REPEAT_CELLS,
     )
     weight_out = None if weight is None else weight[out]
     chosen = blend_outputs({trial: evidence.outputs[trial][out] for trial in selection.weights}, selection.weights)

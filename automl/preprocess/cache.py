@@ -21,8 +21,8 @@ class FoldMatrices:
     """What a model of one fold is trained on and scored on.
 
     Attributes:
-        train: (n, m) float32, read-only.
-        score: (s, m) float32, read-only.
+        train: (n, m) float32, memory-mapped.
+        score: (s, m) float32, memory-mapped.
         transformer_path: the fitted transformer's file.
     """
 
@@ -47,8 +47,9 @@ def get_fold_matrices(
         _make(place, table=table, train=train, score=score, needs=needs, params=params, fit=fit)
     transformer_path = place / "transform.npz"
     return FoldMatrices(
-        train=np.load(place / "train.npy", mmap_mode="r", allow_pickle=False),
-        score=np.load(place / "score.npy", mmap_mode="r", allow_pickle=False),
+        # copy on write: the pages are shared, yet libraries that refuse read-only buffers take the array
+        train=np.load(place / "train.npy", mmap_mode="c", allow_pickle=False),
+        score=np.load(place / "score.npy", mmap_mode="c", allow_pickle=False),
         features=Transformer.load(transformer_path, table.layout).features(),
         transformer_path=transformer_path,
     )

@@ -13,12 +13,15 @@ from automl.preprocess.table import MISSING, UNSEEN, Table
 from automl.space import Choice, Int, Parameter, Params, SearchSpace
 
 FEW_LEVELS = 12
+# With more levels a tree can split them by chance until every row is on its own; their target means it cannot.
+MAX_NATIVE_LEVELS = 32
 MAX_INDICATORS = 100
 MAX_TARGET_COLUMNS = 400
 
 
 def space(needs: Needs) -> SearchSpace:
-    """How categories may be encoded; "auto" means indicators up to 12 levels and target means above."""
+    """How categories may be encoded; "auto" means indicators up to 12 levels and target means above, "native" codes up to
+    32 levels and target means above."""
     parameters: dict[str, Parameter] = {}
     if needs.categories == "native":
         parameters["encode"] = Choice(("native", "auto", "target"), "native")
@@ -68,6 +71,8 @@ class CategoryPart:
         encoding = str(self.params.get("encode", "auto"))
         if encoding == "auto":
             encoding = "one_hot" if levels <= FEW_LEVELS else "target"
+        if encoding == "native" and levels > MAX_NATIVE_LEVELS:
+            encoding = "target"
         if encoding == "target" and fit.task.n_classes * 4 > MAX_TARGET_COLUMNS:
             return "ordinal"
         return encoding
@@ -164,7 +169,7 @@ def _one_hot(counts: Array) -> Array:
         width += 1
     if counts[MISSING]:
         lookup[MISSING] = width
-    elif width == 2:
+    elif width == 2 and len(common) == 2:
         # two levels say the same thing twice; one column is enough
         lookup[common] = [-1, 0]
     return lookup
@@ -182,6 +187,7 @@ def fit_target_means(column: Array, levels: int, fit: FitRows) -> tuple[Array, F
     Returns:
         look-up (levels + 2, k) and block (n, k) float32, where k is 1 or, for multiclass, the number of classes.
     """
+    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import TargetEncoder
 
     kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[str(fit.task.kind)]
@@ -191,7 +197,8 @@ def fit_target_means(column: Array, levels: int, fit: FitRows) -> tuple[Array, F
         kind = "binary"
     if len(present) < 2 or len(column) < 10:
         return np.zeros((levels + 2, width), dtype=np.float32), np.zeros((len(column), width), dtype=np.float32)
-    encoder = TargetEncoder(target_type=kind, smooth="auto", cv=5, shuffle=True, random_state=fit.seed)
+    folds = (KFold if kind == "continuous" else StratifiedKFold)(5, shuffle=True, random_state=fit.seed)
+    encoder = TargetEncoder(target_type=kind, smooth="auto", cv=folds)
     fitted = _cross_fit(encoder, column[:, None], fit.target)
     known = np.concatenate([np.arange(levels), [UNSEEN, MISSING]]).astype(column.dtype)
     every = encoder.transform(known[:, None])

@@ -75,4 +75,4 @@ def split_dates(seconds: Array) -> FloatArray:
         clock // 60 % 60,
     )
     parts = np.stack([np.where(absent, np.nan, column) for column in columns], axis=2)
-    return parts.reshape(len(seconds), -1).astype(np.float32)
+    return parts.reshape(len(seconds), seconds.shape[1] * len(PARTS)).astype(np.float32)

@@ -40,7 +40,7 @@ class Clock:
 
     def reserve(self) -> float:
         """Seconds kept for the corrected score, importance, report and saving; a floor until it has been measured."""
-        return 0.0 if self.seconds is None else min(60.0, 1.5 + 0.07 * self.seconds)
+        return 0.0 if self.seconds is None else min(60.0, 2.5 + 0.07 * self.seconds)
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""

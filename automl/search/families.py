@@ -16,6 +16,8 @@ from automl.space import SearchSpace
 from automl.task import Task
 
 MAX_FAILURES = 2
+# A family this much behind the best, of what there is to gain at all, counts as twice as dear.
+BEHIND_SHARE = 0.01
 
 
 @dataclasses.dataclass
@@ -104,8 +106,8 @@ class Families:
     def choose(self, rng: np.random.Generator, names: Iterable[str]) -> str | None:
         """Draw the family for the next trial, the likelier the cheaper its next improvement seems.
 
-        The estimated cost of improvement is that of FLAML (Wang et al. 2021, arXiv:1911.04706): what the last
-        improvements cost, or, for a family behind the best one, what closing the gap would cost at its pace.
+        The estimated cost of improvement follows FLAML (Wang et al. 2021, arXiv:1911.04706): what the last
+        improvements cost, and more for a family that is behind the best one.
         """
         options = [
             self.usable[name]
@@ -116,7 +118,8 @@ class Families:
             return None
         best = min((self._loss(family.improvements[-1][1]) for family in options if family.improvements), default=0.0)
         costs = np.array([self._improvement_cost(family, best) for family in options])
-        chances = 1.0 / np.maximum(costs, 1e-9)
+        # the root keeps cheap families from taking all trials: what they can find is soon found
+        chances = 1.0 / np.sqrt(np.maximum(costs, 1e-9))
         return options[int(rng.choice(len(options), p=chances / chances.sum()))].name
 
     def _improvement_cost(self, family: Family, best: float) -> float:
@@ -126,12 +129,13 @@ class Families:
         before_cost = family.improvements[-2][0] if len(family.improvements) > 1 else 0.0
         recent = max(family.spent - last_cost, last_cost - before_cost)
         gap = self._loss(last_score) - best
-        if gap <= 0 or len(family.improvements) < 2:
-            # behind without a pace of its own: as dear as it is far behind
-            return recent * (1 + 20 * gap / (abs(best) + 1e-9)) if math.isfinite(gap) else recent * 100
-        gained = self._loss(family.improvements[0][1]) - self._loss(last_score)
-        pace = gained / max(last_cost - family.improvements[0][0], 1e-9)
-        return max(recent, 2 * gap / max(pace, 1e-12))
+        # how far behind, as a share of what there is to gain over the constant model
+        behind = gap / max(self._constant_loss() - best, 1e-12)
+        return recent * (1 + (behind / BEHIND_SHARE) ** 2)
+
+    def _constant_loss(self) -> float:
+        constant = self.usable.get("dummy")
+        return self._loss(constant.improvements[-1][1]) if constant and constant.improvements else math.inf
 
     def _loss(self, score: float) -> float:
         return -score if self.task.maximize else score

@@ -1,0 +1,104 @@
+"""Model families, one file each: what they need, what can be tuned, and how to build one.
+
+A candidate knows nothing of Optuna, files of a run, or other candidates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Protocol
+
+from automl.matrix import Array, Feature, FloatArray, IntArray, Needs, Shape
+from automl.space import Params, SearchSpace
+from automl.task import Task
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitContext:
+    """What an estimator is told beside its rows.
+
+    Attributes:
+        task: the task; `task.n_outputs` columns are to be predicted.
+        features: the columns of the matrix, in order.
+        seed: for everything random.
+        deadline: `time.monotonic()` at which the fit must have returned its best so far; inf in runs by `--trials`,
+            where rounds and epochs are capped instead.
+        stop_rows: rows of the training matrix (s,) int64 held out for early stopping; they never enter the score.
+        refit: early stopping may be followed by a fit on all rows with the rounds found, where that is cheap.
+        threads: threads the fit may use.
+    """
+
+    task: Task
+    features: tuple[Feature, ...]
+    seed: int
+    deadline: float = float("inf")
+    stop_rows: IntArray
+    refit: bool = False
+    threads: int = 1
+
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+
+class Estimator(Protocol):
+    """One model of one fold."""
+
+    def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
+        """Learn.
+
+        Args:
+            matrix: (n, m) float32, C-contiguous, read-only (often memory-mapped).
+            target: class index (n,) int64, or value (n,) float64. Every class may be assumed to occur at least
+                once only if the caller's split allows; an absent class gets probability about 0.
+            weight: (n,) float64 with mean 1, or None.
+
+        Raises:
+            Exception: anything; the caller makes it a failed trial.
+        """
+        ...
+
+    def predict(self, matrix: FloatArray) -> FloatArray:
+        """(n, k) float32 probabilities whose rows sum to 1, columns in class order, or (n, 1) float32 values."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing empty folder; nothing that executes code when read back."""
+        ...
+
+
+class Candidate(Protocol):
+    """A model family, as `plugin` of its file.
+
+    Attributes:
+        title: what a report calls it.
+        needs: what its matrix must be like.
+        cost: relative cost of one fit with defaults, a linear model being 1; used where times may not be.
+        pool: "core" workers have scikit-learn and XGBoost loaded, "keras" ones TensorFlow too.
+    """
+
+    title: str
+    needs: Needs
+    cost: float
+    pool: str
+
+    def unsupported(self, task: Task, shape: Shape) -> str:
+        """Why the family cannot or should not be used here; empty if it can."""
+        ...
+
+    def space(self, task: Task, shape: Shape) -> SearchSpace:
+        """What can be tuned, with good defaults."""
+        ...
+
+    def build(self, params: Params, context: FitContext) -> Estimator:
+        """An unfitted estimator; `params` is complete (`SearchSpace.complete`)."""
+        ...
+
+    def load(self, folder: Path) -> Estimator:
+        """A fitted estimator from what `Estimator.save` wrote.
+
+        Raises:
+            ArtifactError: if the folder holds anything that this family did not write.
+        """
+        ...

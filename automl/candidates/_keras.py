@@ -1,0 +1,229 @@
+"""The fit loop that all Keras candidates share: data on the device once, many steps a call, the best weights kept."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from automl.candidates import FitContext
+from automl.matrix import Array, IntArray
+
+LOOK_SECONDS = 0.4  # the most work between two looks at the deadline
+CALL_STEPS = 64  # steps a compiled call runs at most
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: passes over the training rows.
+        batch_size: rows a step.
+        learning_rate: the highest.
+        weight_decay: decoupled, as in AdamW.
+        patience: epochs without a better stop loss before giving up.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+
+
+def start_keras(seed: int, threads: int) -> Any:
+    """Import Keras on TensorFlow, quiet, with so many threads, and seed it; the module `keras` comes back."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow
+
+    with contextlib.suppress(RuntimeError):  # the threads are fixed once TensorFlow has run: a warm worker's second fit
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed % 2**32)
+    return keras
+
+
+def coslog4(progress: float) -> float:
+    """Learning-rate factor at `progress` in [0, 1]: four waves, each twice as long as the last, ending at 0.
+
+    Every trough is a settled model, so that an early end loses little (RealMLP, Holzmüller et al. 2024,
+    arXiv:2407.04491).
+    """
+    return 0.5 * (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * min(max(progress, 0.0), 1.0))))
+
+
+class Fitting:
+    """One fit of one Keras model.
+
+    Args:
+        model: a Keras model of one input and one output, raw scores (n, k).
+        loss: (targets, scores) → loss of each row (n,), in TensorFlow.
+        schedule: epochs, batches, rates.
+        context: gives deadline and seed.
+    """
+
+    def __init__(self, model: Any, loss: Callable[[Any, Any], Any], schedule: Schedule, context: FitContext) -> None:
+        import keras
+
+        self.model = model
+        self.loss = loss
+        self.schedule = schedule
+        self.context = context
+        self.epochs_done = 0.0
+        self.best_epoch = 0.0
+        self.best_loss = math.inf
+        self._optimizer = keras.optimizers.AdamW(
+            learning_rate=schedule.learning_rate, weight_decay=schedule.weight_decay, beta_2=0.95, global_clipnorm=5.0
+        )
+        self._optimizer.exclude_from_weight_decay(var_names=["bias", "embedding"])
+        self._optimizer.build(model.trainable_variables)
+
+    def run(self, inputs: Array, targets: Array, weight: Array | None, rows: IntArray, stop_rows: IntArray) -> None:
+        """Learn from `rows`; leaves the weights of the lowest loss on `stop_rows`, or the last where there are none."""
+        import tensorflow as tf
+
+        started = time.monotonic()
+        with tf.device("/CPU:0"):
+            data = (
+                tf.constant(inputs),
+                tf.constant(targets),
+                tf.constant(np.ones(len(inputs)) if weight is None else weight, dtype=tf.float32),
+            )
+        step = _compile_steps(self.model, self.loss, self._optimizer, data)
+        score = _compile_score(self.model, self.loss, data)
+        best = self._look(score, stop_rows, None)
+        for end_of_epoch in self._train(step, rows, started):
+            if end_of_epoch:
+                best = self._look(score, stop_rows, best)
+                if self.epochs_done - self.best_epoch > self.schedule.patience:
+                    break
+        else:
+            best = self._look(score, stop_rows, best)
+        if best is not None:
+            for variable, values in zip(self.model.variables, best, strict=True):
+                variable.assign(values)
+
+    def _train(self, step: Any, rows: IntArray, started: float) -> Iterator[bool]:
+        """Run steps; yields True at the end of each epoch, False where only the clock was looked at."""
+        rng = np.random.default_rng(self.context.seed)
+        batch = min(self.schedule.batch_size, len(rows))
+        per_epoch = max(1, len(rows) // batch)
+        total = per_epoch * self.schedule.epochs
+        done, call = 0, 1
+        pace = Pace(self.context.deadline)
+        while done < total:
+            order = rng.permutation(rows)[: per_epoch * batch].astype(np.int32).reshape(per_epoch, batch)
+            at = 0
+            while at < per_epoch:
+                if pace.is_over():
+                    return
+                size = min(call, per_epoch - at)
+                planned = pace.plan_steps(done, total)
+                rates = [self.schedule.learning_rate * coslog4((done + i + 0.5) / planned) for i in range(size)]
+                pace.begin()
+                step(order[at : at + size], np.asarray(rates, dtype=np.float32))
+                call = pace.end(size)
+                at, done = at + size, done + size
+                if done >= planned:
+                    self.epochs_done = done / per_epoch
+                    return
+                yield False
+            self.epochs_done = done / per_epoch
+            yield True
+
+    def _look(self, score: Any, stop_rows: IntArray, best: Any) -> Any:
+        """The weights to keep: these, if their loss on the stop rows is the lowest so far."""
+        if len(stop_rows) == 0:
+            self.best_epoch = self.epochs_done
+            return None
+        loss = float(score(stop_rows.astype(np.int32)))
+        if loss < self.best_loss or best is None:
+            self.best_loss, self.best_epoch = loss, self.epochs_done
+            return [variable.value.numpy() for variable in self.model.variables]
+        return best
+
+
+class Pace:
+    """How many steps fit between two looks at the clock, and before the deadline. Without one nothing is measured
+    that could change the result."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.seconds_per_step = 0.0
+        self._calls = 0
+        self._began = 0.0
+
+    def is_over(self) -> bool:
+        return time.monotonic() + 2.0 * self.seconds_per_step >= self.deadline
+
+    def begin(self) -> None:
+        self._began = time.monotonic()
+
+    def end(self, steps: int) -> int:
+        """Steps for the next call."""
+        seconds = (time.monotonic() - self._began) / steps
+        self._calls += 1
+        if self._calls > 1:  # the first call compiles
+            self.seconds_per_step = seconds if self._calls == 2 else 0.7 * self.seconds_per_step + 0.3 * seconds
+        if self.seconds_per_step <= 0.0:
+            return 1
+        left = max(self.deadline - time.monotonic(), 0.0)
+        return int(np.clip(min(LOOK_SECONDS, 0.5 * left) / self.seconds_per_step, 1, CALL_STEPS))
+
+    def plan_steps(self, done: int, total: int) -> int:
+        """Steps that the whole fit will have: fewer than `total` if the deadline comes first."""
+        if math.isinf(self.deadline) or self.seconds_per_step <= 0.0:
+            return total
+        possible = 0.95 * max(self.deadline - time.monotonic(), 0.0) / self.seconds_per_step
+        return max(1, min(total, done + max(1, int(possible))))
+
+
+def _compile_steps(model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, data: tuple[Any, Any, Any]) -> Any:
+    import tensorflow as tf
+
+    inputs, targets, weights = data
+
+    def one_step(batch: Any, rate: Any) -> None:
+        with tf.GradientTape() as tape:
+            scores = model(tf.gather(inputs, batch), training=True)
+            losses = loss(tf.gather(targets, batch), scores) * tf.gather(weights, batch)
+            mean = tf.reduce_mean(losses)
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply(tape.gradient(mean, model.trainable_variables), model.trainable_variables)
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.float32)], autograph=False
+    )
+    def steps(order: Any, rates: Any) -> Any:
+        def body(at: Any) -> tuple[Any]:
+            one_step(order[at], rates[at])
+            return (at + 1,)
+
+        return tf.while_loop(lambda at: at < tf.shape(order)[0], body, (tf.constant(0),))
+
+    return steps
+
+
+def _compile_score(model: Any, loss: Callable[[Any, Any], Any], data: tuple[Any, Any, Any]) -> Any:
+    import tensorflow as tf
+
+    inputs, targets, weights = data
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
+    def score(rows: Any) -> Any:
+        scores = model(tf.gather(inputs, rows), training=False)
+        parts = tf.gather(weights, rows)
+        losses = loss(tf.gather(targets, rows), scores)
+        return tf.reduce_sum(losses * parts) / tf.maximum(tf.reduce_sum(parts), 1e-12)
+
+    return score

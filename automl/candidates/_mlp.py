@@ -1,0 +1,232 @@
+"""A multilayer perceptron over numbers and category embeddings: its architecture, in Keras and in plain numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
+from automl.matrix import Array, Feature, FloatArray
+
+ACTIVATIONS = ("relu", "selu", "silu", "mish")
+ONE_HOT = 9  # codes up to here become columns of their own
+MAX_CODES = 10_000_000
+MAX_WIDTH = 16_384
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """Everything that the forward pass needs beside the weights.
+
+    Numbers are clipped smoothly, x / √(1 + (x/3)²); each may be widened by a small periodic embedding (PBLD of
+    RealMLP, Holzmüller et al. 2024, arXiv:2407.04491): w·cos(2πfx + b) + c, beside x itself.
+
+    Attributes:
+        numbers: columns of the matrix that are numbers.
+        categories: columns that are codes.
+        cardinalities: codes of each category column.
+        embedding: numbers that a category with more than `ONE_HOT` codes becomes; fewer codes become one-hot.
+        frequencies: cosines a number has; 0 for no periodic embedding.
+        periodic: numbers that the cosines of one column are brought down to.
+        hidden: width of each hidden layer.
+        activation: of the hidden layers.
+        outputs: raw scores.
+    """
+
+    numbers: tuple[int, ...]
+    categories: tuple[int, ...]
+    cardinalities: tuple[int, ...]
+    embedding: int
+    frequencies: int
+    periodic: int
+    hidden: tuple[int, ...]
+    activation: str
+    outputs: int
+
+    @staticmethod
+    def plan(features: tuple[Feature, ...], **facts: Any) -> Architecture:
+        """The architecture for a matrix with these columns."""
+        numbers = tuple(at for at, feature in enumerate(features) if feature.cardinality == 0)
+        categories = tuple(at for at, feature in enumerate(features) if feature.cardinality > 0)
+        cardinalities = tuple(features[at].cardinality for at in categories)
+        return Architecture(numbers=numbers, categories=categories, cardinalities=cardinalities, **facts)
+
+    @property
+    def columns(self) -> int:
+        return len(self.numbers) + len(self.categories)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight, by name, in the order of the forward pass."""
+        m = len(self.numbers)
+        shapes: dict[str, tuple[int, ...]] = {}
+        if m and self.frequencies:
+            shapes["frequency"] = (m, self.frequencies)
+            shapes["phase"] = (m, self.frequencies)
+            shapes["mix"] = (m, self.frequencies, self.periodic)
+            shapes["shift"] = (m, self.periodic)
+        width = m * (1 + (self.periodic if self.frequencies else 0))
+        for at, codes in enumerate(self.cardinalities):
+            if codes > ONE_HOT:
+                shapes[f"embedding_{at}"] = (codes, self.embedding)
+            width += self.embedding if codes > ONE_HOT else codes
+        for at, units in enumerate((*self.hidden, self.outputs)):
+            shapes[f"kernel_{at}"] = (width, units)
+            shapes[f"bias_{at}"] = (units,)
+            width = units
+        return shapes
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(folder: Path, facts: Mapping[str, Any]) -> Architecture:
+        """Read back what `to_json` gave.
+
+        Raises:
+            ArtifactError: if a part is missing, strange or too large.
+        """
+        record = check_fact(folder, facts, "architecture", dict)
+        names = {field.name for field in dataclasses.fields(Architecture)}
+        if set(record) != names or record["activation"] not in ACTIVATIONS:
+            raise refuse(folder, "its architecture is not one")
+        lists: dict[str, Any] = {
+            name: tuple(int(value) for value in check_numbers(folder, record, name))
+            for name in ("numbers", "categories", "cardinalities", "hidden")
+        }
+        single: dict[str, Any] = {
+            name: check_int(folder, record, name, 0, MAX_WIDTH)
+            for name in ("embedding", "frequencies", "periodic", "outputs")
+        }
+        found = Architecture(**lists, **single, activation=record["activation"])
+        columns = sorted(found.numbers + found.categories)
+        sizes = all(0 < codes <= MAX_CODES for codes in found.cardinalities)
+        widths = all(0 < units <= MAX_WIDTH for units in (*found.hidden, found.outputs))
+        same = len(found.cardinalities) == len(found.categories)
+        if columns != list(range(len(columns))) or not (sizes and widths and same):
+            raise refuse(folder, "its architecture is not one")
+        return found
+
+    def check_weights(self, folder: Path, weights: Mapping[str, Array]) -> None:
+        """Demand that the weights are this architecture's.
+
+        Raises:
+            ArtifactError: if one has another shape or dtype, or a number that is not finite.
+        """
+        for name, shape in self.shapes().items():
+            check_array(folder, weights[name], name, "float32", shape)
+            if not np.isfinite(weights[name]).all():
+                raise refuse(folder, f"{name} is not finite")
+
+    def forward(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
+        """Raw scores (n, outputs) float32, in numpy: a prediction needs no TensorFlow."""
+        parts = [self._numbers(weights, matrix)] if self.numbers else []
+        for at, (column, codes) in enumerate(zip(self.categories, self.cardinalities, strict=True)):
+            index = clean_codes(matrix[:, column], codes)
+            table = weights[f"embedding_{at}"] if codes > ONE_HOT else np.eye(codes, dtype=np.float32)
+            parts.append(table[index])
+        values = np.concatenate(parts, axis=1)
+        for at in range(len(self.hidden)):
+            values = activate(self.activation, values @ weights[f"kernel_{at}"] + weights[f"bias_{at}"])
+        last = len(self.hidden)
+        scores: FloatArray = values @ weights[f"kernel_{last}"] + weights[f"bias_{last}"]
+        return scores
+
+    def _numbers(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
+        x = np.nan_to_num(matrix[:, self.numbers], nan=0.0).clip(-1e6, 1e6)
+        x = (x / np.sqrt(1.0 + (x / np.float32(3.0)) ** 2)).astype(np.float32)
+        if not self.frequencies:
+            return x
+        waves = np.cos(np.float32(2 * np.pi) * (x[:, :, None] * weights["frequency"] + weights["phase"]))
+        mixed = np.einsum("nmf,mfp->nmp", waves, weights["mix"], optimize=True) + weights["shift"]
+        return np.concatenate([x, mixed.reshape(len(x), -1).astype(np.float32)], axis=1)
+
+    def build_keras(self, keras: Any, *, dropout: float, sigma: float) -> Any:
+        """The same network as a Keras model over the float32 matrix; its weights are the names of `shapes`."""
+        inputs = keras.Input((self.columns,), dtype="float32")
+        parts = []
+        if self.numbers:
+            parts.append(_number_layer(keras, self, sigma)(inputs))
+        for at, (column, codes) in enumerate(zip(self.categories, self.cardinalities, strict=True)):
+            index = keras.ops.clip(keras.ops.cast(inputs[:, column], "int32"), 0, codes - 1)
+            if codes > ONE_HOT:
+                layer = keras.layers.Embedding(
+                    codes,
+                    self.embedding,
+                    name=f"embedding_{at}",
+                    embeddings_initializer=keras.initializers.RandomNormal(stddev=0.3),
+                )
+                parts.append(layer(index))
+            else:
+                parts.append(keras.ops.one_hot(index, codes))
+        values = parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=1)
+        start = "lecun_normal" if self.activation == "selu" else "he_normal"
+        for at, units in enumerate(self.hidden):
+            values = keras.layers.Dense(units, kernel_initializer=start, name=f"dense_{at}")(values)
+            values = keras.layers.Activation(self.activation)(values)
+            if dropout > 0:
+                values = keras.layers.Dropout(dropout)(values)
+        last = keras.layers.Dense(self.outputs, kernel_initializer="zeros", name=f"dense_{len(self.hidden)}")
+        return keras.Model(inputs, last(values))
+
+    def read_keras(self, model: Any) -> dict[str, FloatArray]:
+        """Weights of a model that `build_keras` made, by name."""
+        found: dict[str, FloatArray] = {}
+        for name in self.shapes():
+            kind, _, at = name.partition("_")
+            if kind in {"kernel", "bias"}:
+                variable = getattr(model.get_layer(f"dense_{at}"), kind)
+            elif kind == "embedding":
+                variable = model.get_layer(name).embeddings
+            else:
+                variable = getattr(model.get_layer("numbers"), name)
+            found[name] = np.array(variable.value.numpy(), dtype=np.float32)
+        return found
+
+
+def clean_codes(column: FloatArray, codes: int) -> Array:
+    """Codes as an index; what is no code becomes the nearest one, NaN the first."""
+    return np.nan_to_num(column, nan=0.0).clip(0, codes - 1).astype(np.int64)
+
+
+def activate(name: str, values: FloatArray) -> FloatArray:
+    """An activation as Keras computes it."""
+    with np.errstate(over="ignore"):
+        if name == "relu":
+            return np.maximum(values, np.float32(0.0))
+        if name == "silu":
+            return values / (np.float32(1.0) + np.exp(-values))
+        if name == "mish":
+            return values * np.tanh(np.logaddexp(np.float32(0.0), values))
+        alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
+        return scale * np.where(values > 0, values, alpha * np.expm1(np.minimum(values, np.float32(0.0))))
+
+
+def _number_layer(keras: Any, plan: Architecture, sigma: float) -> Any:
+    ops = keras.ops
+
+    class Numbers(keras.layers.Layer):  # type: ignore[misc]
+        """Smooth clipping and the periodic embedding of the number columns."""
+
+        def build(self, shape: Any) -> None:
+            m, f, p = len(plan.numbers), plan.frequencies, plan.periodic
+            if f:
+                normal, uniform = keras.initializers.RandomNormal, keras.initializers.RandomUniform
+                self.frequency = self.add_weight(shape=(m, f), initializer=normal(stddev=sigma), name="frequency_bias")
+                self.phase = self.add_weight(shape=(m, f), initializer=uniform(-0.5, 0.5), name="phase_bias")
+                self.mix = self.add_weight(shape=(m, f, p), initializer=normal(stddev=f**-0.5), name="mix")
+                self.shift = self.add_weight(shape=(m, p), initializer="zeros", name="shift_bias")
+
+        def call(self, inputs: Any) -> Any:
+            x = ops.clip(ops.take(inputs, list(plan.numbers), axis=1), -1e6, 1e6)
+            x = x / ops.sqrt(1.0 + ops.square(x / 3.0))
+            if not plan.frequencies:
+                return x
+            waves = ops.cos(2 * np.pi * (ops.expand_dims(x, 2) * self.frequency + self.phase))
+            mixed = ops.einsum("nmf,mfp->nmp", waves, self.mix) + self.shift
+            return ops.concatenate([x, ops.reshape(mixed, (-1, len(plan.numbers) * plan.periodic))], axis=1)
+
+    return Numbers(name="numbers")

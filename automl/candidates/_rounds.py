@@ -1,0 +1,72 @@
+"""When boosting stops: patience that grows with what has been learned, a deadline, and rounds for a refit."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from automl.candidates import FitContext
+from automl.matrix import Array, IntArray
+
+
+class Stopping:
+    """Watches a loss that should fall, one value a round.
+
+    The patience is `offset` rounds and a share of the best round so far (the idea of AutoGluon's adaptive early
+    stopping, arXiv 2003.06505): a slow learner may rest longer than a quick one.
+
+    Args:
+        context: gives the deadline; a reserve of 3% of the time is left for what follows the fit.
+        offset: rounds without a better loss that are always allowed.
+        share: rounds allowed beside, as a share of the best round.
+    """
+
+    def __init__(self, context: FitContext, *, offset: int, share: float = 0.25) -> None:
+        self.offset = offset
+        self.share = share
+        self.best_round = 0
+        self.best_loss = math.inf
+        self.rounds = 0
+        self.out_of_time = False
+        self._started = time.monotonic()
+        left = context.seconds_left()
+        self._end = self._started + (left if math.isinf(left) else 0.97 * max(left, 0.0))
+
+    def tell(self, loss: float | None) -> bool:
+        """One more round is done, with this loss on the stop rows (None: there are none). True: stop now."""
+        self.rounds += 1
+        if loss is None:
+            self.best_round = self.rounds
+        elif loss < self.best_loss:
+            self.best_loss, self.best_round = loss, self.rounds
+        if time.monotonic() >= self._end:
+            self.out_of_time = True
+            return True
+        return loss is not None and self.rounds - self.best_round > self.offset + self.share * self.best_round
+
+    def seconds_per_round(self) -> float:
+        return (time.monotonic() - self._started) / max(1, self.rounds)
+
+
+def split_stop_rows(context: FitContext, n: int) -> tuple[IntArray | None, IntArray]:
+    """Rows to learn from and rows to stop by; (None, empty) means all rows and no early stopping."""
+    stop = np.asarray(context.stop_rows, dtype=np.int64)
+    if len(stop) == 0:
+        return None, stop
+    keep = np.ones(n, dtype=bool)
+    keep[stop] = False
+    if not keep.any():
+        return None, stop[:0]
+    return np.flatnonzero(keep).astype(np.int64), stop
+
+
+def refit_rounds(best_rounds: int, n: int, stop: int) -> int:
+    """Rounds for all `n` rows when `best_rounds` were best without `stop` of them: more rows bear more rounds."""
+    return max(1, round(best_rounds * n / max(1, n - stop)))
+
+
+def take(array: Array | None, rows: IntArray | None) -> Array | None:
+    """`array[rows]`, where either may be absent."""
+    return array if array is None or rows is None else array[rows]

@@ -1,0 +1,131 @@
+"""Targets as a model likes them: classes without gaps, values on one scale, and predictions back in the task's form."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from automl.candidates._record import check_fact, check_numbers, refuse
+from automl.matrix import Array, FloatArray, IntArray
+
+ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
+
+
+def encode_classes(target: Array) -> tuple[IntArray, IntArray]:
+    """Classes that occur, ascending, and the target as positions among them."""
+    classes, codes = np.unique(np.asarray(target, dtype=np.int64), return_inverse=True)
+    return classes.astype(np.int64), codes.astype(np.int64)
+
+
+def spread_probabilities(probabilities: Array, classes: Array, n_classes: int) -> FloatArray:
+    """Probabilities (n, len(classes)) into (n, n_classes) float32 whose rows sum to 1; absent classes get 0.
+
+    A row that holds no finite probability mass becomes uniform, so that a model's overflow is never passed on.
+    """
+    full = np.zeros((len(probabilities), n_classes), dtype=np.float64)
+    full[:, np.asarray(classes, dtype=np.int64)] = np.clip(np.nan_to_num(probabilities, nan=0.0, posinf=0.0), 0.0, None)
+    total = full.sum(axis=1, keepdims=True)
+    np.divide(full, total, out=full, where=total > 0)
+    full[total[:, 0] <= 0] = 1.0 / n_classes
+    return full.astype(np.float32)
+
+
+def softmax(scores: Array) -> Array:
+    """Rows of scores (n, k) into probabilities."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: Array = shifted / shifted.sum(axis=1, keepdims=True)
+    return result
+
+
+def sigmoid_columns(scores: Array) -> Array:
+    """Log-odds (n,) of the second class into probabilities (n, 2)."""
+    return softmax(np.column_stack([np.zeros(len(scores), dtype=np.float64), np.asarray(scores, dtype=np.float64)]))
+
+
+def class_priors(target: Array, weight: Array | None, n_classes: int) -> Array:
+    """Weighted share (n_classes,) of each class; uniform if nothing has weight."""
+    counts = np.bincount(np.asarray(target, dtype=np.int64), weights=weight, minlength=n_classes).astype(np.float64)
+    total = counts.sum()
+    return counts / total if total > 0 else np.full(n_classes, 1.0 / n_classes)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TargetScale:
+    """A value target brought to mean 0 and deviation 1, optionally through a logarithm, and back.
+
+    Attributes:
+        log: the logarithm is sign(y)·log1p(|y| / unit), so that negative values have one too.
+        unit: typical size of |y|, in the target's unit.
+        mean, deviation: of the (logged) target.
+        low, high: where predictions are clamped, in the target's unit.
+    """
+
+    log: bool
+    unit: float
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+    @staticmethod
+    def learn(target: Array, weight: Array | None, *, log: bool = False, margin: float = 0.0) -> TargetScale:
+        """Learn from training rows; predictions may leave the training range by `margin` times its width."""
+        values = np.asarray(target, dtype=np.float64)
+        sizes = np.abs(values)
+        unit = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
+        inner = np.sign(values) * np.log1p(sizes / unit) if log else values
+        mean = float(np.average(inner, weights=weight))
+        deviation = float(np.sqrt(np.average((inner - mean) ** 2, weights=weight)))
+        slack = margin * float(values.max() - values.min())
+        scale = deviation if np.isfinite(deviation) and deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
+        return TargetScale(
+            log=log,
+            unit=unit,
+            mean=mean,
+            deviation=scale,
+            low=float(values.min()) - slack,
+            high=float(values.max()) + slack,
+        )
+
+    def apply(self, target: Array) -> Array:
+        """The target (n,) as the model learns it, float64."""
+        values = np.asarray(target, dtype=np.float64)
+        if self.log:
+            values = np.sign(values) * np.log1p(np.abs(values) / self.unit)
+        result: Array = (values - self.mean) / self.deviation
+        return result
+
+    def invert(self, predictions: Array) -> FloatArray:
+        """Predictions (n,) or (n, 1) as (n, 1) float32 in the target's unit, clamped."""
+        values = np.asarray(predictions, dtype=np.float64).reshape(-1) * self.deviation + self.mean
+        if self.log:
+            values = np.sign(values) * np.expm1(np.minimum(np.abs(values), 700.0)) * self.unit
+        values = np.nan_to_num(values, nan=self.mean if not self.log else 0.0, posinf=self.high, neginf=self.low)
+        return np.clip(values, self.low, self.high).astype(np.float32).reshape(-1, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(folder: Path, facts: Mapping[str, Any]) -> TargetScale:
+        """Read back what `to_json` gave, from the facts of the model saved in `folder`.
+
+        Raises:
+            ArtifactError: if a part is missing or no finite number.
+        """
+        record = check_fact(folder, facts, "scale", dict)
+        names = ("unit", "mean", "deviation", "low", "high")
+        numbers = check_numbers(folder, {"scale": [record.get(name) for name in names]}, "scale", len(names))
+        log = record.get("log")
+        if not isinstance(log, bool) or set(record) != {*names, "log"}:
+            raise refuse(folder, "its target scale is not one")
+        return TargetScale(log=log, **dict(zip(names, numbers.tolist(), strict=True)))
+
+
+def regression_loss(metric: str) -> Literal["absolute", "squared"]:
+    """The loss that suits a metric of a value target."""
+    return "absolute" if metric in ABSOLUTE_METRICS else "squared"

@@ -1,0 +1,240 @@
+"""Many decision trees as a few flat arrays: small and quick on disk, and strictly checked when read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.candidates._record import check_array, read_arrays, refuse, write_arrays
+from automl.matrix import Array, FloatArray
+
+FILE = "trees.npz"
+ARRAYS = ("sizes", "right", "feature", "threshold", "missing_left", "leaf_row", "leaf_values")
+LEAF = -1  # scikit-learn's TREE_LEAF
+FEW_ROWS = 16
+NO_FEATURE = -2  # scikit-learn's TREE_UNDEFINED
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Nodes:
+    """One tree in depth-first order, so that a left child always stands right behind its parent.
+
+    Attributes:
+        right: (n,) int32 index of the right child; -1 for a leaf.
+        feature: (n,) int32 column that is compared; 0 for a leaf.
+        threshold: (n,) float32; a value at most this goes left.
+        missing_left: (n,) bool; where NaN goes.
+        values: (leaves, v) float32, a row for each leaf in order.
+    """
+
+    right: Array
+    feature: Array
+    threshold: FloatArray
+    missing_left: Array
+    values: FloatArray
+
+
+def floor_float32(values: Array) -> FloatArray:
+    """The largest float32 at or below each value: the same comparison `x <= value` for every float32 x."""
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(values, dtype=np.float64).astype(np.float32)
+    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
+
+
+def read_sklearn_tree(tree: Any) -> Nodes:
+    """Nodes of a scikit-learn `Tree` grown depth-first; values are its leaves' (k,) class shares or means."""
+    leaf = tree.children_left == LEAF
+    return Nodes(
+        right=np.where(leaf, -1, tree.children_right).astype(np.int32),
+        feature=np.where(leaf, 0, tree.feature).astype(np.int32),
+        threshold=floor_float32(np.where(leaf, 0.0, tree.threshold)),
+        missing_left=np.where(leaf, False, tree.missing_go_to_left).astype(bool),
+        values=tree.value[leaf, 0, :].astype(np.float32),
+    )
+
+
+def read_boosted_tree(nodes: Array) -> Nodes:
+    """Nodes of one tree of scikit-learn's histogram boosting, put into depth-first order."""
+    order, stack = [], [0]
+    leaf, left, right = nodes["is_leaf"].astype(bool), nodes["left"], nodes["right"]
+    while stack:
+        at = stack.pop()
+        order.append(at)
+        if not leaf[at]:
+            stack += [int(right[at]), int(left[at])]
+    place = np.empty(len(nodes), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    ordered = nodes[order]
+    ends = ordered["is_leaf"].astype(bool)
+    return Nodes(
+        right=np.where(ends, -1, place[ordered["right"]]).astype(np.int32),
+        feature=np.where(ends, 0, ordered["feature_idx"]).astype(np.int32),
+        threshold=floor_float32(np.where(ends, 0.0, ordered["num_threshold"])),
+        missing_left=np.where(ends, False, ordered["missing_go_to_left"].astype(bool)),
+        values=ordered["value"][ends].astype(np.float32).reshape(-1, 1),
+    )
+
+
+class Trees:
+    """Trees over the same columns.
+
+    Leaves share a table of distinct value rows: the pure leaves of a classifier, most of a forest, take one row a
+    class between them.
+
+    Args:
+        arrays: as named in `ARRAYS`; trees one after the other.
+        n_features: columns of the matrix.
+    """
+
+    def __init__(self, arrays: dict[str, Array], n_features: int) -> None:
+        self.arrays = arrays
+        self.n_features = n_features
+        self._walkers: list[Any] | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.arrays["sizes"])
+
+    @property
+    def width(self) -> int:
+        """Values a leaf holds."""
+        return int(self.arrays["leaf_values"].shape[1])
+
+    @staticmethod
+    def join(trees: Sequence[Nodes], n_features: int, width: int) -> Trees:
+        """Flat arrays of several trees whose leaves hold `width` values."""
+        values = _join([tree.values for tree in trees], np.float32, (0, width))
+        table, leaf_row = _share_rows(values)
+        right = _join([tree.right for tree in trees], np.int32)
+        rows = np.full(len(right), -1, dtype=np.int32)
+        rows[right < 0] = leaf_row
+        arrays = {
+            "sizes": np.array([len(tree.right) for tree in trees], dtype=np.int32),
+            "right": right,
+            "feature": _join([tree.feature for tree in trees], np.int32),
+            "threshold": _join([tree.threshold for tree in trees], np.float32),
+            "missing_left": _join([tree.missing_left for tree in trees], np.bool_),
+            "leaf_row": rows,
+            "leaf_values": table,
+        }
+        return Trees(arrays, n_features)
+
+    def add_up(self, matrix: FloatArray, groups: int = 1) -> Array:
+        """Sums (n, groups · v) float64 of the leaf values that the rows end in.
+
+        Args:
+            groups: tree number t belongs to group t mod `groups`, whose sum stands in its own columns.
+        """
+        matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        total = np.zeros((len(matrix), groups, self.width), dtype=np.float64)
+        if len(matrix) <= FEW_ROWS:
+            values = self.arrays["leaf_values"][self._walk(matrix)]
+            for group in range(groups):
+                total[:, group] = values[:, group::groups].sum(axis=1, dtype=np.float64)
+        else:
+            for at, rows in enumerate(self._apply(matrix)):
+                total[:, at % groups] += self.arrays["leaf_values"][rows]
+        return total.reshape(len(matrix), -1)
+
+    def _walk(self, matrix: FloatArray) -> Array:
+        """Leaf rows (n, trees) of a few rows, all trees at once: a call per tree would cost more than the walk."""
+        sizes = self.arrays["sizes"].astype(np.int64)
+        starts = np.cumsum(sizes) - sizes
+        right, feature, threshold = self.arrays["right"], self.arrays["feature"], self.arrays["threshold"]
+        at = np.tile(starts, (len(matrix), 1))
+        start = at.copy()
+        row = np.broadcast_to(np.arange(len(matrix))[:, None], at.shape)
+        going = right[at] >= 0
+        while going.any():
+            here = at[going]
+            values = matrix[row[going], feature[here]]
+            left = np.where(np.isnan(values), self.arrays["missing_left"][here], values <= threshold[here])
+            at[going] = np.where(left, here + 1, start[going] + right[here])
+            going[going] = right[at[going]] >= 0
+        leaves: Array = self.arrays["leaf_row"][at]
+        return leaves
+
+    def _apply(self, matrix: FloatArray) -> Iterable[Array]:
+        """For each tree the leaf rows (n,) of many rows, by scikit-learn's compiled walk."""
+        starts = np.concatenate([[0], np.cumsum(self.arrays["sizes"])])
+        if self._walkers is None:
+            self._walkers = list(self._build_walkers())
+        for start, walker in zip(starts, self._walkers, strict=False):
+            yield self.arrays["leaf_row"][start + walker.apply(matrix)]
+
+    def _build_walkers(self) -> Iterable[Any]:
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
+        start = 0
+        for size in self.arrays["sizes"].tolist():
+            part = slice(start, start + size)
+            right = self.arrays["right"][part]
+            leaf = right < 0
+            nodes = np.zeros(size, dtype=NODE_DTYPE)
+            nodes["left_child"] = np.where(leaf, LEAF, np.arange(1, size + 1))
+            nodes["right_child"] = right
+            nodes["feature"] = np.where(leaf, NO_FEATURE, self.arrays["feature"][part])
+            nodes["threshold"] = self.arrays["threshold"][part]
+            nodes["missing_go_to_left"] = self.arrays["missing_left"][part]
+            tree = Tree(self.n_features, np.ones(1, dtype=np.intp), 1)
+            state = {"max_depth": 0, "node_count": size, "nodes": nodes, "values": np.zeros((size, 1, 1))}
+            tree.__setstate__(state)
+            yield tree
+            start += size
+
+    def save(self, folder: Path) -> None:
+        write_arrays(folder / FILE, self.arrays)
+
+    @staticmethod
+    def load(folder: Path, n_features: int, width: int) -> Trees:
+        """Trees that cannot lead a walk astray.
+
+        Raises:
+            ArtifactError: if an array has another type or shape, or a node points backwards, out of its tree, or at a
+                column or a leaf that is not there.
+        """
+        arrays = read_arrays(folder / FILE, ARRAYS)
+        total = len(arrays["right"])
+        check_array(folder, arrays["sizes"], "sizes", "int32", (-1,))
+        for name, dtype in (("right", "int32"), ("feature", "int32"), ("threshold", "float32"), ("leaf_row", "int32")):
+            check_array(folder, arrays[name], name, dtype, (total,))
+        check_array(folder, arrays["missing_left"], "missing_left", "bool", (total,))
+        check_array(folder, arrays["leaf_values"], "leaf_values", "float32", (-1, width))
+        if not _is_sound(arrays, n_features):
+            raise refuse(folder, "a tree in it points outside itself")
+        return Trees(arrays, n_features)
+
+
+def _is_sound(arrays: dict[str, Array], n_features: int) -> bool:
+    sizes, right = arrays["sizes"].astype(np.int64), arrays["right"].astype(np.int64)
+    if (sizes < 1).any() or sizes.sum() != len(right):
+        return False
+    within = np.arange(len(right)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    room = np.repeat(sizes, sizes)
+    leaf = right == -1
+    inner = ~leaf
+    forward = (right[inner] > within[inner] + 1) & (right[inner] < room[inner])
+    columns = (arrays["feature"][inner] >= 0) & (arrays["feature"][inner] < n_features)
+    rows = (arrays["leaf_row"][leaf] >= 0) & (arrays["leaf_row"][leaf] < len(arrays["leaf_values"]))
+    numbers = np.isfinite(arrays["leaf_values"]).all() and not np.isnan(arrays["threshold"]).any()
+    return bool(forward.all() and columns.all() and rows.all() and numbers)
+
+
+def _join(parts: Sequence[Array], dtype: Any, shape: tuple[int, ...] = (0,)) -> Array:
+    return np.concatenate(parts).astype(dtype) if parts else np.zeros(shape, dtype=dtype)
+
+
+def _share_rows(values: FloatArray) -> tuple[FloatArray, Array]:
+    """A table of rows and each leaf's place in it; one-hot rows are stored once."""
+    width = values.shape[1]
+    if width == 1:
+        return values, np.arange(len(values), dtype=np.int32)
+    pure = values.max(axis=1, initial=0.0) == 1.0
+    place = np.empty(len(values), dtype=np.int32)
+    place[pure] = values[pure].argmax(axis=1)
+    place[~pure] = width + np.arange(int((~pure).sum()), dtype=np.int32)
+    return np.concatenate([np.eye(width, dtype=np.float32), values[~pure]]), place

@@ -1,0 +1,146 @@
+"""Nearest neighbours: the shares, or the mean, of the most similar training rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._record import (
+    check_array,
+    check_fact,
+    check_int,
+    read_arrays,
+    read_record,
+    refuse,
+    write_arrays,
+    write_record,
+)
+from automl.candidates._targets import spread_probabilities
+from automl.matrix import Array, FloatArray, Needs, Shape
+from automl.space import Choice, Int, Params, SearchSpace
+from automl.task import Task
+
+NAME = "nearest_neighbors"
+FILE = "rows.npz"
+ARRAYS = ("matrix", "target", "weight")
+MAX_ROWS = 50_000
+MAX_COLUMNS = 200
+CHUNK_ROWS = 2048
+VOTES = ("uniform", "distance")
+
+
+class NearestNeighbors:
+    """k nearest neighbours by exact Euclidean search; the model is the training rows."""
+
+    title = "Nearest neighbours"
+    needs = Needs(scaled=True)
+    cost = 4.0
+    pool = "core"
+
+    def unsupported(self, task: Task, shape: Shape) -> str:
+        if shape.rows > MAX_ROWS:
+            return f"{shape.rows:,} rows are more than the {MAX_ROWS:,} it can search quickly"
+        if shape.columns > MAX_COLUMNS:
+            return f"{shape.columns} columns are more than {MAX_COLUMNS}: all rows are equally far apart"
+        return ""
+
+    def space(self, task: Task, shape: Shape) -> SearchSpace:
+        return SearchSpace({"n_neighbors": Int(1, 100, 15, log=True), "weights": Choice(VOTES, "distance")})
+
+    def build(self, params: Params, context: FitContext) -> Estimator:
+        return NearestNeighborsEstimator(params, context.task.n_outputs, context.task.is_classification)
+
+    def load(self, folder: Path) -> Estimator:
+        return NearestNeighborsEstimator.load(folder)
+
+
+class NearestNeighborsEstimator:
+    """The training rows `matrix` (n, m), their `target` (n,) and `weight` (n,); all float32."""
+
+    def __init__(self, params: Params, n_outputs: int, classification: bool) -> None:
+        self.params = params
+        self.n_outputs = n_outputs
+        self.classification = classification
+        self.arrays: dict[str, Array] = {}
+        self._index: Any = None
+
+    def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
+        weights = np.ones(len(matrix)) if weight is None else weight
+        # Class numbers and float64 values alike: a float32 copy of a value is as exact as a prediction can be.
+        self.arrays = {
+            "matrix": np.ascontiguousarray(matrix, dtype=np.float32),
+            "target": np.asarray(target, dtype=np.float32),
+            "weight": np.asarray(weights, dtype=np.float32),
+        }
+        self._index = None
+
+    def predict(self, matrix: FloatArray) -> FloatArray:
+        parts = [self._predict_part(matrix[at : at + CHUNK_ROWS]) for at in range(0, len(matrix), CHUNK_ROWS)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.n_outputs), dtype=np.float32)
+
+    def _predict_part(self, matrix: FloatArray) -> FloatArray:
+        distances, rows = self._build_index().kneighbors(matrix)
+        votes = self.arrays["weight"][rows].astype(np.float64)
+        if self.params["weights"] == "distance":
+            # A row that stands in the training data takes the answer of its twins alone.
+            with np.errstate(divide="ignore"):
+                closeness = 1.0 / distances.astype(np.float64)
+            twins = np.isinf(closeness)
+            votes *= np.where(twins.any(axis=1, keepdims=True), twins, closeness)
+        votes[votes.sum(axis=1) <= 0] = 1.0
+        values = self.arrays["target"][rows]
+        if not self.classification:
+            mean = (votes * values).sum(axis=1) / votes.sum(axis=1)
+            return np.asarray(mean, dtype=np.float32).reshape(-1, 1)
+        shares = np.zeros((len(matrix), self.n_outputs), dtype=np.float64)
+        np.add.at(shares, (np.arange(len(matrix))[:, None], values.astype(np.int64)), votes)
+        return spread_probabilities(shares, np.arange(self.n_outputs), self.n_outputs)
+
+    def _build_index(self) -> Any:
+        if self._index is None:
+            from sklearn.neighbors import NearestNeighbors as Index
+
+            count = min(self.params["n_neighbors"], len(self.arrays["matrix"]))
+            index = Index(n_neighbors=count, metric="euclidean", algorithm="brute", n_jobs=1)
+            self._index = index.fit(self.arrays["matrix"])
+        return self._index
+
+    def save(self, folder: Path) -> None:
+        write_arrays(folder / FILE, self.arrays)
+        facts = {**self.params, "n_outputs": self.n_outputs, "classification": self.classification}
+        write_record(folder, NAME, facts)
+
+    @classmethod
+    def load(cls, folder: Path) -> NearestNeighborsEstimator:
+        """A fitted estimator.
+
+        Raises:
+            ArtifactError: if the folder holds anything else.
+        """
+        facts = read_record(folder, NAME, (FILE,))
+        if facts.get("weights") not in VOTES:
+            raise refuse(folder, "its weights are unknown")
+        params = {"weights": facts["weights"]}
+        params["n_neighbors"] = check_int(folder, facts, "n_neighbors", 1, 1_000_000)
+        n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
+        estimator = cls(params, n_outputs, check_fact(folder, facts, "classification", bool))
+        arrays = read_arrays(folder / FILE, ARRAYS)
+        check_array(folder, arrays["matrix"], "matrix", "float32", (-1, -1))
+        for name in ("target", "weight"):
+            check_array(folder, arrays[name], name, "float32", (len(arrays["matrix"]),))
+        finite = all(np.isfinite(arrays[name]).all() for name in ARRAYS)
+        target = arrays["target"]
+        if (
+            len(target) == 0
+            or not finite
+            or (estimator.classification and not (0 <= target.min() <= target.max() < n_outputs))
+        ):
+            raise refuse(folder, "its rows or classes are not sound")
+        estimator.arrays = arrays
+        return estimator
+
+
+plugin: Candidate = NearestNeighbors()

@@ -1,0 +1,237 @@
+"""Gradient-boosted trees by XGBoost, with missing values and categories as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
+from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
+from automl.candidates._targets import TargetScale, regression_loss, sigmoid_columns, spread_probabilities
+from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
+from automl.space import Choice, Float, Int, Params, SearchSpace
+from automl.task import Task
+
+REQUIRES = ("xgboost",)
+NAME = "xgboost"
+FILE = "model.ubj"
+MAX_ROUNDS = 2000
+TREES = 8000  # trees of all classes together
+
+
+class XGBoost:
+    """Boosted trees (Chen and Guestrin 2016, doi:10.1145/2939672.2939785).
+
+    The defaults are the tuned defaults of pytabkit (Holzmüller et al. 2024, arXiv:2407.04491).
+    """
+
+    title = "XGBoost"
+    needs = Needs(missing=True, categories="native")
+    cost = 6.0
+    pool = "core"
+
+    def unsupported(self, task: Task, shape: Shape) -> str:
+        return ""
+
+    def space(self, task: Task, shape: Shape) -> SearchSpace:
+        classes = task.is_classification
+        return SearchSpace(
+            {
+                "learning_rate": Float(5e-3, 0.3, 0.08 if classes else 0.05, log=True),
+                "max_depth": Int(2, 12, 6 if classes else 9),
+                "min_child_weight": Float(5e-6, 64.0, 5e-6 if classes else 2.0, log=True),
+                "subsample": Float(0.4, 1.0, 0.65 if classes else 0.7),
+                "colsample_bylevel": Float(0.3, 1.0, 0.9),
+                "reg_lambda": Float(1e-6, 50.0, 1e-6, log=True),
+                "reg_alpha": Float(1e-6, 10.0, 1e-6, log=True),
+                "gamma": Float(1e-6, 5.0, 1e-6, log=True),
+                "grow_policy": Choice(("depthwise", "lossguide"), "depthwise"),
+                "max_cat_to_onehot": Choice((4, 16, 64), 4),
+                "max_cat_threshold": Choice((16, 64), 64),
+            }
+        )
+
+    def build(self, params: Params, context: FitContext) -> Estimator:
+        return XGBoostEstimator(params, context)
+
+    def load(self, folder: Path) -> Estimator:
+        return XGBoostEstimator.load(folder)
+
+
+class XGBoostEstimator:
+    """One booster; a value target is standardised, so that float32 gradients keep their digits."""
+
+    def __init__(self, params: Params, context: FitContext) -> None:
+        self.params = params
+        self.context: FitContext | None = context
+        self.n_outputs = context.task.n_outputs
+        self.classification = context.task.is_classification
+        self.booster: Any = None
+        self.scale: TargetScale | None = None
+
+    def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
+        import xgboost
+
+        context = self.context
+        assert context is not None, "a loaded model is not fitted again"
+        target = np.asarray(target, dtype=np.float64)
+        if not self.classification:
+            self.scale = TargetScale.learn(target, weight, margin=0.1)
+            target = self.scale.apply(target)
+        rows, stop_rows = split_stop_rows(context, len(matrix))
+        offset = int(np.clip(400_000 / max(1, len(matrix)), 20, 100))
+        stopping = Stopping(context, offset=offset)
+        train = self._quantise(matrix, target, weight, rows)
+        evals = []
+        if len(stop_rows):
+            evals = [(self._quantise(matrix, target, weight, stop_rows, train), "stop")]
+        cap = self._max_rounds(early=bool(evals))
+        booster = _train(xgboost, self._settings(target, weight, rows), train, cap, evals, stopping)
+        self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
+        if len(stop_rows) and context.refit and not stopping.out_of_time:
+            self._refit(matrix, target, weight, stopping, len(stop_rows))
+        self.booster.set_param({"nthread": context.threads})
+
+    def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
+        """All rows, as many rounds as were best, if the time allows; a refit cut short is thrown away."""
+        import xgboost
+
+        assert self.context is not None
+        rounds = refit_rounds(watch.best_round, len(matrix), stop)
+        if 1.3 * rounds * watch.seconds_per_round() > self.context.seconds_left():
+            return
+        again = Stopping(self.context, offset=rounds)
+        train = self._quantise(matrix, target, weight, None)
+        booster = _train(xgboost, self._settings(target, weight, None), train, rounds, [], again)
+        if again.rounds == rounds:
+            self.booster = booster
+
+    def _quantise(
+        self, matrix: FloatArray, target: Array, weight: Array | None, rows: IntArray | None, ref: Any = None
+    ) -> Any:
+        import xgboost
+
+        assert self.context is not None
+        types = ["c" if feature.cardinality else "q" for feature in self.context.features]
+        return xgboost.QuantileDMatrix(
+            np.asarray(take(matrix, rows), dtype=np.float32),
+            take(target, rows),
+            weight=take(weight, rows),
+            feature_types=types,
+            enable_categorical=True,
+            nthread=self.context.threads,
+            ref=ref,
+        )
+
+    def _max_rounds(self, *, early: bool) -> int:
+        """Many rounds where early stopping watches; otherwise what the learning rate usually needs."""
+        cap = max(300, min(MAX_ROUNDS, TREES // self.n_outputs))
+        return cap if early else int(min(cap, max(50, round(20.0 / self.params["learning_rate"]))))
+
+    def _settings(self, target: Array, weight: Array | None, rows: IntArray | None) -> dict[str, Any]:
+        assert self.context is not None
+        settings = {
+            **self.params,
+            **_objective(self.context.task),
+            "tree_method": "hist",
+            "nthread": self.context.threads,
+            "seed": self.context.seed,
+            "verbosity": 0,
+        }
+        if self.params["grow_policy"] == "lossguide":
+            settings["max_leaves"] = 2 ** min(self.params["max_depth"], 9)
+            settings["max_depth"] = 0
+        if self.n_outputs == 2:
+            share = float(np.average(take(target, rows), weights=take(weight, rows)))  # type: ignore[arg-type]
+            settings["base_score"] = float(np.clip(share, 1e-3, 1 - 1e-3))
+        return settings
+
+    def predict(self, matrix: FloatArray) -> FloatArray:
+        if len(matrix) == 0:
+            return np.zeros((0, self.n_outputs), dtype=np.float32)
+        raw = self.booster.inplace_predict(matrix, predict_type="margin" if self.n_outputs == 2 else "value")
+        if self.scale is not None:
+            return self.scale.invert(raw)
+        probabilities = sigmoid_columns(raw) if self.n_outputs == 2 else raw
+        return spread_probabilities(probabilities, np.arange(self.n_outputs), self.n_outputs)
+
+    def save(self, folder: Path) -> None:
+        self.booster.save_model(folder / FILE)
+        write_record(
+            folder,
+            NAME,
+            {
+                "n_outputs": self.n_outputs,
+                "classification": self.classification,
+                "n_features": self.booster.num_features(),
+                "scale": None if self.scale is None else self.scale.to_json(),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> XGBoostEstimator:
+        """A fitted estimator.
+
+        Raises:
+            ArtifactError: if the folder holds anything else.
+        """
+        import xgboost
+
+        facts = read_record(folder, NAME, (FILE,))
+        estimator = cls.__new__(cls)
+        estimator.params, estimator.context = {}, None
+        estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
+        estimator.classification = check_fact(folder, facts, "classification", bool)
+        estimator.scale = None if estimator.classification else TargetScale.from_json(folder, facts)
+        with (folder / FILE).open("rb") as file:
+            if file.read(2) != b"{L":  # what XGBoost's binary JSON begins with
+                raise refuse(folder, f"{FILE} is not XGBoost's own format")
+        try:
+            estimator.booster = xgboost.Booster({"nthread": 1}, model_file=folder / FILE)
+        except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:  # its messages quote the file's bytes
+            raise refuse(folder, f"XGBoost cannot read {FILE}") from error
+        estimator.check_booster(folder)
+        if estimator.booster.num_features() != check_int(folder, facts, "n_features", 0, 100_000_000):
+            raise refuse(folder, f"{FILE} has another number of columns than its record")
+        return estimator
+
+    def check_booster(self, folder: Path) -> None:
+        """Demand that the booster answers the question that the record says.
+
+        Raises:
+            ArtifactError: if its objective or its number of classes is another.
+        """
+        learner = json.loads(self.booster.save_config())["learner"]
+        objective = learner["objective"]["name"]
+        classes = int(learner["learner_model_param"]["num_class"])
+        known = ("binary:logistic", "multi:softprob") if self.classification else ("reg:squarederror", "reg:absoluteerror")
+        if objective not in known or max(classes, 2 if self.classification else 1) != self.n_outputs:
+            raise refuse(folder, f"{FILE} holds {objective} for {classes} classes")
+
+
+def _objective(task: Task) -> dict[str, Any]:
+    if not task.is_classification:
+        if regression_loss(task.metric) == "absolute":
+            return {"objective": "reg:absoluteerror", "eval_metric": "mae"}
+        return {"objective": "reg:squarederror", "eval_metric": "rmse"}
+    if task.n_classes == 2:
+        return {"objective": "binary:logistic", "eval_metric": "logloss"}
+    return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": task.n_classes}
+
+
+def _train(xgboost: Any, settings: dict[str, Any], train: Any, rounds: int, evals: list[Any], watch: Stopping) -> Any:
+    class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+        """Tells the loss on the stop rows after each round; True ends the training."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
+            losses = next(iter(evals_log["stop"].values())) if "stop" in evals_log else None
+            return watch.tell(None if losses is None else losses[-1])
+
+    return xgboost.train(settings, train, num_boost_round=rounds, evals=evals, callbacks=[Watch()], verbose_eval=False)
+
+
+plugin: Candidate = XGBoost()

@@ -1,0 +1,294 @@
+"""How a column writes numbers and dates, judged on all of its distinct texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.cells import parse_dates
+from automl.matrix import Array
+from automl.schema import CellFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PROBE = 200  # texts that rule a style out before all are tried
+BAD_SHARE = 0.01  # so many cells may be unreadable and count as missing
+
+# Texts that mean "no value" wherever they stand.
+MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "n/a")
+# The same, in tables of the UCI repository and from spreadsheets; a user is told.
+ODD_MISSING = ("?", "#REF!", "#DIV/0!", "#VALUE!", "#NUM!", "#NAME?", "#NULL!")
+# No number, so missing among numbers; but a level of its own among words.
+NO_NUMBER = ("-", "--", ".", "None", "none", "missing", "Missing", "unknown", "Unknown", "na", "nil", "*")
+
+_SYMBOLS = (
+    "$",
+    "€",
+    "£",
+    "¥",
+    "₹",
+    "₽",
+    "₩",
+    "₺",
+    "₴",
+    "₫",
+    "₱",
+    "฿",
+    "₪",
+    "₦",
+    "R$",
+    "US$",
+    "%",
+    "‰",
+    "°",
+    "°C",
+    "°F",
+)
+_CODES = ("USD", "EUR", "GBP", "JPY", "CHF", "CNY", "INR", "AUD", "CAD", "BRL", "SEK", "NOK", "DKK", "PLN", "CZK")
+_UNITS = (*_SYMBOLS, *_CODES, "kr", "zł", "Kč")
+_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_WITH_UNIT = re.compile(rf"([+-]?)\s*({_UNIT})?\s*([+-]?[\d.,][\d.,' eE+-]*?)\s*({_UNIT})?")
+_STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
+_COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", " "), (".", "'"))
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+
+_ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_SHAPES = (
+    (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?:\s.*)?"), ("%Y/%m/%d",)),
+    (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?:\s.*)?"), ("%Y.%m.%d",)),
+    (re.compile(r"\d{1,2}/\d{1,2}/\d{4}(?:\s.*)?"), ("%m/%d/%Y", "%d/%m/%Y")),
+    (re.compile(r"\d{1,2}/\d{1,2}/\d{2}(?:\s.*)?"), ("%m/%d/%y", "%d/%m/%y")),
+    (re.compile(r"\d{1,2}-\d{1,2}-\d{4}(?:\s.*)?"), ("%d-%m-%Y", "%m-%d-%Y")),
+    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}(?:\s.*)?"), ("%d.%m.%Y", "%m.%d.%Y")),
+    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{2}(?:\s.*)?"), ("%d.%m.%y",)),
+    (re.compile(rf"{_MONTH} \d{{1,2}}, \d{{4}}(?:\s.*)?", re.I), ("%B %d, %Y", "%b %d, %Y")),
+    (re.compile(rf"{_MONTH} \d{{1,2}}, \d{{2}}(?:\s.*)?", re.I), ("%b %d, %y", "%B %d, %y")),
+    (re.compile(rf"\d{{1,2}} {_MONTH} \d{{4}}(?:\s.*)?", re.I), ("%d %b %Y", "%d %B %Y")),
+    (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{4}}(?:\s.*)?", re.I), ("%d-%b-%Y", "%d-%B-%Y")),
+    (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{2}}(?:\s.*)?", re.I), ("%d-%b-%y",)),
+)
+_DATE_NAME = re.compile(r"date|time|stamp|epoch|day|created|updated|(?:^|_)(?:ts|dt|at)$", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """A format, what it cannot read, and the evidence in words.
+
+    Attributes:
+        bad: distinct texts that are unreadable, most frequent first, with `bad_rows` rows in all.
+        doubt: what else the texts could mean; "" if nothing.
+    """
+
+    format: CellFormat
+    bad: tuple[str, ...] = ()
+    bad_rows: int = 0
+    reason: str = ""
+    doubt: str = ""
+
+
+def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -> Guess | None:
+    """The number format that reads all, or all but 1%, of the rows; None if there is none.
+
+    Args:
+        texts: distinct stripped texts (k,), without missing markers.
+        counts: rows of each (k,).
+        comma: whether other columns of the table have decimal commas.
+    """
+    total = int(counts.sum())
+    if total == 0 or not _worth_trying(texts, counts, total):
+        return None
+    parts = [_split_unit(text) for text in texts]
+    prefix, suffix = (
+        _common_unit([part[0] for part in parts], counts),
+        _common_unit([part[2] for part in parts], counts),
+    )
+    if prefix is None or suffix is None:
+        return None
+    bodies = [part[1] if part[0] in ("", prefix) and part[2] in ("", suffix) else "" for part in parts]
+    best: tuple[int, tuple[str, str], list[int]] | None = None
+    for decimal, thousands in _COMMA_FIRST if comma else _STYLES:
+        pattern = _grammar(decimal, thousands)
+        misses = [index for index, body in enumerate(bodies[:_PROBE]) if not pattern.fullmatch(body)]
+        if misses and int(counts[misses].sum()) > BAD_SHARE * total:
+            continue
+        misses += [index for index, body in enumerate(bodies[_PROBE:], _PROBE) if not pattern.fullmatch(body)]
+        rows = int(counts[misses].sum()) if misses else 0
+        if best is None or rows < best[0]:
+            best = (rows, (decimal, thousands), misses)
+        if rows == 0:
+            break
+    if best is None or best[0] > BAD_SHARE * total:
+        return None
+    rows, (decimal, thousands), misses = best
+    misses.sort(key=lambda index: -counts[index])
+    return Guess(
+        format=CellFormat(decimal=decimal, thousands=thousands, prefix=prefix, suffix=suffix),
+        bad=tuple(texts[index] for index in misses),
+        bad_rows=rows,
+        reason=_describe_style(decimal, thousands, prefix, suffix),
+        doubt=_doubt(bodies, decimal, thousands),
+    )
+
+
+def is_comma_evidence(guess: Guess) -> bool:
+    """Whether a format can only be meant with a decimal comma."""
+    return guess.format.decimal == ","
+
+
+def _worth_trying(texts: Sequence[str], counts: Array, total: int) -> bool:
+    """A number holds a digit: most texts are told by that before any pattern runs."""
+    lacking = [index for index, text in enumerate(texts) if len(text) > 40 or not any(map(str.isdigit, text))]
+    return int(counts[lacking].sum()) <= BAD_SHARE * total if lacking else True
+
+
+def _split_unit(text: str) -> tuple[str, str, str]:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
+    match = _WITH_UNIT.fullmatch(text)
+    if match is None:
+        return "", text, ""
+    return match[2] or "", match[1] + match[3], match[4] or ""
+
+
+def _common_unit(units: list[str], counts: Array) -> str | None:
+    """The one unit of the column ("" for none); None if there are several, or only some cells have it."""
+    kinds = {unit for unit in units if unit}
+    if not kinds:
+        return ""
+    if len(kinds) > 1:
+        return None
+    having = sum(int(count) for unit, count in zip(units, counts, strict=True) if unit)
+    return kinds.pop() if having >= 0.9 * int(counts.sum()) else None
+
+
+def _grammar(decimal: str, thousands: str) -> re.Pattern[str]:
+    mark = re.escape(decimal)
+    plain = rf"\d+(?:{mark}\d*)?|{mark}\d+"
+    if thousands:
+        plain = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{mark}\d*)?|{plain}"
+    return re.compile(rf"[+-]?(?:{plain})(?:[eE][+-]?\d+)?|{_INFINITE.pattern}", re.IGNORECASE)
+
+
+def _describe_style(decimal: str, thousands: str, prefix: str, suffix: str) -> str:
+    marks = []
+    if decimal == ",":
+        marks.append("a decimal comma")
+    if thousands:
+        marks.append(f"{thousands!r} between thousands")
+    marks += [f"{unit} cut off" for unit in (prefix, suffix) if unit]
+    return " and ".join(marks)
+
+
+def _doubt(bodies: Iterable[str], decimal: str, thousands: str) -> str:
+    if thousands != "," and not (decimal == "," and not thousands):
+        return ""
+    marked = [body for body in bodies if "," in body]
+    if (
+        marked
+        and all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", body) for body in marked)
+        and not any("." in b for b in bodies)
+    ):
+        return f"{marked[0]!r} could also be read with " + (
+            "a decimal comma" if thousands else "a comma between thousands"
+        )
+    return ""
+
+
+def guess_dates(texts: Sequence[str], counts: Array, *, day_first: bool | None = None) -> Guess | None:
+    """The date format that reads all, or all but 1%, of the rows; None if there is none.
+
+    Args:
+        texts, counts: as in `guess_numbers`.
+        day_first: what other columns of the table showed; None if nothing.
+    """
+    total = int(counts.sum())
+    if total == 0:
+        return None
+    sample = texts[:50]
+    if sum(_ISO.fullmatch(text) is not None for text in sample) > 0.9 * len(sample):
+        return _try_formats(texts, counts, ("iso",), total, day_first)
+    for shape, formats in _SHAPES:
+        if sum(shape.fullmatch(text) is not None for text in sample) > 0.9 * len(sample):
+            timed = [day + time for time in _TIMES for day in formats]
+            return _try_formats(texts, counts, tuple(timed), total, day_first)
+    return None
+
+
+def _try_formats(
+    texts: Sequence[str], counts: Array, formats: tuple[str, ...], total: int, day_first: bool | None
+) -> Guess | None:
+    series = _as_series(texts)
+    tried = []
+    for date_format in formats:
+        failed = np.isnat(parse_dates(series, CellFormat(date_format=date_format)))
+        tried.append((int(counts[failed].sum()), date_format, np.flatnonzero(failed)))
+    fewest = min(rows for rows, _, _ in tried)
+    if fewest > BAD_SHARE * total:
+        return None
+    ties = [attempt for attempt in tried if attempt[0] == fewest]
+    rows, chosen, failed_rows = ties[0]
+    doubt = ""
+    if len(ties) > 1 and {_is_day_first(attempt[1]) for attempt in ties} == {True, False}:
+        wanted = day_first if day_first is not None else _is_day_first(chosen)
+        rows, chosen, failed_rows = next(attempt for attempt in ties if _is_day_first(attempt[1]) == wanted)
+        doubt = (
+            "" if day_first is not None else "no day is above 12, so that day and month could be the other way round"
+        )
+    reason = "dates as ISO 8601" if chosen == "iso" else f"dates written like {texts[0]!r} ({chosen})"
+    return Guess(
+        format=CellFormat(date_format=chosen),
+        bad=tuple(texts[int(index)] for index in failed_rows),
+        bad_rows=rows,
+        reason=reason,
+        doubt=doubt,
+    )
+
+
+def _is_day_first(date_format: str) -> bool:
+    return date_format.startswith("%d")
+
+
+def is_day_first(guess: Guess) -> bool | None:
+    """What a guess without doubt says of the order of day and month; None if nothing."""
+    if guess.doubt or guess.format.date_format[:2] not in ("%d", "%m"):
+        return None
+    return _is_day_first(guess.format.date_format)
+
+
+def _as_series(texts: Sequence[str]) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series(list(texts), dtype=object)
+
+
+def guess_number_dates(name: str, values: Array) -> Guess | None:
+    """Whether whole numbers are moments: seconds or milliseconds since 1970, or digits such as 20240131.
+
+    Args:
+        values: (n,) float64 without NaN.
+    """
+    if len(values) < 2 or not np.all(values == np.floor(values)):
+        return None
+    low, high = float(values.min()), float(values.max())
+    named = bool(_DATE_NAME.search(name))
+    varied = len(np.unique(values[:10000])) > min(10, len(values) // 2)
+    for scale, date_format, unit in ((1.0, "epoch_s", "seconds"), (1e3, "epoch_ms", "milliseconds")):
+        # 2000 to 2039; with a name that speaks of time, 1973 to 2096
+        wide, narrow = (1e8 * scale, 4e9 * scale), (9.46e8 * scale, 2.2e9 * scale)
+        start, end = wide if named else narrow
+        if start <= low and high <= end and varied:
+            return Guess(format=CellFormat(date_format=date_format), reason=f"{unit} since 1970")
+    if low >= 19000101 and high <= 21001231 and varied:
+        year, rest = np.divmod(values.astype(np.int64), 10000)
+        month, day = np.divmod(rest, 100)
+        if np.all((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1900)):
+            return Guess(format=CellFormat(date_format="%Y%m%d"), reason="digits of year, month and day")
+    return None

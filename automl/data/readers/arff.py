@@ -1,0 +1,54 @@
+"""ARFF, as Weka and OpenML write it: typed columns, '?' is missing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from automl.data.encoding import decode
+from automl.data.table import RawTable, Source
+from automl.errors import DataError
+from automl.recipe import DataOptions
+
+REQUIRES = ("arff",)
+
+
+class ArffReader:
+    """Files called .arff, or whose first line that is no comment begins with @relation."""
+
+    def claims(self, path: Path, head: bytes) -> bool:
+        return path.suffix.lower() == ".arff" or bool(
+            re.match(rb"(?:\s*(?:%[^\n]*)?\n)*\s*@relation\b", head, re.IGNORECASE)
+        )
+
+    def read(self, source: Source, options: DataOptions) -> RawTable:
+        import arff
+
+        data, notices = decode(source.data, options.encoding, source.name)
+        try:
+            document = arff.loads(data.decode("utf-8"))
+        except (arff.ArffException, ValueError, IndexError, TypeError) as error:
+            message = (str(error) or type(error).__name__).splitlines()[0][:120]
+            raise DataError(f"{source.name} is not valid ARFF: {message}", hint="Mend that line") from error
+        return RawTable(frame=_frame(document), notices=tuple(notices))
+
+
+plugin = ArffReader()
+
+
+def _frame(document: dict[str, Any]) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for index, (name, kind) in enumerate(document["attributes"]):
+        cells = [row[index] for row in document["data"]]
+        numeric = isinstance(kind, str) and kind.upper() in ("NUMERIC", "REAL", "INTEGER")
+        if numeric:
+            columns[name.strip()] = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+        else:
+            columns[name.strip()] = pd.array(
+                [None if cell is None else str(cell) for cell in cells], dtype=pd.StringDtype(na_value=np.nan)
+            )
+    return pd.DataFrame(columns, copy=False)

@@ -1,0 +1,304 @@
+"""Text tables: comma, tab, semicolon or bar separated, every cell read as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+
+from automl.data.dialect import SPACES, Dialect, sniff
+from automl.data.encoding import decode
+from automl.data.table import RawTable, Source
+from automl.errors import DataError
+from automl.recipe import DataOptions
+from automl.schema import Notice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_FIELD_BYTES = 10 << 20
+_OTHER = {
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".xlsm",
+    ".xlsb",
+    ".pkl",
+    ".pickle",
+    ".orc",
+    ".npz",
+}
+
+
+class CsvReader:
+    """Every text file that no other format claims."""
+
+    def claims(self, path: Path, head: bytes) -> bool:
+        return path.suffix.lower() not in _OTHER and not re.match(rb"\s*(\{|\[\s*[{\[])", head)
+
+    def read(self, source: Source, options: DataOptions) -> RawTable:
+        data, notices = decode(source.data, options.encoding, source.name)
+        if not data.strip():
+            raise DataError(f"{source.name} holds only blank lines", hint="Check that the export was completed")
+        dialect = sniff(data, source.suffix)
+        notices = [*notices, *dialect.notices]
+        columns, header = _read_columns(data, dialect, source.name)
+        names, columns = _settle_names(header, columns, notices)
+        _refuse_duplicates(names, source.name)
+        table = pa.table(columns, names=names)
+        table = _drop_repeated_headers(table, header, notices)
+        table = _drop_counter(table, header, notices)
+        _refuse_huge_fields(table, source.name)
+        return RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
+
+
+plugin = CsvReader()
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Arrow strings as pandas `str` columns, without copying."""
+    import pandas as pd
+
+    kind = pd.StringDtype(na_value=float("nan"))
+    return pd.DataFrame(
+        {
+            name: pd.array(column.cast(pa.large_string()), dtype=kind)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        },
+        copy=False,
+    )
+
+
+def _read_columns(data: bytes, dialect: Dialect, name: str) -> tuple[list[Any], list[str]]:
+    """The columns as text, and the header's cells ("" where there is none)."""
+    if dialect.separator == SPACES or dialect.padded:
+        data, dialect = _normalize(data, dialect, name)
+    if data.count(dialect.quote.encode()) % 2 and not dialect.escape:
+        _refuse_open_quote(data, dialect, name)
+    header, extra = _header(data, dialect)
+    width = len(header) + extra
+    names = [f"f{index}" for index in range(width)]
+    try:
+        table = _parse(data, dialect, names)
+    except pa.ArrowInvalid as error:
+        raise _explain(data, dialect, name, error) from error
+    columns = list(table.columns)
+    if extra:
+        filled = pc.fill_null(pc.not_equal(columns.pop(), ""), False)
+        if pc.any(filled).as_py():
+            raise _explain(data, dialect, name, None)
+    if not dialect.has_header:
+        header = [f"column_{index + 1}" for index in range(len(header))]
+    return columns, header
+
+
+def _parse(data: bytes, dialect: Dialect, names: list[str]) -> pa.Table:
+    longest = max(1 << 20, min(len(data), 16 << 20))
+    for block_size in (longest, min(len(data) + 16, 2**31 - 1)):
+        try:
+            return arrow_csv.read_csv(
+                pa.BufferReader(data),
+                read_options=arrow_csv.ReadOptions(
+                    column_names=names,
+                    skip_rows=dialect.skip_lines,
+                    skip_rows_after_names=1 if dialect.has_header else 0,
+                    block_size=block_size,
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=dialect.separator,
+                    quote_char=dialect.quote,
+                    escape_char=dialect.escape or False,
+                    newlines_in_values=True,
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "straddl" not in str(error) and "block" not in str(error):
+                raise
+            last = error
+    raise last
+
+
+def _rows(data: bytes, dialect: Dialect, *, strict: bool = False) -> tuple[Any, io.StringIO]:
+    text = io.StringIO(data.decode("utf-8"), newline="")
+    for _ in range(dialect.skip_lines):
+        text.readline()
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(
+        text,
+        delimiter=dialect.separator,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape or None,
+        skipinitialspace=dialect.padded,
+        strict=strict,
+    )
+    return reader, text
+
+
+def _header(data: bytes, dialect: Dialect) -> tuple[list[str], int]:
+    """The cells of the first row, and 1 if every row below has one more, empty, field (a comma at each line's end)."""
+    reader, _ = _rows(data, dialect)
+    rows: list[list[str]] = []
+    for row in reader:
+        if row:
+            rows.append(row)
+        if len(rows) > 100:
+            break
+    header = rows[0]
+    below = rows[1:]
+    extra = bool(below) and all(len(row) == len(header) + 1 and not row[-1].strip() for row in below)
+    return header, int(extra)
+
+
+def _normalize(data: bytes, dialect: Dialect, name: str) -> tuple[bytes, Dialect]:
+    """Blanks as separators, and blanks before quotes, are beyond the fast parser: rewrite them as plain CSV."""
+    if dialect.separator == SPACES:
+        lines = data.decode("utf-8").splitlines()[dialect.skip_lines :]
+        rows: Any = (line.split() for line in lines if line.strip())
+    else:
+        rows = (row for row in _rows(data, dialect)[0] if row)
+    written = io.StringIO()
+    try:
+        csv.writer(written, lineterminator="\n").writerows(rows)
+    except csv.Error as error:
+        raise _explain(data, dialect, name, error) from error
+    plain = Dialect(skip_lines=0, has_header=dialect.has_header)
+    return written.getvalue().encode("utf-8"), plain
+
+
+def _refuse_open_quote(data: bytes, dialect: Dialect, name: str) -> None:
+    """An odd number of quotes is fine inside words, but not where one opens a field and none closes it."""
+    reader, _ = _rows(data, dialect, strict=True)
+    line = dialect.skip_lines + 1
+    try:
+        for _ in reader:
+            line = dialect.skip_lines + reader.line_num + 1
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise DataError(
+                f"{name}: a quote opens in line {line} and is never closed",
+                hint="Close it, or write a quote inside quotes twice",
+            ) from error
+
+
+def _explain(data: bytes, dialect: Dialect, name: str, error: Exception | None) -> DataError:
+    """The user's version of a failed parse: the first row whose fields do not match the header."""
+    reader, _ = _rows(data, dialect)
+    expected = 0
+    start = dialect.skip_lines + 1
+    try:
+        for row in reader:
+            if row and expected and len(row) != expected:
+                return DataError(
+                    f"{name}: line {start} has {len(row)} fields, the header has {expected}",
+                    hint="Mend that line: a field that holds the separator must stand in quotes"
+                    if len(row) > expected
+                    else "Mend that line; if it is the last one, the file may be cut off",
+                )
+            expected = expected or len(row)
+            start = dialect.skip_lines + reader.line_num + 1
+    except csv.Error as fault:
+        error = error or fault
+    first = str(error).split("\n")[0][:120] if error else "its rows do not agree"
+    return DataError(f"{name} cannot be read as CSV: {first}", hint="Export it again as UTF-8 with quotes round texts")
+
+
+def clean_name(name: str) -> str:
+    """A column's name without surrounding space and byte order mark, in Unicode form NFC."""
+    return unicodedata.normalize("NFC", name.strip().strip("\ufeff").strip())
+
+
+def _settle_names(header: list[str], columns: list[Any], notices: list[Notice]) -> tuple[list[str], list[Any]]:
+    names = [clean_name(cell) for cell in header]
+    if len(names) > 1 and not names[-1] and columns[-1].null_count == len(columns[-1]):
+        notices.append(
+            Notice(topic="columns", text="dropped an empty last column", reason="every line ends with a separator")
+        )
+        names, columns = names[:-1], columns[:-1]
+    elif len(columns) > len(names):
+        columns = columns[: len(names)]
+    for index, name in enumerate(names):
+        if not name and not (index == 0 and _is_counter(columns[0])):
+            names[index] = f"column_{index + 1}"
+            notices.append(
+                Notice(topic="columns", text=f"column {index + 1} is called {names[index]}", reason="its name is empty")
+            )
+    return names, columns
+
+
+def _refuse_duplicates(names: list[str], where: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        listed = ", ".join(repr(name) for name in twice[:5]) + (" …" if len(twice) > 5 else "")
+        raise DataError(f"{where} has columns of the same name: {listed}", hint="Rename them in the header line")
+
+
+def _is_counter(column: Any) -> bool:
+    """Whether the cells are 0, 1, 2, … or 1, 2, 3, …"""
+    if len(column) == 0 or column.null_count:
+        return False
+    try:
+        numbers = pc.cast(column, pa.int64())
+    except pa.ArrowInvalid:
+        return False
+    first = numbers[0].as_py()
+    return first in (0, 1) and bool(numbers.combine_chunks().equals(pa.array(range(first, first + len(numbers)))))
+
+
+def _drop_counter(table: pa.Table, header: list[str], notices: list[Notice]) -> pa.Table:
+    unnamed = bool(header) and clean_name(header[0]) in ("", "Unnamed: 0")
+    if not unnamed or table.num_columns < 2 or not _is_counter(table.column(0)):
+        return table
+    notices.append(
+        Notice(topic="columns", text="dropped the unnamed first column", reason="it counts the rows, as an index does")
+    )
+    return table.remove_column(0)
+
+
+def _drop_repeated_headers(table: pa.Table, header: list[str], notices: list[Notice]) -> pa.Table:
+    if not table.num_rows or not header:
+        return table
+    same = None
+    for name, column in zip(header, table.columns, strict=False):
+        if name:
+            equal = pc.fill_null(pc.equal(column, name), False)
+            if not pc.any(equal).as_py():
+                return table
+            same = equal if same is None else pc.and_(same, equal)
+    if same is None or not pc.any(same).as_py():
+        return table
+    count = pc.sum(same).as_py()
+    notices.append(
+        Notice(
+            topic="rows", text=f"dropped {count} row(s) that repeat the header", reason="files were joined, it seems"
+        )
+    )
+    return table.filter(pc.invert(same))
+
+
+def _refuse_huge_fields(table: pa.Table, name: str) -> None:
+    for label, column in zip(table.column_names, table.columns, strict=True):
+        if column.nbytes < MAX_FIELD_BYTES:
+            continue
+        lengths = pc.fill_null(pc.binary_length(column), 0)
+        if (pc.max(lengths).as_py() or 0) > MAX_FIELD_BYTES:
+            row = pc.index(pc.greater(lengths, MAX_FIELD_BYTES), True).as_py() + 1
+            raise DataError(
+                f"{name}: the cell in row {row}, column {label!r} holds more than 10 MiB",
+                hint="A quote that is never closed swallows what follows; or leave that column out",
+            )

@@ -1,0 +1,288 @@
+"""What is to be learned: classes or a number, from the cells of the target column."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl import cells
+from automl.data.evidence import Evidence, collect
+from automl.data.formats import MISSING, NO_NUMBER, ODD_MISSING, guess_numbers
+from automl.errors import DataError, did_you_mean
+from automl.matrix import Array
+from automl.recipe import Recipe
+from automl.schema import CellFormat, Notice
+from automl.task import Task, TaskKind
+
+MAX_WHOLE_CLASSES = 20
+ROWS_A_CLASS = 10
+MAX_CLASSES = 1000
+
+
+def infer_task(series: pd.Series[Any], recipe: Recipe) -> tuple[Task, Array, list[Notice]]:
+    """Tell classes from numbers, and encode the target.
+
+    Args:
+        series: raw cells of the target; its name is the target's.
+        recipe: `task` overrides the guess; `data.positive` names the positive class.
+
+    Returns:
+        The task without a metric, the target (n,) as class index int64 (-1: missing) or value float64 (NaN: missing),
+        and what was guessed.
+
+    Raises:
+        DataError: if all cells are missing or equal, there are about as many classes as rows, a value is infinite,
+            or the task asked for does not fit.
+    """
+    name = str(series.name)
+    evidence = collect(name, series)
+    notices: list[Notice] = []
+    cell_format, numbers, bad = _as_numbers(evidence)
+    missing = _missing_cells(evidence, cell_format, numbers)
+    if missing.all():
+        raise DataError(f"The target {name!r} has no value in any row", hint="Name another column with --target")
+    kind, reason = _choose_kind(evidence, numbers, recipe, int((~missing).sum()))
+    if kind is TaskKind.REGRESSION:
+        return _regression(evidence, numbers, bad, reason, notices)
+    return _classification(evidence, numbers, missing, recipe, reason, notices)
+
+
+def _as_numbers(evidence: Evidence) -> tuple[CellFormat, Array | None, tuple[str, ...]]:
+    """The target as numbers, if it is numeric, and the cells that are none."""
+    if evidence.kind in ("bool", "date", "category"):
+        return CellFormat(missing=MISSING), None, ()
+    if evidence.values is not None:
+        coded = evidence.any_match(r"^[+-]?0\d+$")
+        return CellFormat(), None if coded else evidence.values, ()
+    texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
+    guess = guess_numbers(texts, counts) if texts else None
+    if guess is None:
+        return CellFormat(missing=(*MISSING, *ODD_MISSING)), None, ()
+    cell_format = CellFormat(**{**_fields(guess.format), "missing": (*MISSING, *ODD_MISSING, *NO_NUMBER)})
+    return cell_format, cells.parse_numbers(evidence.series, cell_format), guess.bad
+
+
+def _fields(cell_format: CellFormat) -> dict[str, Any]:
+    names = ("decimal", "thousands", "prefix", "suffix", "date_format")
+    return {name: getattr(cell_format, name) for name in names}
+
+
+def _missing_cells(evidence: Evidence, cell_format: CellFormat, numbers: Array | None) -> Array:
+    if numbers is not None:
+        return np.asarray(np.isnan(numbers))
+    return np.array([text is None for text in cells.to_text(evidence.series, cell_format.missing)])
+
+
+def _choose_kind(evidence: Evidence, numbers: Array | None, recipe: Recipe, rows: int) -> tuple[TaskKind, str]:
+    if recipe.task == "regression":
+        if numbers is None and evidence.kind != "bool":
+            raise _not_numeric(evidence)
+        return TaskKind.REGRESSION, "as asked"
+    if recipe.task != "auto":
+        return TaskKind(recipe.task), "as asked"
+    if numbers is None:
+        what = {"bool": "true or false", "category": "categories"}.get(evidence.kind, "words")
+        return TaskKind.MULTICLASS, f"the target is {what}"
+    good = numbers[~np.isnan(numbers)]
+    values = np.unique(good)
+    if len(values) == 2:
+        return TaskKind.MULTICLASS, "the target has two values"
+    if np.any(values != np.floor(values)):
+        return TaskKind.REGRESSION, "the target has fractions"
+    spread = len(values) > 10 and np.ptp(values) > 3 * len(values)
+    if len(values) <= MAX_WHOLE_CLASSES and rows >= ROWS_A_CLASS * len(values) and not spread:
+        return TaskKind.MULTICLASS, f"the target has {len(values)} whole values over {rows} rows"
+    return TaskKind.REGRESSION, f"the target has {len(values)} different numbers"
+
+
+def _not_numeric(evidence: Evidence) -> DataError:
+    texts = cells.to_text(evidence.series)
+    readable = cells.parse_numbers(evidence.series)
+    row = next(row for row, text in enumerate(texts) if text is not None and np.isnan(readable[row]))
+    return DataError(
+        f"The target {evidence.name!r} is not a number: row {row + 1} holds {texts[row][:40]!r}",
+        hint="--task multiclass, or leave --task out",
+    )
+
+
+def _regression(
+    evidence: Evidence, numbers: Array | None, bad: tuple[str, ...], reason: str, notices: list[Notice]
+) -> tuple[Task, Array, list[Notice]]:
+    name = evidence.name
+    values = numbers if numbers is not None else cells.parse_numbers(evidence.series)
+    row = _first_infinite(evidence)
+    if row is not None:
+        raise DataError(
+            f"The target {name!r} is infinite in row {row + 1}",
+            hint="Mend or delete that row: no error is finite there",
+        )
+    good = values[~np.isnan(values)]
+    if len(np.unique(good)) == 1:
+        raise _constant(name, cells.number_text(good[0]))
+    if bad:
+        listed = ", ".join(repr(text[:40]) for text in bad[:5])
+        notices.append(
+            Notice(
+                topic="target",
+                text=f"unreadable target cells count as missing: {listed}",
+                reason="all others are numbers",
+            )
+        )
+    whole = bool(np.all(good == np.floor(good)))
+    if whole and len(np.unique(good)) <= 50 and reason != "as asked":
+        notices.append(
+            Notice(
+                topic="task",
+                text=f"{name!r} is predicted as a number; --task multiclass would take its values as classes",
+                reason=reason,
+            )
+        )
+    return Task(kind=TaskKind.REGRESSION, target=name, label_type="float", reason=reason), values, notices
+
+
+def _first_infinite(evidence: Evidence) -> int | None:
+    if not evidence.infinite and evidence.arrow is None:
+        return None
+    if evidence.arrow is not None:
+        found = (
+            [
+                row
+                for row, text in enumerate(evidence.arrow.to_pylist())
+                if text is not None and re.fullmatch(r"[+-]?inf(inity)?", text, re.IGNORECASE)
+            ]
+            if evidence.infinite or any(text.lower().lstrip("+-").startswith("inf") for text in evidence.texts)
+            else []
+        )
+        if not found and evidence.infinite:
+            numbers = cells.parse_numbers(evidence.series)
+            found = [row for row, text in enumerate(evidence.arrow.to_pylist()) if text and np.isnan(numbers[row])]
+        return found[0] if found else None
+    return int(np.flatnonzero(np.abs(evidence.series.to_numpy(dtype=np.float64, na_value=np.nan)) > cells.LARGEST)[0])
+
+
+def _classification(
+    evidence: Evidence, numbers: Array | None, missing: Array, recipe: Recipe, reason: str, notices: list[Notice]
+) -> tuple[Task, Array, list[Notice]]:
+    name = evidence.name
+    label_type = _label_type(evidence, numbers)
+    labels = cells.to_labels(evidence.series, label_type)
+    labels = [None if gone else label for label, gone in zip(labels, missing, strict=True)]
+    counts = Counter(label for label in labels if label is not None)
+    if len(counts) == 1:
+        raise _constant(name, next(iter(counts)))
+    _refuse_too_many(name, counts, recipe)
+    numeric = label_type in ("int", "float")
+    order = sorted(counts, key=float) if numeric else sorted(counts)
+    kind = TaskKind.BINARY if len(order) == 2 else TaskKind.MULTICLASS
+    if recipe.task == "binary" and kind is not TaskKind.BINARY:
+        raise DataError(
+            f"The target {name!r} has {len(order)} classes, not two: {_list_labels(order)}",
+            hint="--task multiclass, or leave --task out",
+        )
+    order = _put_positive_last(order, kind, recipe.data.positive, label_type, name)
+    notices += _label_notices(evidence, counts, order, kind, reason, numeric)
+    index = {label: number for number, label in enumerate(order)}
+    target = np.array([-1 if label is None else index[label] for label in labels], dtype=np.int64)
+    task = Task(kind=kind, target=name, classes=tuple(order), label_type=label_type, reason=reason)
+    return task, target, notices
+
+
+def _label_type(evidence: Evidence, numbers: Array | None) -> str:
+    """What labels were in the data; text that says "1" is an int, "1.0" a float, "True" a bool."""
+    if evidence.kind == "bool":
+        return "bool"
+    if evidence.texts and set(evidence.texts) <= {"True", "False", *MISSING} and evidence.kind == "text":
+        return "bool"
+    if numbers is None:
+        return "str"
+    if evidence.kind in ("int", "float"):
+        return evidence.kind
+    written_as_floats = evidence.any_match(r"[.,eE]")
+    return "float" if written_as_floats else "int"
+
+
+def _refuse_too_many(name: str, counts: Counter[str], recipe: Recipe) -> None:
+    rows = sum(counts.values())
+    if len(counts) > max(rows // 2, 2) or len(counts) > MAX_CLASSES:
+        text = f"The target {name!r} has {len(counts)} different values in {rows} rows"
+        numeric = "; numbers are asked for with --task regression" if recipe.task != "auto" else ""
+        raise DataError(text, hint=f"It looks like an identifier or a text: name another column with --target{numeric}")
+
+
+def _constant(name: str, value: str) -> DataError:
+    return DataError(
+        f"The target {name!r} has one value, {value[:40]!r}, in every row",
+        hint="There is nothing to learn; add other rows",
+    )
+
+
+def _put_positive_last(order: list[str], kind: TaskKind, positive: str | None, label_type: str, name: str) -> list[str]:
+    if positive is None:
+        return order
+    if kind is not TaskKind.BINARY:
+        raise DataError(
+            f"A positive class needs two classes, and {name!r} has {len(order)}", hint="Leave --positive out"
+        )
+    wanted = cells.to_labels(pd.Series([positive], dtype=object), label_type)[0]
+    if wanted not in order:
+        raise DataError(f"The target {name!r} has no class {positive!r}", hint=did_you_mean(positive, order))
+    return [label for label in order if label != wanted] + [str(wanted)]
+
+
+def _label_notices(
+    evidence: Evidence, counts: Counter[str], order: list[str], kind: TaskKind, reason: str, numeric: bool
+) -> list[Notice]:
+    notices = []
+    if numeric and kind is TaskKind.MULTICLASS and reason != "as asked":
+        notices.append(
+            Notice(
+                topic="task",
+                text="whole numbers are taken as classes; --task regression predicts a number",
+                reason=reason,
+            )
+        )
+    if kind is TaskKind.BINARY:
+        notices.append(
+            Notice(
+                topic="task",
+                text=f"the positive class is {order[-1]!r}",
+                reason="the last of the two; --positive changes it",
+            )
+        )
+    single = [label for label in order if counts[label] == 1]
+    if single:
+        notices.append(
+            Notice(
+                topic="target", text=f"{len(single)} class(es) with one row are kept: {_list_labels(single)}", reason=""
+            )
+        )
+    alike: dict[str, list[str]] = {}
+    for label in order:
+        alike.setdefault(" ".join(label.casefold().split()), []).append(label)
+    for group in alike.values():
+        if len(group) > 1:
+            text = "classes differ only in case or space: " + ", ".join(
+                f"{label!r} ({counts[label]})" for label in group
+            )
+            notices.append(
+                Notice(topic="target", text=text, reason="they are kept apart; make them one in the file if they are")
+            )
+    spaced = _merged_by_space(evidence)
+    if spaced:
+        notices.append(Notice(topic="target", text="space around class labels is cut off", reason=f"e.g. {spaced!r}"))
+    return notices
+
+
+def _merged_by_space(evidence: Evidence) -> str:
+    if evidence.kind != "text":
+        return ""
+    cells_seen = pd.unique(evidence.series.dropna())
+    return next((cell for cell in cells_seen if isinstance(cell, str) and cell != cell.strip() and cell.strip()), "")
+
+
+def _list_labels(labels: list[str]) -> str:
+    return ", ".join(repr(label[:40]) for label in labels[:8]) + (" …" if len(labels) > 8 else "")

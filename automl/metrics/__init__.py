@@ -1,0 +1,115 @@
+"""How good predictions are: one file a metric."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+
+from automl.errors import UsageError
+from automl.matrix import Array, FloatArray, IntArray
+from automl.registry import Registry
+from automl.task import TaskKind
+
+
+class Metric(Protocol):
+    """A metric, as `plugin` of its file.
+
+    Attributes:
+        title: what a report calls it.
+        kinds: tasks it is defined for.
+        maximize: True if larger is better.
+        decimals: digits worth showing.
+        needs_labels: True if it judges decided labels, so that a threshold matters.
+    """
+
+    title: str
+    kinds: tuple[TaskKind, ...]
+    maximize: bool
+    decimals: int
+    needs_labels: bool
+
+    def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
+        """The score in natural units (an error is never negative).
+
+        Args:
+            y_true: class index (n,) int64, or value (n,) float64.
+            y_pred: probabilities (n, k), or values (n, 1).
+            weight: (n,) or None.
+
+        Returns:
+            The score; NaN if it is not defined for these rows (e.g. ROC AUC with one class).
+        """
+        ...
+
+    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+        """(n,) losses whose mean orders models as the metric does (smaller is better).
+
+        They are for paired tests on common rows.
+        """
+        ...
+
+    def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
+        """Scores (m,) float64 of m models at once, as ensemble selection asks for them.
+
+        Args:
+            y_true: as in `score`.
+            y_preds: (m, n, k) predictions, one model after the other.
+            weight: (n,) or None.
+        """
+        return np.array([self.score(y_true, y_pred, weight) for y_pred in y_preds], dtype=np.float64)
+
+
+def weighted_mean(values: Array, weight: Array | None = None) -> float:
+    """Mean of (n,) values; NaN if there are none or the weights sum to 0."""
+    if weight is None:
+        return float(values.mean()) if len(values) else float("nan")
+    total = float(weight.sum())
+    return float(values @ weight) / total if total > 0 else float("nan")
+
+
+def decide_labels(y_pred: FloatArray) -> IntArray:
+    """Class index (..., n) int64 of probabilities (..., n, k): the likeliest, or for two classes a threshold of 0.5."""
+    if y_pred.shape[-1] == 2:
+        return (y_pred[..., 1] >= 0.5).astype(np.int64)
+    return np.asarray(y_pred.argmax(axis=-1), dtype=np.int64)
+
+
+def count_confusion(y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
+    """Confusion matrix (k, k) float64, true classes in rows; all NaN if a prediction is not finite.
+
+    Plain counting: scikit-learn's checks cost a hundred times the work itself when it is done thousands of times.
+    """
+    k = y_pred.shape[1]
+    if not np.isfinite(y_pred).all():
+        return np.full((k, k), np.nan)
+    cells = y_true * k + decide_labels(y_pred)
+    return np.bincount(cells, weights=weight, minlength=k * k).reshape(k, k).astype(np.float64)
+
+
+registry: Registry[Metric] = Registry("automl.metrics", noun="metric")
+
+DEFAULTS = {TaskKind.BINARY: "roc_auc", TaskKind.MULTICLASS: "log_loss", TaskKind.REGRESSION: "rmse"}
+
+
+@cache
+def get_metric(name: str) -> Metric:
+    return registry.get(name)
+
+
+def resolve_metric(name: str, kind: TaskKind) -> str:
+    """The metric's name; "auto" gives the default of the task.
+
+    Raises:
+        UsageError: if it is unknown or not defined for this kind of task.
+    """
+    if name == "auto":
+        return DEFAULTS[kind]
+    metric = get_metric(name)
+    if kind not in metric.kinds:
+        fitting = [other for other in registry.names() if kind in get_metric(other).kinds]
+        raise UsageError(
+            f"The metric {name!r} is not defined for {kind} tasks", hint="Choose one of: " + ", ".join(fitting)
+        )
+    return name

@@ -1,0 +1,144 @@
+"""From a file to the arrays a search works on: what `fit` and `plan` both do before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data import Dataset, Split
+from automl.data.infer import infer_schema
+from automl.data.load import load_dataset, read_table
+from automl.data.split import make_split
+from automl.ensemble.artifact import golden_records
+from automl.errors import DataError
+from automl.files import write_array, write_json
+from automl.metrics import get_metric, resolve_metric
+from automl.preprocess.table import Table, TableEncoder
+from automl.profile import Finding
+from automl.profile.describe import group_rows
+from automl.recipe import Recipe
+from automl.schema import Role, Schema
+from automl.task import Task, TaskKind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GOLDEN_ROWS = 16
+UNSEEN_LEVEL = "a value never seen"
+
+
+def load(data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dataset:
+    """Read a table and settle its task and metric."""
+    dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
+    name = resolve_metric(recipe.metric, dataset.task.kind)
+    task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
+    return dataclasses.replace(dataset, task=task)
+
+
+def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
+    """A table without a target, for looking at its columns alone; the target of the data set is all zeros."""
+    raw = read_table(Path(data) if isinstance(data, str) else data, options=recipe.data)
+    schema, typed, notices = infer_schema(raw.frame, recipe.data, separator=raw.separator)
+    return Dataset(
+        schema=schema,
+        task=Task(kind=TaskKind.REGRESSION, target=""),
+        frame=typed,
+        target=np.zeros(len(typed)),
+        row_ids=np.arange(len(typed)),
+        fingerprint="",
+        name=Path(data).stem if isinstance(data, str | Path) else "frame",
+        notices=(*raw.notices, *notices),
+    )
+
+
+def read_new(dataset: Dataset, path: Path | str | None, recipe: Recipe) -> pd.DataFrame | None:
+    """The typed features of a second file, held against the first one's schema; None without one."""
+    if not path:
+        return None
+    return dataset.schema.parse(read_table(Path(path), options=recipe.data).frame)
+
+
+def choose_split(dataset: Dataset, findings: list[Finding], recipe: Recipe, table: Table) -> Split:
+    """The folds that the recipe, the data's shape and its duplicates ask for."""
+    return make_split(
+        dataset.target,
+        dataset.task,
+        groups=choose_groups(dataset, findings),
+        times=dataset.times,
+        folds=recipe.split.folds,
+        repeats=recipe.split.repeats,
+        seed=recipe.seed,
+        shape=table.shape(dataset.task),
+        seconds=None if recipe.budget.trials is not None else recipe.budget.seconds,
+    )
+
+
+def choose_groups(dataset: Dataset, findings: list[Finding]) -> Any:
+    """The user's groups, or, if rows repeat, equal rows as groups; else None."""
+    if dataset.groups is None and any(finding.effects.get("group_rows") for finding in findings):
+        return group_rows(dataset)
+    return dataset.groups
+
+
+def store_dataset(
+    folder: Path, dataset: Dataset, table: Table, split: Split, groups: Any, encoder: TableEncoder, seed: int
+) -> None:
+    """Write everything a search reads into `run.data`; see `automl.search.trial.SearchData`."""
+    table.save(folder)
+    write_json(folder / "schema.json", dataset.schema.to_json())
+    write_json(folder / "task.json", dataset.task.to_json())
+    write_array(folder / "target.npy", lambda file: np.save(file, dataset.target))
+    if dataset.weight is not None:
+        weight = dataset.weight
+        write_array(folder / "weight.npy", lambda file: np.save(file, weight))
+    store_split(folder / "split.npz", split, groups, dataset.times)
+    golden = make_golden(dataset, seed)
+    (folder / "golden").mkdir(exist_ok=True)
+    encoder.encode(golden).save(folder / "golden")
+    write_json(folder / "golden.json", golden_records(golden, dataset.schema))
+
+
+def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:
+    """The data set without the columns that findings drop."""
+    dropped = {name: finding.text for finding in findings for name in finding.effects.get("drop", ())}
+    if not dropped:
+        return dataset
+    columns = tuple(
+        dataclasses.replace(column, role=Role.IGNORE, reason=dropped[column.name], required=False)
+        if column.name in dropped
+        else column
+        for column in dataset.schema.columns
+    )
+    schema = Schema(columns)
+    if not schema.features:
+        raise DataError("No feature column is left after the findings", hint="Keep one with data.keep in a recipe")
+    return dataclasses.replace(dataset, schema=schema, frame=dataset.frame[[column.name for column in schema.features]])
+
+
+def store_split(path: Path, split: Split, groups: Any, times: Any) -> None:
+    """split.npz: rows that train and score each fold, and what they were grouped or ordered by."""
+    arrays: dict[str, Any] = {"count": len(split), "repeats": split.repeats}
+    for number, (train, score) in enumerate(zip(split.trains, split.folds, strict=True)):
+        arrays[f"train_{number}"], arrays[f"score_{number}"] = train, score
+    if groups is not None:
+        arrays["groups"] = groups
+    if times is not None:
+        arrays["times"] = times
+    write_array(path, lambda file: np.savez(file, **arrays))
+
+
+def make_golden(dataset: Dataset, seed: int) -> pd.DataFrame:
+    """Rows that a model must answer alike wherever it is loaded: some of the data's, some with holes and new levels."""
+    rng = np.random.default_rng([seed, 29])
+    rows = np.sort(rng.choice(dataset.n_rows, min(GOLDEN_ROWS, dataset.n_rows), replace=False))
+    golden = dataset.frame.iloc[rows].reset_index(drop=True)
+    for place, column in enumerate(dataset.schema.features):
+        hole = place % len(golden)
+        if column.role is Role.NUMBER:
+            golden.loc[hole, column.name] = np.nan
+        elif column.role is Role.CATEGORY:
+            golden.loc[hole, column.name] = UNSEEN_LEVEL if place % 2 else None
+    return golden

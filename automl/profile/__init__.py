@@ -1,0 +1,53 @@
+"""Describe a table and find what may spoil a model of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.data import Dataset
+
+Severity = Literal["risk", "warning", "note"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about the data that a user should know.
+
+    Attributes:
+        kind: name of the plug-in that found it.
+        severity: "risk" (the score may lie), "warning" (the model may suffer), "note".
+        columns: columns concerned; empty if it is about rows or the target.
+        text: one sentence with the figures.
+        action: what was done or is proposed, one sentence; a proposal holds the option to type.
+        taken: True if the action was taken.
+        group_duplicates, ...: see `effects`.
+        effects: what `flow` does about it: {"drop": [column, …]}, {"group_rows": true}, {"group": column},
+            {"time": column}; empty for a proposal.
+    """
+
+    kind: str
+    severity: Severity
+    text: str
+    action: str = ""
+    columns: tuple[str, ...] = ()
+    taken: bool = False
+    effects: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "columns": list(self.columns)}
+
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> Finding:
+        return Finding(**{**record, "columns": tuple(record["columns"])})
+
+
+class FindingPlugin(Protocol):
+    """One file of `automl.profile.findings`: looks for one kind of trouble."""
+
+    def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
+        """Findings in `dataset`; `new` is the typed frame of a second file (`--test`, `check DATA NEW`) or None."""
+        ...

@@ -1,0 +1,67 @@
+"""Everything that may spoil a model of a table, found by the plug-ins of `automl.profile.findings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from automl.matrix import IntArray
+from automl.profile import Finding, FindingPlugin
+from automl.profile.duplicates import find_duplicates
+from automl.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.data import Dataset
+
+registry: Registry[FindingPlugin] = Registry("automl.profile.findings", noun="finding")
+
+SEVERITIES = ("risk", "warning", "note")
+
+
+def find_all(dataset: Dataset, new: pd.DataFrame | None = None) -> list[Finding]:
+    """All findings, the gravest first; a plug-in that fails becomes a note with its reason.
+
+    Args:
+        new: typed frame of a second file (`--test`, `automl check DATA NEW`), or None.
+    """
+    findings: list[Finding] = []
+    for name in registry.names():
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # squares of values near 1e308
+                findings += registry.get(name).find(dataset, new)
+        except Exception as error:  # one check must not cost the run
+            reason = f"{type(error).__name__}: {error}"[:300]
+            findings.append(Finding(kind=name, severity="note", text=f"The check {name!r} failed: {reason}"))
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def group_rows(dataset: Dataset) -> IntArray | None:
+    """Group numbers (n,) int64 that keep rows with equal features together.
+
+    Where the table has groups of its own, both are merged: rows are together if a chain of twins and group mates
+    joins them.
+
+    Returns:
+        None if no two rows are equal, or if they repeat by chance (see `Duplicates.by_chance`).
+    """
+    duplicates = find_duplicates(dataset)
+    if duplicates is None or duplicates.by_chance:
+        return None
+    if dataset.groups is None:
+        return duplicates.group
+    return _merge(duplicates.group, dataset.groups)
+
+
+def _merge(first: IntArray, second: IntArray) -> IntArray:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left = np.unique(first, return_inverse=True)[1]
+    right = np.unique(second, return_inverse=True)[1] + int(left.max()) + 1
+    size = int(right.max()) + 1
+    links = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    component = connected_components(links, directed=False)[1]
+    return np.asarray(component[left], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""What may spoil a model: one file a finding, each with the action that cures it."""

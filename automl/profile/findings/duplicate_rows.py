@@ -1,0 +1,44 @@
+"""Rows whose features are equal: split between training and scoring they would be learned by heart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl.profile import Finding
+from automl.profile.duplicates import find_duplicates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.data import Dataset
+
+
+class DuplicateRows:
+    """Exact duplicates; those that few distinct values make by chance are only mentioned."""
+
+    def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
+        duplicates = find_duplicates(dataset)
+        if duplicates is None:
+            return []
+        share = duplicates.copies / dataset.n_rows
+        text = f"{duplicates.copies:,} row(s) ({share:.1%}) repeat the features of another row"
+        if duplicates.conflicting:
+            text += (
+                f"; {duplicates.conflicting:,} of the rows involved contradict each other in {dataset.task.target!r}"
+            )
+        if duplicates.by_chance:
+            action = "Left as they are: columns of so few values repeat by chance, and so will new rows"
+            return [Finding(kind="duplicate_rows", severity="note", text=text, action=action)]
+        return [
+            Finding(
+                kind="duplicate_rows",
+                severity="warning" if share >= 0.05 else "note",
+                text=text,
+                action="Equal rows are kept in one fold, so that no model is scored on a row it was trained on",
+                taken=True,
+                effects={"group_rows": True},
+            )
+        ]
+
+
+plugin = DuplicateRows()

@@ -1,0 +1,167 @@
+"""The quality: all metrics with intervals, figures per class, confusion, calibration or residuals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.report.blocks import Block, Chart, Matrix, Section, Series, Table
+from automl.report.source import RunSource, metric_facts
+from automl.report.text import format_count, format_figure, format_score, is_figure, join_words
+
+MATRIX_LIMIT = 20
+
+
+class Quality:
+    order = 60
+    title = "Quality in detail"
+
+    def build(self, source: RunSource) -> Section | None:
+        evaluation = source.evaluation
+        built = [
+            _metrics_table(evaluation.get("metrics"), caption="All metrics", note=_method(evaluation)),
+            _test(evaluation),
+            _classes(evaluation),
+            _confusion(evaluation),
+            _calibration(evaluation),
+            _residuals(evaluation),
+        ]
+        blocks: tuple[Block, ...] = tuple(block for block in built if block is not None)
+        return Section(name="quality", title=self.title, blocks=blocks) if blocks else None
+
+
+def _metrics_table(metrics: Any, *, caption: str, note: str = "") -> Table | None:
+    """Metrics with their intervals."""
+    entries = metrics if isinstance(metrics, dict) else {}
+    rows = []
+    for name, entry in entries.items():
+        if not isinstance(entry, dict) or not is_figure(entry.get("value")):
+            continue
+        facts = metric_facts(str(name))
+        value, interval = format_score(entry["value"], facts.decimals), ""
+        if is_figure(entry.get("low")) and is_figure(entry.get("high")):
+            ends = (entry["low"], entry["high"])
+            interval = " to ".join(format_score(end, facts.decimals, like=entry["value"]) for end in ends)
+        rows.append((facts.title, value, interval, "higher" if facts.maximize else "lower"))
+    if not rows:
+        return None
+    headings = ("metric", "value", "95% interval", "better")
+    return Table(headings=headings, rows=tuple(rows), numeric=(False, True, True, False), caption=caption, note=note)
+
+
+def _test(evaluation: dict[str, Any]) -> Table | None:
+    test = evaluation.get("test")
+    if not isinstance(test, dict):
+        return None
+    rows = format_count(int(test["rows"]), "row") if is_figure(test.get("rows")) else "rows"
+    note = "The file was scored once, by the finished model; nothing was chosen by it."
+    return _metrics_table(test.get("metrics"), caption=f"On {rows} of the test file", note=note)
+
+
+def _method(evaluation: dict[str, Any]) -> str:
+    """How the score was found, and what the correction took off."""
+    raw, score, optimism = evaluation.get("raw_score"), evaluation.get("score"), evaluation.get("optimism")
+    method = str(evaluation.get("method") or "")
+    parts = [method[:1].upper() + method[1:]] if method else []
+    if is_figure(raw) and is_figure(score) and is_figure(optimism):
+        before = format_score(raw, 4, like=score)
+        parts.append(f"Before the correction the score was {before}; {format_figure(abs(optimism), 2)} of it was luck")
+    return ". ".join(parts) + "." if parts else ""
+
+
+def _classes(evaluation: dict[str, Any]) -> Table | None:
+    rows = [
+        (
+            str(entry.get("label")),
+            *(_fraction(entry, key) for key in ("precision", "recall", "f1")),
+            int(entry["rows"]) if is_figure(entry.get("rows")) else None,
+        )
+        for entry in (evaluation.get("classes") or [])[:100]
+        if isinstance(entry, dict)
+    ]
+    if not rows:
+        return None
+    threshold = evaluation.get("threshold")
+    note = (
+        "Precision: of the rows given this class, how many are of it. "
+        "Recall: of the rows of this class, how many were found."
+    )
+    if is_figure(threshold) and len(rows) == 2:
+        note += f" The second class is named from a probability of {format_figure(threshold, 3)} on."
+    return Table(
+        headings=("class", "precision", "recall", "F1", "rows"),
+        rows=tuple(rows),
+        formats=("", ".3f", ".3f", ".3f", "d"),
+        numeric=(False, True, True, True, True),
+        caption="Per class",
+        note=note,
+    )
+
+
+def _fraction(entry: dict[str, Any], key: str) -> float | None:
+    return float(entry[key]) if is_figure(entry.get(key)) else None
+
+
+def _confusion(evaluation: dict[str, Any]) -> Matrix | None:
+    values = evaluation.get("confusion")
+    labels = [str(entry.get("label")) for entry in evaluation.get("classes") or [] if isinstance(entry, dict)]
+    if not isinstance(values, list) or not values or len(values) != len(labels) or len(labels) > MATRIX_LIMIT:
+        return None
+    return Matrix(
+        title="Confusion",
+        row_label="true",
+        column_label="predicted",
+        labels=tuple(labels),
+        values=tuple(tuple(row) for row in values),
+        caption="Rows of the true class by the class predicted; shades are shares of the row. The diagonal is right.",
+    )
+
+
+def _calibration(evaluation: dict[str, Any]) -> Chart | None:
+    bins = [
+        entry
+        for entry in evaluation.get("calibration") or []
+        if isinstance(entry, dict) and is_figure(entry.get("predicted")) and is_figure(entry.get("observed"))
+    ]
+    if len(bins) < 2:
+        return None
+    diagonal = Series(name="perfect", x=(0.0, 1.0), y=(0.0, 1.0), mark="rule")
+    points = Series(
+        name="observed",
+        x=tuple(float(entry["predicted"]) for entry in bins),
+        y=tuple(float(entry["observed"]) for entry in bins),
+    )
+    return Chart(
+        kind="line",
+        title="Calibration",
+        x_label="probability predicted",
+        y_label="share observed",
+        series=(points, diagonal),
+        caption="Where the line follows the diagonal, a probability of 30% comes true 30 times in 100.",
+        y_range=(0.0, 1.0),
+    )
+
+
+def _residuals(evaluation: dict[str, Any]) -> Chart | None:
+    residuals = evaluation.get("residuals")
+    if not isinstance(residuals, dict):
+        return None
+    histogram = residuals.get("histogram")
+    if not isinstance(histogram, dict) or not histogram.get("counts"):
+        return None
+    quantiles = residuals.get("quantiles") or {}
+    parts = [f"{level}%: {format_figure(value)}" for level, value in quantiles.items() if is_figure(value)]
+    caption = "Truth minus prediction on rows the model had not seen." + (
+        f" Quantiles: {join_words(parts, 12)}." if parts else ""
+    )
+    series = Series(name="rows", x=tuple(histogram.get("edges") or ()), y=tuple(histogram["counts"]))
+    return Chart(
+        kind="bar",
+        title="Residuals",
+        x_label="truth minus prediction",
+        y_label="rows",
+        series=(series,),
+        caption=caption,
+    )
+
+
+plugin = Quality()

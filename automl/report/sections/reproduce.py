@@ -1,0 +1,89 @@
+"""The reproduction: seed, versions, command, recipe and the data's fingerprint."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from automl.report.blocks import Block, Code, Facts, Section, Table
+from automl.report.source import RunSource
+from automl.report.text import format_count, format_duration, is_figure
+
+
+class Reproduce:
+    order = 80
+    title = "How to repeat it"
+
+    def build(self, source: RunSource) -> Section | None:
+        blocks: list[Block] = []
+        argv = source.record.get("argv")
+        in_memory = source.record.get("data") == "a data frame"
+        if isinstance(argv, list) and argv and not in_memory:
+            blocks.append(Code(title="The command", text=_command([str(part) for part in argv])))
+        if source.run.recipe_path.exists() and not in_memory:
+            data = shlex.quote(str(source.record.get("data") or "DATA"))
+            target = shlex.quote(str(source.record.get("target") or "Y"))
+            recipe = shlex.quote(f"{source.shown_path}/recipe.yaml")
+            text = f"automl fit {data} --target {target} --recipe {recipe}"
+            blocks.append(Code(title="The same from the recipe, which holds every setting", text=text))
+        facts = _facts(source)
+        if facts.items:
+            blocks.append(facts)
+        blocks += _tables(source.record)
+        return Section(name="reproduce", title=self.title, blocks=tuple(blocks)) if blocks else None
+
+
+def _command(argv: list[str]) -> str:
+    """What was typed; the interpreter's path to the tool is not part of it."""
+    if argv and argv[0].rsplit("/", 1)[-1] in {"automl", "main.py", "__main__.py"}:
+        argv = argv[1:]
+    return shlex.join(["automl", *argv])
+
+
+def _facts(source: RunSource) -> Facts:
+    record = source.record
+    items: list[tuple[str, str, str]] = []
+    if is_figure(record.get("seed")):
+        items.append(("Seed", str(record["seed"]), ""))
+    fingerprint = record.get("fingerprint") or source.profile.get("fingerprint")
+    if fingerprint:
+        items.append(("Data fingerprint", str(fingerprint), ""))
+    if is_figure(record.get("jobs")):
+        items.append(("Workers", str(record["jobs"]), ""))
+    trials, seconds = record.get("trials_budget"), record.get("budget_seconds")
+    if is_figure(trials) and trials:
+        items.append(("Budget", format_count(int(str(trials)), "configuration"), "repeats exactly with the same seed"))
+    elif is_figure(seconds):
+        items.append(("Budget", format_duration(seconds), "how far a search gets in a time depends on the machine"))
+    if record.get("started"):
+        items.append(("Started", str(record["started"])[:19].replace("T", " "), ""))
+    return Facts(items=tuple(items))
+
+
+def _tables(record: dict[str, Any]) -> list[Table]:
+    tables = []
+    stages = record.get("stages")
+    if isinstance(stages, dict):
+        rows = tuple(
+            (
+                str(name),
+                str(facts.get("status") or ""),
+                float(facts["seconds"]) if is_figure(facts.get("seconds")) else None,
+            )
+            for name, facts in stages.items()
+            if isinstance(facts, dict)
+        )
+        if rows:
+            numeric = (False, False, True)
+            headings = ("stage", "status", "seconds")
+            tables.append(
+                Table(headings=headings, rows=rows, formats=("", "", ".1f"), numeric=numeric, caption="Stages")
+            )
+    versions = record.get("versions")
+    if isinstance(versions, dict) and versions:
+        rows_of = tuple((str(name), str(version)) for name, version in sorted(versions.items()))
+        tables.append(Table(headings=("library", "version"), rows=rows_of, caption="Versions"))
+    return tables
+
+
+plugin = Reproduce()

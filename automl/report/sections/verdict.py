@@ -1,0 +1,204 @@
+"""The verdict: what was predicted, how well, beside what, and what to beware of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.report.blocks import Alert, Block, Facts, Paragraph, Score, Section, Tone
+from automl.report.source import RunSource
+from automl.report.text import (
+    format_count,
+    format_duration,
+    format_megabytes,
+    format_score,
+    is_figure,
+    join_words,
+    score_places,
+)
+from automl.report.wording import describe_task, explain_score, improvement
+
+_TONES: dict[str, Tone] = {"risk": "bad", "warning": "warn"}
+_BASELINES = {"constant": "constant guess", "linear": "linear model"}
+
+
+class Verdict:
+    order = 0
+    title = "Verdict"
+
+    def build(self, source: RunSource) -> Section | None:
+        blocks: list[Block] = [Paragraph(text=describe_task(source))]
+        score = _score(source)
+        if score is not None:
+            blocks += [score, _comparison(source)]
+        blocks.append(_facts(source))
+        return Section(name="verdict", title=self.title, blocks=(*blocks, *_alerts(source)))
+
+
+def _score(source: RunSource) -> Score | None:
+    """The honest score if there is one, else the best of the leaderboard, which says that it flatters."""
+    evaluation, metric = source.evaluation, source.metric
+    value, low, high = evaluation.get("score"), evaluation.get("low"), evaluation.get("high")
+    if not is_figure(value) and source.leaderboard:
+        best = source.leaderboard[0]
+        value, low, high = best.get("score"), best.get("low"), best.get("high")
+    if not is_figure(value):
+        return None
+    target = source.task.target if source.task else "the target"
+    return Score(
+        label=metric.title,
+        value=float(value),
+        low=low if is_figure(low) else None,
+        high=high if is_figure(high) else None,
+        decimals=score_places(float(value), metric.decimals),
+        maximize=metric.maximize,
+        marks=tuple((_BASELINES.get(name, name), figure) for name, figure in baselines(source).items()),
+        tone=_tone(source),
+        caption=explain_score(metric.name, value, target),
+    )
+
+
+def baselines(source: RunSource) -> dict[str, float]:
+    """Scores of the constant and the linear baseline, by name, as far as they are known."""
+    found = source.evaluation.get("baselines") or {}
+    return {
+        name: float(entry["score"])
+        for name, entry in found.items()
+        if isinstance(entry, dict) and is_figure(entry.get("score"))
+    }
+
+
+def _tone(source: RunSource) -> Tone:
+    if source.evaluation.get("better_than_constant") is False:
+        return "bad"
+    if source.evaluation.get("better_than_linear") is False:
+        return "warn"
+    return "good" if source.evaluation.get("better_than_constant") else "neutral"
+
+
+def _comparison(source: RunSource) -> Paragraph:
+    """Whether the model is any better than a guess and than the plainest model, in one sentence each."""
+    evaluation, metric = source.evaluation, source.metric
+    value, sentences = evaluation.get("score"), []
+    if not is_figure(value):
+        text = "The run ended before this score was checked; the best of many is flattered by having been chosen."
+        return Paragraph(text=text, tone="warn")
+    for name, figure in baselines(source).items():
+        better, gain = evaluation.get(f"better_than_{name}"), improvement(float(value), figure, metric.maximize)
+        called = "always giving the same answer" if name == "constant" else f"a {_BASELINES.get(name, name)}"
+        beside = format_score(figure, metric.decimals, like=float(value))
+        if better and gain > 0:
+            sentences.append(f"It is better than {called} ({beside}).")
+        elif better is None:
+            sentences.append(f"Beside it, {called} scores {beside}.")
+        else:
+            sentences.append(f"It is not clearly better than {called} ({beside}).")
+    return Paragraph(text=" ".join(sentences) or "No baseline was scored beside it.", tone=_tone(source))
+
+
+def _facts(source: RunSource) -> Facts:
+    record, evaluation = source.record, source.evaluation
+    items = _models_fact(source)
+    raw, score = evaluation.get("raw_score"), evaluation.get("score")
+    if is_figure(raw) and is_figure(score) and is_figure(evaluation.get("optimism")):
+        before = format_score(raw, source.metric.decimals, like=score)
+        items.append(("Before correction", before, "flattered by the choice among many"))
+    used, budget, trials = source.seconds_used, record.get("budget_seconds"), record.get("trials_budget")
+    if used is not None:
+        given = f"of {format_duration(budget)} given" if is_figure(budget) else ""
+        if is_figure(trials) and trials:
+            given = f"for {format_count(int(trials), 'configuration')}"
+        items.append(("Time used", format_duration(used), given))
+    if source.leaderboard:
+        best = source.leaderboard[0]
+        if is_figure(best.get("predict_ms")):
+            items.append(("Prediction", f"{best['predict_ms']:.3g} ms a row", format_megabytes(best.get("size_mb"))))
+    test = evaluation.get("test")
+    if isinstance(test, dict):
+        entry = (test.get("metrics") or {}).get(source.metric.name) or {}
+        shown = format_score(entry.get("value"), source.metric.decimals)
+        items.append(("On the test file", shown, format_count(int(test.get("rows") or 0), "row")))
+    if is_figure(record.get("rows")) and is_figure(record.get("columns")):
+        items.append(("Data", format_count(int(record["rows"]), "row"), format_count(int(record["columns"]), "column")))
+    return Facts(items=tuple(items))
+
+
+def _models_fact(source: RunSource) -> list[tuple[str, str, str]]:
+    items: list[tuple[str, str, str]] = []
+    members = source.ensemble.get("members") or []
+    if source.leaderboard:
+        best = source.leaderboard[0]
+        names = [str(member.get("name")) for member in members if isinstance(member, dict)]
+        note = join_words(names, 4) if best.get("kind") == "ensemble" else ""
+        items.append(("Best model", str(best.get("name", "")), note))
+    if source.trials:
+        ok = sum(1 for trial in source.trials if trial.get("status") == "ok")
+        items.append(("Configurations tried", f"{len(source.trials):,}", f"{ok:,} complete"))
+    return items
+
+
+def _alerts(source: RunSource) -> list[Alert]:
+    """Everything to beware of, the state of the run first."""
+    return [*_status_alerts(source), *_score_alerts(source), *_finding_alerts(source)]
+
+
+def _score_alerts(source: RunSource) -> list[Alert]:
+    alerts = []
+    if is_figure(source.evaluation.get("score")) and source.evaluation.get("bootstraps") == 0:
+        text = "Time was too short to correct the score for having been chosen among many; it may be a little too good."
+        alerts.append(Alert(tone="warn", title="The score is not corrected", text=text))
+    if source.evaluation.get("better_than_constant") is False:
+        alerts.append(
+            Alert(
+                tone="bad",
+                title="No better than a guess",
+                text="The columns hold nothing that predicts the target here, or too few rows show it. "
+                "Do not use this model; look for better columns.",
+            )
+        )
+    elif source.evaluation.get("better_than_linear") is False:
+        text = "A linear model does as well within the interval; it is smaller, faster and easier to explain."
+        alerts.append(Alert(tone="warn", title="A plain linear model does as well", text=text))
+    tied = [str(model.get("name")) for model in source.leaderboard[1:] if model.get("tied")]
+    if tied:
+        text = f"{join_words(tied, 4)} cannot be told apart from the first within what these rows can show."
+        alerts.append(Alert(tone="neutral", title=f"{format_count(len(tied), 'model')} tied with the best", text=text))
+    return alerts
+
+
+def _finding_alerts(source: RunSource) -> list[Alert]:
+    alerts = []
+    for finding in source.findings:
+        if finding.get("severity") in _TONES:
+            title = str(finding.get("kind", "finding")).replace("_", " ").capitalize()
+            text = _finding_text(finding)
+            alerts.append(Alert(tone=_TONES[str(finding["severity"])], title=title, text=text))
+    told = [str(finding.get("text", "")) for finding in source.findings]
+    for event in source.of_kind("WarningRaised"):
+        if any(text and str(event["text"]).startswith(text) for text in told):
+            continue
+        alerts.append(Alert(tone="warn", title="Warning", text=str(event["text"])))
+    return alerts
+
+
+def _finding_text(finding: dict[str, Any]) -> str:
+    """What was found and what to do about it; no stop is put behind a command that may be copied."""
+    text, action = str(finding.get("text") or ""), str(finding.get("action") or "")
+    return f"{text.rstrip('.')}. {action}" if text and action else text or action
+
+
+def _status_alerts(source: RunSource) -> list[Alert]:
+    alerts = [Alert(tone="warn", title="A file of this run is damaged", text=problem) for problem in source.problems]
+    status, path = source.status, source.shown_path
+    if status == "failed":
+        reason = str(
+            source.record.get("error") or source.record.get("reason") or "The run ended before a usable model."
+        )
+        alerts.insert(0, Alert(tone="bad", title="This run failed", text=f"{reason} Go on with: automl resume {path}"))
+    elif status in {"running", "interrupted", "stopped"}:
+        words = {"running": "is not finished", "interrupted": "was interrupted", "stopped": "was stopped early"}
+        text = f"What is here is the best so far. Go on with: automl resume {path}"
+        alerts.insert(0, Alert(tone="warn", title=f"This run {words[status]}", text=text))
+    return alerts
+
+
+plugin = Verdict()

@@ -1,0 +1,195 @@
+"""A run folder as sections read it: every file on first use, and nothing where a file is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from automl.errors import AutoMLError
+from automl.events import Event, read_events, read_jsonl
+from automl.files import read_json
+from automl.report.text import is_figure
+from automl.run import Run
+from automl.task import Task
+
+_TITLES = {"roc_auc": "ROC AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MetricFacts:
+    """What a report needs to know of a metric: how it is called, which way is better, how many digits matter."""
+
+    name: str
+    title: str
+    maximize: bool
+    decimals: int
+
+
+class RunSource:
+    """The files of one run, read lazily. A missing file is an empty record; a broken one is that and a problem.
+
+    Args:
+        run: the folder.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.problems: list[str] = []
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json."""
+        return self._read(self.run.record_path)
+
+    @cached_property
+    def profile(self) -> dict[str, Any]:
+        """The table's summary."""
+        return _dict(self._read(self.run.profile_path).get("profile"))
+
+    @cached_property
+    def findings(self) -> list[dict[str, Any]]:
+        """Findings, the gravest first."""
+        found = _records(self._read(self.run.profile_path).get("findings"))
+        order = {"risk": 0, "warning": 1, "note": 2}
+        return sorted(found, key=lambda finding: order.get(str(finding.get("severity")), 3))
+
+    @cached_property
+    def notices(self) -> list[dict[str, Any]]:
+        """What was guessed or changed: notices of the profile, then decisions of the events, each text once."""
+        notices = _records(self._read(self.run.profile_path).get("notices"))
+        seen = {str(notice.get("text")) for notice in notices}
+        seen |= {str(finding.get("text")) for finding in self.findings}
+        for event in self.of_kind("Decision"):
+            if event["text"] not in seen:
+                seen.add(event["text"])
+                notices.append({key: event.get(key, "") for key in ("topic", "text", "reason")})
+        return notices
+
+    @cached_property
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """Models, best first."""
+        return _records(self._read(self.run.path / "leaderboard.json").get("models"))
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        return self._read(self.run.evaluation_path)
+
+    @cached_property
+    def ensemble(self) -> dict[str, Any]:
+        return self._read(self.run.ensemble_path)
+
+    @cached_property
+    def trials(self) -> list[dict[str, Any]]:
+        """Finished trials in the order they ended."""
+        return self._read_lines(self.run.search / "trials.jsonl")
+
+    @cached_property
+    def events(self) -> list[Event]:
+        try:
+            return list(read_events(self.run.events_path))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self.problems.append(f"{self.run.events_path.name} cannot be read: {error}")
+            return []
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Events of one kind as records."""
+        return [event.to_json() for event in self.events if type(event).__name__ == kind]
+
+    @cached_property
+    def task(self) -> Task | None:
+        """The task, or None if the run ended before it was known."""
+        record = self.record.get("task")
+        if not isinstance(record, dict):
+            return None
+        try:
+            return Task.from_json(record)
+        except (KeyError, TypeError, ValueError) as error:
+            self.problems.append(f"the task in run.json cannot be read: {error}")
+            return None
+
+    @cached_property
+    def metric(self) -> MetricFacts:
+        """The metric that the search was judged by."""
+        named = self.record.get("metric") or self.evaluation.get("metric") or (self.task.metric if self.task else "")
+        facts = metric_facts(str(named or "score"))
+        for record in (self.evaluation, self._read(self.run.path / "leaderboard.json")):
+            if isinstance(record.get("maximize"), bool):
+                return dataclasses.replace(facts, maximize=record["maximize"])
+        return facts
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The complete recipe, as a nested dict."""
+        import yaml
+
+        try:
+            return _dict(yaml.safe_load(self.run.recipe_path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            self.problems.append(f"{self.run.recipe_path.name} cannot be read: {error}")
+            return {}
+
+    @property
+    def status(self) -> str:
+        """As in run.json; a run whose score is already checked is complete, though its last stages still run."""
+        status = str(self.record.get("status") or "unknown")
+        return "complete" if status == "running" and self.evaluation.get("score") is not None else status
+
+    @property
+    def seconds_used(self) -> float | None:
+        """Wall clock of the command; of its events so far, where it has not ended."""
+        used = self.record.get("finished_seconds")
+        if is_figure(used):
+            return float(used)
+        started = [event.at for event in self.events if type(event).__name__ == "RunStarted"]
+        return max(0.0, self.events[-1].at - started[-1]) if started else None
+
+    @property
+    def shown_path(self) -> str:
+        """The run folder as a user here would type it."""
+        try:
+            return str(self.run.path.relative_to(Path.cwd()))
+        except ValueError:
+            return str(self.run.path)
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return _dict(read_json(path))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            problem = f"{path.name} cannot be read: {error}"
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return {}
+
+    def _read_lines(self, path: Path) -> list[dict[str, Any]]:
+        try:
+            return [record for record in read_jsonl(path) if isinstance(record, dict)]
+        except (OSError, ValueError) as error:
+            self.problems.append(f"{path.name} cannot be read: {error}")
+            return []
+
+
+def metric_facts(name: str) -> MetricFacts:
+    """Facts of a metric by name. One that is not installed here is called by its name, and taken as an error if it
+    sounds like one."""
+    from automl.metrics import get_metric
+
+    try:
+        metric = get_metric(name)
+    except AutoMLError:
+        smaller = any(part in name for part in ("loss", "error", "rmse", "mae", "mse", "brier", "mape"))
+        return MetricFacts(name=name, title=_TITLES.get(name, name.replace("_", " ")), maximize=not smaller, decimals=4)
+    return MetricFacts(name=name, title=metric.title, maximize=metric.maximize, decimals=metric.decimals)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _records(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

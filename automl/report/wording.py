@@ -1,0 +1,69 @@
+"""Scores in words that someone who knows no metric understands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.report.source import RunSource
+from automl.report.text import format_count, format_score, format_share, is_figure
+from automl.task import TaskKind
+
+_MEANINGS = {
+    "roc_auc": "Shown one row of each class, the model ranks the right one higher {of_hundred} times in 100. "
+    "Guessing does so 50 times.",
+    "accuracy": "The model names the right class for {of_hundred} rows in 100.",
+    "balanced_accuracy": "Averaged over the classes, the model is right for {of_hundred} rows in 100 of each.",
+    "r2": "The model explains {share} of the differences between rows. 0% is no better than always answering the mean.",
+    "rmse": "A typical error, large ones weighing more, is {value} in the units of {target}.",
+    "mae": "On average a prediction is {value} away from the truth, in the units of {target}.",
+    "median_absolute_error": "Half of the predictions are closer to the truth than {value}, in the units of {target}.",
+    "mape": "On average a prediction is {share} away from the truth.",
+    "log_loss": "The mean penalty for the probability given to what turned out true: 0 is certainty without a fault.",
+    "brier": "The mean squared gap between the probabilities given and what turned out true: 0 is perfect.",
+    "average_precision": "Averaged over all cut-offs, {share} of the rows picked out are of the class looked for.",
+    "f1": "The balance of finding the class and being right about it: 1 is perfect.",
+}
+_KINDS = {
+    TaskKind.BINARY: "one of two classes",
+    TaskKind.MULTICLASS: "one of {count} classes",
+    TaskKind.REGRESSION: "a number",
+}
+
+
+def explain_score(metric: str, value: Any, target: str) -> str:
+    """One sentence on what `value` means; empty if the metric is not a known one."""
+    if not is_figure(value) or metric not in _MEANINGS:
+        return ""
+    return _MEANINGS[metric].format(
+        of_hundred=f"{100 * value:.0f}", share=format_share(value), value=format_score(value), target=target
+    )
+
+
+def describe_task(source: RunSource) -> str:
+    """What is predicted from what, in one sentence."""
+    record, task = source.record, source.task
+    if task is None and not record.get("target"):
+        return "This run has not read its data."
+    target = task.target if task else str(record.get("target") or "the target")
+    kind = ""
+    if task:
+        kind = _KINDS[task.kind].format(count=task.n_classes)
+        if task.kind is TaskKind.BINARY and len(task.classes) == 2:
+            kind += f", “{task.classes[0]}” or “{task.classes[1]}”"
+    sizes = []
+    if is_figure(record.get("columns")):
+        sizes.append(format_count(int(record["columns"]), "column"))
+    if is_figure(record.get("rows")):
+        sizes.append(format_count(int(record["rows"]), "row"))
+    sentence = f"Predicts {target}" + (f" ({kind})" if kind else "")
+    if len(sizes) == 2:
+        sentence += f" from {sizes[0]}, learned from {sizes[1]}"
+    elif sizes:
+        sentence += f" from {sizes[0]}"
+    data = str(record.get("data") or "")
+    return sentence + (f" of {data.rsplit('/', 1)[-1]}." if data else ".")
+
+
+def improvement(score: float, beside: float, maximize: bool) -> float:
+    """How much better `score` is than `beside`, in the metric's units; negative if worse."""
+    return score - beside if maximize else beside - score

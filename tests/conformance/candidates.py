@@ -1,0 +1,368 @@
+"""The suite that every model family must pass: subclass `CandidateConformance` and name the plug-in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pickle
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from automl.candidates import Candidate, Estimator, FitContext
+from automl.errors import ArtifactError
+from automl.matrix import Feature, Needs, Shape
+from automl.registry import Registry
+from automl.space import Params
+from automl.task import Task, TaskKind
+
+CANDIDATES: Registry[Candidate] = Registry("automl.candidates", noun="model")
+CLASSES = {TaskKind.BINARY: ("no", "yes"), TaskKind.MULTICLASS: ("a", "b", "c", "d"), TaskKind.REGRESSION: ()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A matrix as the family asks for it, and a target that follows from it."""
+
+    task: Task
+    features: tuple[Feature, ...]
+    matrix: np.ndarray
+    target: np.ndarray
+
+    @property
+    def shape(self) -> Shape:
+        categories = sum(feature.cardinality > 0 for feature in self.features)
+        levels = sum(feature.cardinality for feature in self.features)
+        numbers = len(self.features) - categories
+        rows, outputs = len(self.matrix), self.task.n_outputs
+        return Shape(rows=rows, numbers=numbers, categories=categories, levels=levels, outputs=outputs)
+
+    def without_class(self, absent: int) -> np.ndarray:
+        """The target with every row of a class given to the next one."""
+        return np.where(self.target == absent, (absent + 1) % self.task.n_classes, self.target)
+
+
+def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) -> Problem:
+    """Four numbers and two categories, of 3 and 14 levels; the first number and category tell the target."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(rows, 4))
+    few, many = rng.integers(0, 3, rows), rng.integers(0, 14, rows)
+    signal = 2.0 * numbers[:, 0] + 1.5 * (few == 1) + 0.3 * rng.normal(size=rows)
+    if needs.missing:
+        numbers[::7, 1] = np.nan
+    columns, features = _make_columns(numbers, few, many, needs, rng)
+    matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
+    matrix.flags.writeable = False
+    classes = CLASSES[kind]
+    task = Task(kind=kind, target="y", classes=classes, metric="log_loss" if classes else "rmse")
+    if classes:
+        cuts = np.quantile(signal, np.linspace(0, 1, len(classes) + 1)[1:-1])
+        target = np.searchsorted(cuts, signal).astype(np.int64)
+    else:
+        target = 1000.0 + 50.0 * signal
+    return Problem(task=task, features=tuple(features), matrix=matrix, target=target)
+
+
+def _make_columns(
+    numbers: np.ndarray, few: np.ndarray, many: np.ndarray, needs: Needs, rng: np.random.Generator
+) -> tuple[list[np.ndarray], list[Feature]]:
+    columns = [*numbers.T]
+    features = [Feature(name=f"x{at}", source=f"x{at}") for at in range(numbers.shape[1])]
+    for name, codes, levels in (("few", few, 3), ("many", many, 14)):
+        if needs.categories == "numeric":
+            columns += [(codes == level).astype(float) for level in range(levels)]
+            features += [Feature(name=f"{name}={level}", source=name) for level in range(levels)]
+            continue
+        gap = rng.random(len(codes)) < 0.1
+        native = needs.categories == "native"
+        columns.append(np.where(gap, np.nan if native else levels, codes))
+        features.append(Feature(name=name, source=name, cardinality=levels if native else levels + 2))
+    return columns, features
+
+
+def make_context(problem: Problem, **changes: Any) -> FitContext:
+    """A context without a deadline; every fifth row is held out for early stopping."""
+    given = {"stop_rows": np.arange(4, len(problem.matrix), 5, dtype=np.int64), "seed": 3, **changes}
+    return FitContext(task=problem.task, features=problem.features, **given)
+
+
+def check_predictions(predictions: np.ndarray, problem: Problem, rows: int) -> None:
+    """What any prediction must be: float32, the right shape, finite, probabilities that sum to 1."""
+    assert predictions.dtype == np.float32
+    assert predictions.shape == (rows, problem.task.n_outputs)
+    assert np.isfinite(predictions).all()
+    if problem.task.is_classification:
+        assert (predictions >= 0).all()
+        np.testing.assert_allclose(predictions.sum(axis=1), 1.0, atol=1e-5)
+
+
+class CandidateConformance:
+    """What search, ensemble and predictor rely on. Subclasses set `candidate`.
+
+    Attributes:
+        candidate: name of the plug-in.
+        edge_kinds: kinds of task for which every edge of the space is fitted; fewer where a fit is slow.
+        tolerance: by how much a reloaded model's predictions may differ.
+        late_seconds: how long after its deadline a fit may return.
+    """
+
+    candidate: str
+    edge_kinds: tuple[TaskKind, ...] = tuple(TaskKind)
+    tolerance = 0.0
+    late_seconds = 1.3
+
+    @property
+    def plugin(self) -> Candidate:
+        return CANDIDATES.get(self.candidate)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run each test for the kinds of task that the family supports, and each edge by its name."""
+        kinds = [kind for kind in TaskKind if not self._unsupported(kind)]
+        if "edge" in metafunc.fixturenames:
+            cases = [(kind, edge) for kind in kinds if kind in self.edge_kinds for edge in self._edges(kind)]
+            metafunc.parametrize(("kind", "edge"), cases, ids=[f"{kind}-{_spell(edge)}" for kind, edge in cases])
+        elif "class_kind" in metafunc.fixturenames:
+            metafunc.parametrize("class_kind", [kind for kind in kinds if CLASSES[kind]], ids=str)
+        elif "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", kinds, ids=str)
+
+    def _unsupported(self, kind: TaskKind) -> str:
+        problem = make_problem(kind, self.plugin.needs)
+        return self.plugin.unsupported(problem.task, problem.shape)
+
+    def _edges(self, kind: TaskKind) -> Iterator[Params]:
+        """Each parameter at each edge of its range, the others at their defaults, its condition made true."""
+        problem = make_problem(kind, self.plugin.needs)
+        space = self.plugin.space(problem.task, problem.shape)
+        for name, parameter in space.parameters.items():
+            condition = space.conditions.get(name)
+            needed = {condition.parent: condition.values[0]} if condition else {}
+            yield from ({**needed, name: value} for value in parameter.edges() if value != parameter.default)
+
+    def fit(self, problem: Problem, given: Params | None = None, weight: Any = None, **changes: Any) -> Estimator:
+        params = self.plugin.space(problem.task, problem.shape).complete(given or {})
+        estimator = self.plugin.build(params, make_context(problem, **changes))
+        estimator.fit(problem.matrix, problem.target, weight)
+        return estimator
+
+    def test_it_says_what_it_is(self) -> None:
+        assert self.plugin.title and self.plugin.cost > 0
+        assert self.plugin.pool in {"core", "keras"}
+
+    def test_the_defaults_lie_in_the_space_and_are_json(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs)
+        defaults = self.plugin.space(problem.task, problem.shape).defaults()
+        assert json.loads(json.dumps(defaults)) == defaults
+
+    def test_it_learns_with_its_defaults(self, kind: TaskKind) -> None:
+        """400 rows: at least a tenth of a constant's error must go, unless it is the constant."""
+        problem = make_problem(kind, self.plugin.needs, rows=400)
+        predictions = self.fit(problem).predict(problem.matrix)
+        check_predictions(predictions, problem, 400)
+        if self.candidate != "dummy":
+            assert _error(predictions, problem) < 0.9 * _constant_error(problem)
+
+    def test_every_edge_of_the_space_fits_and_predicts(self, kind: TaskKind, edge: Params) -> None:
+        problem = make_problem(kind, self.plugin.needs)
+        check_predictions(self.fit(problem, edge).predict(problem.matrix), problem, 60)
+
+    def test_the_same_seed_gives_the_same_model(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs, rows=120)
+        first, second = (self.fit(problem, seed=9).predict(problem.matrix) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
+    def test_what_is_saved_predicts_the_same_when_loaded(self, kind: TaskKind, tmp_path: Path) -> None:
+        problem = make_problem(kind, self.plugin.needs, rows=120)
+        estimator = self.fit(problem)
+        estimator.save(tmp_path)
+        loaded = self.plugin.load(tmp_path)
+        for rows in (problem.matrix, problem.matrix[:1], problem.matrix[:0]):
+            expected = estimator.predict(rows)
+            check_predictions(loaded.predict(rows), problem, len(rows))
+            np.testing.assert_allclose(loaded.predict(rows), expected, rtol=self.tolerance, atol=self.tolerance)
+
+    def test_one_row_gets_what_it_gets_among_others(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs, rows=120)
+        estimator = self.fit(problem)
+        together = estimator.predict(problem.matrix)
+        alone = np.concatenate([estimator.predict(problem.matrix[at : at + 1]) for at in range(20)])
+        np.testing.assert_allclose(alone, together[:20], rtol=1e-5, atol=1e-5)
+
+    def test_it_fits_without_stop_rows_and_with_a_refit(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs)
+        none = np.zeros(0, dtype=np.int64)
+        for changes in ({"stop_rows": none}, {"refit": True}):
+            check_predictions(self.fit(problem, **changes).predict(problem.matrix), problem, 60)
+
+    def test_a_class_absent_from_training_gets_a_column_of_small_probabilities(self, class_kind: TaskKind) -> None:
+        problem = make_problem(class_kind, self.plugin.needs, rows=200)
+        absent = dataclasses.replace(problem, target=problem.without_class(0))
+        predictions = self.fit(absent).predict(problem.matrix)
+        check_predictions(predictions, problem, 200)
+        assert predictions[:, 0].max() < 0.15
+
+    def test_constant_columns_do_no_harm(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs)
+        matrix = np.array(problem.matrix)
+        matrix[:, 1] = 0.0
+        matrix[:, -1] = 1.0
+        matrix.flags.writeable = False
+        flat = dataclasses.replace(problem, matrix=matrix)
+        check_predictions(self.fit(flat).predict(matrix), problem, 60)
+
+    def test_a_constant_value_is_predicted(self) -> None:
+        if self._unsupported(TaskKind.REGRESSION):
+            pytest.skip("classes only")
+        problem = make_problem(TaskKind.REGRESSION, self.plugin.needs)
+        constant = dataclasses.replace(problem, target=np.full(60, 7.5))
+        np.testing.assert_allclose(self.fit(constant).predict(problem.matrix), 7.5, atol=1e-4)
+
+    def test_missing_and_unseen_cells_are_predicted_where_the_family_takes_them(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs)
+        estimator = self.fit(problem)
+        strange = np.array(problem.matrix)
+        if self.plugin.needs.missing:
+            strange[:20] = np.nan
+        for at, feature in enumerate(problem.features):
+            if feature.cardinality:  # the last code may never have occurred in training
+                strange[20:40, at] = feature.cardinality - 1
+        check_predictions(estimator.predict(strange), problem, 60)
+
+    def test_weights_are_accepted_and_followed(self, kind: TaskKind) -> None:
+        """Half of the rows contradict the other half; the weight says which half to believe."""
+        problem = make_problem(kind, self.plugin.needs, rows=300)
+        mirrored = _mirror(problem)
+        matrix = np.concatenate([problem.matrix, problem.matrix])
+        matrix.flags.writeable = False
+        both = dataclasses.replace(problem, matrix=matrix, target=np.concatenate([problem.target, mirrored.target]))
+        weight = np.repeat([1.98, 0.02], 300)
+        predictions = self.fit(both, weight=weight).predict(problem.matrix)
+        check_predictions(predictions, problem, 300)
+        if self.candidate != "dummy":
+            assert _error(predictions, problem) < _error(predictions, mirrored)
+
+    @pytest.mark.parametrize("seconds", [-1.0, 0.3])
+    def test_the_deadline_is_kept_on_20000_rows(self, kind: TaskKind, seconds: float) -> None:
+        problem = make_problem(kind, self.plugin.needs, rows=20_000)
+        if self.plugin.unsupported(problem.task, problem.shape):
+            problem = make_problem(kind, self.plugin.needs, rows=5_000)
+        self.fit(make_problem(kind, self.plugin.needs))  # imports and first calls are the warm worker's, not the fit's
+        started = time.monotonic()
+        estimator = self.fit(problem, deadline=started + seconds)
+        assert time.monotonic() - started < max(seconds, 0.0) + self.late_seconds
+        check_predictions(estimator.predict(problem.matrix[:500]), problem, 500)
+
+    def test_a_damaged_or_foreign_folder_is_refused(self, tmp_path: Path) -> None:
+        problem = make_problem(TaskKind.BINARY, self.plugin.needs)
+        estimator = self.fit(problem)
+        for at, damage in enumerate((_empty, _cut_files, _flip_bits, _add_file, _rename_candidate, _put_pickle)):
+            folder = tmp_path / str(at)
+            folder.mkdir()
+            estimator.save(folder)
+            self.plugin.load(folder)
+            damage(folder)
+            with pytest.raises(ArtifactError) as refusal:
+                self.plugin.load(folder)
+            assert refusal.value.hint
+        assert not (tmp_path / "executed").exists()
+
+    def test_a_forged_record_is_refused(self, tmp_path: Path) -> None:
+        """Each fact in turn is replaced by nonsense, with the rest of the folder as it was written."""
+        problem = make_problem(TaskKind.BINARY, self.plugin.needs)
+        self.fit(problem).save(tmp_path)
+        path = tmp_path / "record.json"
+        honest = json.loads(path.read_text(encoding="utf-8"))
+        for name in honest["facts"]:
+            if name == "scale":  # not there for classes
+                continue
+            forged = {**honest, "facts": {**honest["facts"], name: {"a": ["nonsense"]}}}
+            path.write_text(json.dumps(forged), encoding="utf-8")
+            with pytest.raises(ArtifactError):
+                self.plugin.load(tmp_path)
+
+
+def _spell(edge: Params) -> str:
+    return ",".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in edge.items())
+
+
+def _mirror(problem: Problem) -> Problem:
+    """The same rows with the opposite target."""
+    if problem.task.is_classification:
+        return dataclasses.replace(problem, target=problem.task.n_classes - 1 - problem.target)
+    return dataclasses.replace(problem, target=2 * problem.target.mean() - problem.target)
+
+
+def _error(predictions: np.ndarray, problem: Problem) -> float:
+    """Log loss, or root mean squared error."""
+    if problem.task.is_classification:
+        chosen = predictions[np.arange(len(predictions)), problem.target]
+        return float(-np.log(np.maximum(chosen, 1e-7)).mean())
+    return math.sqrt(float(((predictions[:, 0] - problem.target) ** 2).mean()))
+
+
+def _constant_error(problem: Problem) -> float:
+    """Error of the class shares, or of the mean."""
+    if problem.task.is_classification:
+        shares = np.bincount(problem.target, minlength=problem.task.n_classes) / len(problem.target)
+        return float(-(shares * np.log(shares)).sum())
+    return float(problem.target.std())
+
+
+def _files(folder: Path) -> list[Path]:
+    """The model's own files, or the record if it is all there is."""
+    return [path for path in folder.iterdir() if path.name != "record.json"] or [folder / "record.json"]
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def _cut_files(folder: Path) -> None:
+    for path in _files(folder):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip_bits(folder: Path) -> None:
+    for path in _files(folder):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+
+
+def _add_file(folder: Path) -> None:
+    (folder / "extra.bin").write_bytes(b"more")
+
+
+def _rename_candidate(folder: Path) -> None:
+    path = folder / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**record, "candidate": "another"}), encoding="utf-8")
+
+
+class _Marker:
+    """Unpickling it makes a file: whoever reads a model so has been fooled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def _put_pickle(folder: Path) -> None:
+    """A pickle with a side effect in place of every file, with honest checksums beside it."""
+    from automl.files import sha256
+
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    content = pickle.dumps(_Marker(folder.parent / "executed"))
+    for path in _files(folder):
+        path.write_bytes(content)
+        record["files"][path.name] = sha256(path)
+    if (folder / "record.json") not in _files(folder):
+        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")

@@ -1,0 +1,56 @@
+"""Every model family passes the one suite."""
+
+from __future__ import annotations
+
+from automl.task import TaskKind
+from tests.conformance.candidates import CANDIDATES, CandidateConformance
+
+
+class TestDummy(CandidateConformance):
+    candidate = "dummy"
+
+
+class TestExtraTrees(CandidateConformance):
+    candidate = "extra_trees"
+
+
+class TestHistGradientBoosting(CandidateConformance):
+    candidate = "hist_gradient_boosting"
+
+
+class TestKerasMLP(CandidateConformance):
+    candidate = "keras_mlp"
+    edge_kinds = (TaskKind.BINARY,)
+
+
+class TestLinear(CandidateConformance):
+    candidate = "linear"
+
+
+class TestNaiveBayes(CandidateConformance):
+    candidate = "naive_bayes"
+
+
+class TestNearestNeighbors(CandidateConformance):
+    candidate = "nearest_neighbors"
+
+
+class TestRandomForest(CandidateConformance):
+    candidate = "random_forest"
+
+
+class TestSVMLinear(CandidateConformance):
+    candidate = "svm_linear"
+
+
+class TestSVMRBF(CandidateConformance):
+    candidate = "svm_rbf"
+
+
+class TestXGBoost(CandidateConformance):
+    candidate = "xgboost"
+
+
+def test_every_candidate_has_its_class_here() -> None:
+    tested = {kind.candidate for kind in CandidateConformance.__subclasses__()}
+    assert tested == set(CANDIDATES.names())

@@ -1,0 +1,6 @@
+from tests.conformance.candidates import CandidateConformance
+from tests.docs.huber import plugin as huber
+
+
+class TestHuber(CandidateConformance):
+    plugin = huber

@@ -1,0 +1,199 @@
+"""Matrices: what the parts make of numbers, dates and categories, and that a plan on disk is the plan in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from automl.errors import ArtifactError
+from automl.matrix import Needs
+from automl.preprocess.category import apply_lookup, fit_target_means
+from automl.preprocess.date import split_dates
+from automl.preprocess.number import to_normal, yeo_johnson
+from automl.preprocess.part import FitRows
+from automl.preprocess.plan import Transformer, plan_space
+from automl.preprocess.table import MISSING, UNSEEN, Layout, Table
+from automl.task import Task, TaskKind
+
+BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"))
+LAYOUT = Layout(numbers=("a", "b"), categories=("c", "d"), levels=(3, 40), dates=("when",))
+NEEDS = (
+    Needs(missing=True, categories="native"),
+    Needs(missing=True),
+    Needs(),
+    Needs(scaled=True),
+    Needs(scaled=True, categories="embed"),
+)
+
+
+def make_table(rows: int, seed: int = 0) -> Table:
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(rows, 2)).astype(np.float32)
+    numbers[rng.random((rows, 2)) < 0.1] = np.nan
+    categories = np.column_stack([rng.integers(-1, 3, rows), rng.integers(-1, 40, rows)]).astype(np.int32)
+    dates = rng.integers(0, 2_000_000_000, (rows, 1)).astype(np.float64)
+    dates[rng.random((rows, 1)) < 0.1] = np.nan
+    return Table(layout=LAYOUT, numbers=numbers, categories=categories, dates=dates)
+
+
+def rows_of(target: np.ndarray, task: Task = BINARY) -> FitRows:
+    return FitRows(task=task, target=target, seed=1)
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+def test_every_edge_of_every_choice_gives_a_finite_matrix_of_the_size_it_names(needs: Needs) -> None:
+    table, target = make_table(120), np.arange(120) % 2
+    space = plan_space(needs, LAYOUT)
+    for name, parameter in space.parameters.items():
+        for value in parameter.edges():
+            given_ = {name: value, **({"reduce": "pca"} if name == "keep" else {})}
+            transformer = Transformer(needs, space.complete(given_), LAYOUT)
+
+            trained = transformer.fit(table, rows_of(target))
+            scored = transformer.transform(make_table(7, seed=5))
+
+            assert trained.dtype == scored.dtype == np.float32
+            assert trained.shape == (120, len(transformer.features()))
+            assert scored.shape == (7, len(transformer.features()))
+            if not needs.missing:
+                assert np.isfinite(trained).all()
+                assert np.isfinite(scored).all()
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+def test_a_plan_read_from_disk_makes_the_same_matrix(needs: Needs, tmp_path: Path) -> None:
+    transformer = Transformer(needs, plan_space(needs, LAYOUT).defaults(), LAYOUT)
+    transformer.fit(make_table(90), rows_of(np.arange(90) % 2))
+    new = make_table(11, seed=3)
+    new.categories[0] = UNSEEN
+    new.categories[1] = MISSING
+
+    transformer.save(tmp_path / "plan.npz")
+    loaded = Transformer.load(tmp_path / "plan.npz", LAYOUT)
+
+    np.testing.assert_array_equal(loaded.transform(new), transformer.transform(new))
+    assert loaded.features() == transformer.features()
+
+
+def test_a_damaged_plan_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.npz"
+    path.write_bytes(b"\x80\x04 not an archive")
+
+    with pytest.raises(ArtifactError, match="not a preprocessing plan"):
+        Transformer.load(path, LAYOUT)
+
+
+def test_rows_that_are_scored_do_not_change_what_is_learned() -> None:
+    table, target = make_table(200), np.arange(200) % 2
+    needs = Needs(scaled=True)
+    learned = []
+    for poison in (0.0, 1e6):
+        poisoned = make_table(200)
+        poisoned.numbers[150:] += poison
+        transformer = Transformer(needs, plan_space(needs, LAYOUT).defaults(), LAYOUT)
+        transformer.fit(poisoned.take(np.arange(150)), rows_of(target[:150]))
+        learned.append(transformer.transform(table))
+
+    np.testing.assert_array_equal(learned[0], learned[1])
+
+
+def test_a_level_without_training_rows_counts_as_unseen() -> None:
+    table = make_table(100)
+    table.categories[:, 0] = np.arange(100) % 2  # level 2 never occurs
+    for encode in ("one_hot", "ordinal", "target"):
+        needs = Needs()
+        transformer = Transformer(needs, plan_space(needs, LAYOUT).complete({"encode": encode}), LAYOUT)
+        transformer.fit(table, rows_of(np.arange(100) % 2))
+        level_2, unseen = table.take(np.array([0])), table.take(np.array([0]))
+        level_2.categories[:, 0], unseen.categories[:, 0] = 2, UNSEEN
+
+        np.testing.assert_array_equal(transformer.transform(level_2), transformer.transform(unseen))
+
+
+def test_target_means_of_noise_tell_nothing_about_the_training_rows() -> None:
+    """Encoding rows by their own target would give an AUC near 0.84 here."""
+    rng = np.random.default_rng(0)
+    column, target = rng.integers(0, 800, 2000), rng.integers(0, 2, 2000)
+
+    _, block = fit_target_means(column, 800, rows_of(target))
+
+    correlation = np.corrcoef(block[:, 0], target)[0, 1]
+    assert abs(correlation) < 0.1
+
+
+def test_target_means_worked_by_hand_without_smoothing_noise() -> None:
+    column = np.repeat([0, 1], 500)
+    target = np.concatenate([np.zeros(500, dtype=np.int64), np.ones(500, dtype=np.int64)])
+
+    lookup, _ = fit_target_means(column, 2, rows_of(target))
+
+    assert lookup[0, 0] == pytest.approx(0.0, abs=1e-6)
+    assert lookup[1, 0] == pytest.approx(1.0, abs=1e-6)
+    assert lookup[UNSEEN, 0] == pytest.approx(0.5)
+
+
+def test_multiclass_target_means_leave_room_for_a_class_that_is_absent() -> None:
+    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"))
+    column, target = np.arange(60) % 4, np.arange(60) % 2  # class c never occurs
+
+    lookup, block = fit_target_means(column, 4, rows_of(target, task))
+
+    assert lookup.shape == (6, 3)
+    assert block.shape == (60, 3)
+    assert (lookup[:, 2] == 0).all()
+
+
+def test_indicators_of_two_levels_are_one_column_and_missing_has_its_own() -> None:
+    layout = Layout(numbers=(), categories=("two", "holes"), levels=(2, 2), dates=())
+    codes = np.array([[0, 0], [1, 1], [0, MISSING], [1, 0]] * 10, dtype=np.int32)
+    table = Table(layout=layout, numbers=np.empty((40, 0), np.float32), categories=codes, dates=np.empty((40, 0)))
+    needs = Needs()
+    transformer = Transformer(needs, plan_space(needs, layout).complete({"encode": "one_hot"}), layout)
+
+    matrix = transformer.fit(table, rows_of(np.arange(40) % 2))
+
+    assert matrix[:3].tolist() == [[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
+
+
+def test_a_look_up_finds_unseen_and_missing_by_their_codes() -> None:
+    lookup = np.array([[10.0], [20.0], [-1.0], [-2.0]], dtype=np.float32)
+
+    found = apply_lookup(lookup, np.array([0, 1, UNSEEN, MISSING]))
+
+    assert found[:, 0].tolist() == [10, 20, -1, -2]
+
+
+def test_date_parts_of_a_known_moment() -> None:
+    moment = np.array([[np.datetime64("2024-02-29T13:45:00").astype("datetime64[s]").astype(np.int64)]], dtype=float)
+
+    parts = split_dates(moment)[0].tolist()
+
+    assert parts == [19782, 2024, 2, 29, 3, 13, 45]  # a Thursday; Monday is 0
+    assert np.isnan(split_dates(np.array([[np.nan]]))).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=5, max_size=40, unique=True), st.floats(-2, 2))
+def test_power_and_quantile_transforms_keep_the_order(values: list[float], power: float) -> None:
+    column = np.sort(np.array(values, dtype=np.float32))[:, None]
+
+    powered = yeo_johnson(column, np.array([power]))[:, 0]
+    normal = to_normal(column, np.quantile(column, np.linspace(0, 1, 5), axis=0).astype(np.float32))[:, 0]
+
+    assert (np.diff(powered) >= 0).all()
+    assert (np.diff(normal) >= 0).all()
+
+
+def test_yeo_johnson_equals_scikit_learn() -> None:
+    from sklearn.preprocessing import PowerTransformer
+
+    column = np.random.default_rng(0).exponential(size=(200, 1))
+    theirs = PowerTransformer(standardize=False).fit(column)
+
+    ours = yeo_johnson(column.astype(np.float32), theirs.lambdas_)
+
+    np.testing.assert_allclose(ours, theirs.transform(column), rtol=1e-4, atol=1e-5)

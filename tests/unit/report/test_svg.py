@@ -1,0 +1,101 @@
+"""Charts: round ticks, everything inside the frame, texts escaped."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from automl.report.blocks import Chart, Interval, Score, Series
+from automl.report.svg import draw_chart, draw_interval, draw_score, draw_spark, format_tick, nice_ticks
+
+
+def test_ticks_are_round() -> None:
+    assert nice_ticks(0, 10) == [0, 2, 4, 6, 8, 10]
+    assert nice_ticks(0.81, 0.86) == [0.81, 0.82, 0.83, 0.84, 0.85, 0.86]
+    assert nice_ticks(-3, 47) == [0, 10, 20, 30, 40]
+    assert nice_ticks(5, 5) == [5]
+
+
+def test_ticks_have_the_digits_of_their_step() -> None:
+    assert [format_tick(tick, 0.25) for tick in (0, 0.25, 0.5)] == ["0", "0.25", "0.5"]
+    assert [format_tick(tick, 500) for tick in (500, 1000, 2_500_000)] == ["500", "1,000", "2.5M"]
+
+
+@hypothesis.given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
+def test_ticks_lie_within_the_range_and_are_few(low: float, span: float) -> None:
+    high = low + span
+    hypothesis.assume(high > low)
+    ticks = nice_ticks(low, high)
+    assert len(ticks) <= 7
+    assert all(low - 1e-6 * span - 1e-9 <= tick <= high + 1e-6 * span + 1e-9 for tick in ticks)
+
+
+@pytest.mark.parametrize("kind", ["line", "step", "scatter"])
+@pytest.mark.parametrize("width", [360, 720])
+def test_points_lie_inside_the_frame(kind: str, width: int) -> None:
+    series = Series(name="s", x=(0.0, 5.0, 10.0), y=(0.1, 0.9, 0.4), mark="scatter")
+    chart = Chart(kind=kind, title="T", x_label="x", y_label="y", series=(series,))  # type: ignore[arg-type]
+    root = ElementTree.fromstring(draw_chart(chart, width, "c"))
+    _, _, right, bottom = map(float, root.attrib["viewBox"].split())
+    dots = root.findall(".//circle")
+    assert len(dots) == 3
+    assert all(0 < float(dot.attrib["cx"]) < right and 0 < float(dot.attrib["cy"]) < bottom for dot in dots)
+    # a larger figure stands higher
+    assert float(dots[1].attrib["cy"]) < float(dots[2].attrib["cy"]) < float(dots[0].attrib["cy"])
+
+
+def test_bars_are_as_long_as_their_figures() -> None:
+    series = Series(name="s", x=("a", "b"), y=(4.0, 1.0))
+    chart = Chart(kind="bar", title="T", x_label="x", y_label="y", series=(series,))
+    widths = [
+        float(width) for width in re.findall(r'class="fill0"[^>]* width="([0-9.]+)"', draw_chart(chart, 720, "c"))
+    ]
+    assert widths[0] == pytest.approx(4 * widths[1], rel=0.01)
+
+
+def test_histogram_bars_stand_side_by_side() -> None:
+    series = Series(name="rows", x=(0.0, 1.0, 3.0), y=(10, 5))
+    chart = Chart(kind="bar", title="T", x_label="x", y_label="rows", series=(series,))
+    root = ElementTree.fromstring(draw_chart(chart, 720, "c"))
+    first, second = [rect for rect in root.iter("rect") if rect.attrib.get("class") == "fill0"]
+    assert float(second.attrib["width"]) == pytest.approx(2 * float(first.attrib["width"]) + 1.5, abs=0.1)
+    assert float(first.attrib["height"]) == pytest.approx(2 * float(second.attrib["height"]), abs=0.1)
+
+
+def test_names_in_a_chart_are_text() -> None:
+    series = Series(name="s", x=("<script>alert(1)</script>", 'a" onload="x'), y=(2.0, 1.0))
+    chart = Chart(kind="bar", title="<b>", x_label='"', y_label="'", series=(series,))
+    drawn = draw_chart(chart, 720, "c")
+    assert "<script" not in drawn
+    ElementTree.fromstring(drawn)
+
+
+@pytest.mark.parametrize("y", [(), (0.0,), (0.0, 0.0), (-1.0, -2.0), (1e300, 1e-300)])
+def test_odd_figures_draw_without_an_error(y: tuple[float, ...]) -> None:
+    for kind, x in (("bar", tuple("ab"[: len(y)])), ("line", tuple(range(len(y)))), ("bar", tuple(range(len(y) + 1)))):
+        chart = Chart(kind=kind, title="T", x_label="x", y_label="y", series=(Series(name="s", x=x, y=y),))  # type: ignore[arg-type]
+        drawn = draw_chart(chart, 360, "c")
+        assert "nan" not in drawn
+        assert "inf" not in drawn
+
+
+def test_baseline_names_do_not_lie_over_each_other() -> None:
+    score = Score(label="AUC", value=0.83, marks=(("constant guess", 0.5), ("linear model", 0.82), ("tree", 0.821)))
+    root = ElementTree.fromstring(draw_score(score, 640, "c"))
+    places = {text.text: (text.attrib["x"], text.attrib["y"]) for text in root.iter("text")}
+    assert places["linear model 0.8200"][1] != places["tree 0.8210"][1]
+
+
+def test_a_lower_score_is_better_at_the_left() -> None:
+    score = Score(label="RMSE", value=3.0, low=2.5, high=3.5, maximize=False, marks=(("linear model", 5.0),))
+    assert "← better" in draw_score(score, 640, "c")
+
+
+def test_small_drawings_are_well_formed() -> None:
+    ElementTree.fromstring(draw_spark((1.0, 5.0, 2.0)))
+    ElementTree.fromstring(draw_interval(Interval(value=0.5, low=0.4, high=0.6), 0.0, 1.0))
+    assert draw_spark(()) == ""

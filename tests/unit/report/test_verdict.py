@@ -1,0 +1,97 @@
+"""The verdict says what the figures say: better, no better, unfinished, tied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from automl.files import read_json, write_json
+from automl.report.blocks import Alert, Facts, Paragraph, Score, Section
+from automl.report.document import build_section
+from automl.report.source import RunSource
+from automl.run import Run
+from tests.golden.runs import write_empty_run, write_failed_run, write_full_run, write_regression_run
+
+
+def verdict(run: Run) -> Section:
+    section = build_section("verdict", RunSource(run))
+    assert section is not None
+    return section
+
+
+def change_evaluation(run: Run, **changes: Any) -> None:
+    write_json(run.evaluation_path, {**read_json(run.evaluation_path), **changes})
+
+
+def of(section: Section, kind: type) -> list[Any]:
+    return [block for block in section.blocks if isinstance(block, kind)]
+
+
+def test_first_sentence_says_what_is_predicted_from_what(tmp_path: Path) -> None:
+    first = of(verdict(write_full_run(tmp_path / "run")), Paragraph)[0]
+    assert first.text == (
+        "Predicts churn (one of two classes, “no” or “yes”) from 5 columns, learned from 1,200 rows of churn.csv."
+    )
+
+
+def test_a_better_model_is_said_to_be_better(tmp_path: Path) -> None:
+    section = verdict(write_full_run(tmp_path / "run"))
+    (score,) = of(section, Score)
+    assert (score.value, score.low, score.high, score.tone) == (0.8471, 0.8312, 0.8629, "good")
+    assert score.marks == (("constant guess", 0.5), ("linear model", 0.8311))
+    assert "better than a linear model (0.8311)" in of(section, Paragraph)[1].text
+
+
+def test_a_model_no_better_than_a_guess_is_called_so_in_red(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change_evaluation(run, score=0.51, low=0.47, high=0.55, better_than_constant=False, better_than_linear=False)
+    section = verdict(run)
+    assert of(section, Score)[0].tone == "bad"
+    assert "not clearly better than always giving the same answer (0.5000)" in of(section, Paragraph)[1].text
+    assert any(alert.tone == "bad" and alert.title == "No better than a guess" for alert in of(section, Alert))
+
+
+def test_a_linear_model_that_does_as_well_is_said(tmp_path: Path) -> None:
+    section = verdict(write_regression_run(tmp_path / "run"))
+    assert of(section, Score)[0].tone == "warn"
+    assert any("linear model does as well" in alert.title for alert in of(section, Alert))
+
+
+def test_an_unknown_comparison_claims_nothing(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change_evaluation(run, better_than_linear=None)
+    assert "Beside it, a linear model scores 0.8311." in of(verdict(run), Paragraph)[1].text
+
+
+def test_ties_and_risks_are_alerts(tmp_path: Path) -> None:
+    alerts = {alert.title: alert.tone for alert in of(verdict(write_full_run(tmp_path / "run")), Alert)}
+    assert alerts["1 model tied with the best"] == "neutral"
+    assert alerts["Target leak"] == "bad"
+    assert "Duplicate rows" not in alerts  # a note, not a risk: it stands among the decisions
+
+
+def test_time_used_stands_beside_time_given(tmp_path: Path) -> None:
+    (facts,) = of(verdict(write_full_run(tmp_path / "run")), Facts)
+    assert ("Time used", "57 s", "of 1 min given") in facts.items
+
+
+def test_an_unfinished_and_a_failed_run_say_how_to_go_on(tmp_path: Path) -> None:
+    unfinished = of(verdict(write_empty_run(tmp_path / "a")), Alert)
+    failed = of(verdict(write_failed_run(tmp_path / "b")), Alert)
+    assert unfinished[0].title == "This run is not finished"
+    assert "automl resume" in unfinished[0].text
+    assert (failed[0].title, failed[0].tone) == ("This run failed", "bad")
+
+
+def test_a_score_that_was_not_checked_is_said_to_flatter(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.evaluation_path.unlink()
+    section = verdict(run)
+    assert of(section, Score)[0].value == 0.8493
+    assert "flattered" in of(section, Paragraph)[1].text
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.evaluation_path.write_text("{", encoding="utf-8")
+    assert any("evaluation.json" in alert.text for alert in of(verdict(run), Alert))
