@@ -271,7 +271,9 @@ class _Session:
 
     def _search_and_finish(self, schema: Schema) -> Run:
         data = SearchData(self.run.data)
-        with Interrupts(lambda name: self.emit(WarningRaised(text=f"{name}: wrapping up; once more to stop at once"))) as stop:
+        with Interrupts(
+            lambda name: self.emit(WarningRaised(text=f"{name}: wrapping up; once more to stop at once"))
+        ) as stop:
             builder, ended = self._search(data, schema, stop)
             self._evaluate(data, builder)
         status = {"complete": "complete", "stopped": "stopped"}.get(ended, "interrupted")
@@ -313,7 +315,9 @@ class _Session:
         ended = search.go()
         seconds = time.monotonic() - began
         self.run.mark_stage("search", seconds=round(seconds, 3), ended=ended, unused=search.families.unused)
-        self.emit(StageFinished(stage="search", seconds=seconds, detail=f"{len(search.records.results)} configurations"))
+        self.emit(
+            StageFinished(stage="search", seconds=seconds, detail=f"{len(search.records.results)} configurations")
+        )
         return builder, ended
 
     def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
@@ -389,7 +393,9 @@ class _Session:
 
 
 def _explain_failure(run: Run, builder: EnsembleBuilder) -> tuple[str]:
-    reasons = [result.reason for result in builder.records.results.values() if result.reason and result.status != "pruned"]
+    reasons = [
+        result.reason for result in builder.records.results.values() if result.reason and result.status != "pruned"
+    ]
     common = max(set(reasons), key=reasons.count) if reasons else "the time was too short for a first model"
     return (f"Nothing but the constant model finished in {run.path}: {common}",)
 

@@ -91,13 +91,14 @@ class Predictor:
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
     def encode_target(self, values: pd.Series) -> Array:
-        """The target column of a labelled table as class index (n,) int64 (-1: missing or unknown) or value (n,) float64."""
+        """The target column of a labelled table: class index (n,) int64, -1 if missing or unknown, or value (n,) float64."""
         from automl import cells
 
         if not self.task.is_classification:
             return cells.parse_numbers(values)
         index = {label: number for number, label in enumerate(self.task.classes)}
-        return np.array([index.get(text, -1) for text in cells.to_labels(values, self.task.label_type)], dtype=np.int64)
+        labels = cells.to_labels(values, self.task.label_type)
+        return np.array([-1 if label is None else index.get(label, -1) for label in labels], dtype=np.int64)
 
     def find_target(self, frame: pd.DataFrame) -> pd.Series:
         """The target column of a labelled table.

@@ -38,7 +38,8 @@ def plan(
         "rows": dataset.n_rows,
         "task": dataset.task.to_json(),
         "columns": [
-            {"name": column.name, "role": str(column.role), "reason": column.reason} for column in dataset.schema.columns
+            {"name": column.name, "role": str(column.role), "reason": column.reason}
+            for column in dataset.schema.columns
         ],
         "notices": [dataclasses.asdict(notice) for notice in dataset.notices],
         "findings": [finding.to_json() for finding in findings],
@@ -69,7 +70,8 @@ def check(
         "data": dataset.name,
         "rows": dataset.n_rows,
         "columns": [
-            {"name": column.name, "role": str(column.role), "reason": column.reason} for column in dataset.schema.columns
+            {"name": column.name, "role": str(column.role), "reason": column.reason}
+            for column in dataset.schema.columns
         ],
         "notices": [dataclasses.asdict(notice) for notice in dataset.notices],
         "findings": [finding.to_json() for finding in findings],

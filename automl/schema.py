@@ -144,7 +144,8 @@ class Schema:
         extra = [name for name in have if name not in self.names]
         if extra:
             listed = ", ".join(repr(name) for name in extra[:8]) + (" …" if len(extra) > 8 else "")
-            notices.append(Notice(topic="columns", text=f"ignored {len(extra)} column(s) unknown to the model: {listed}"))
+            text = f"ignored {len(extra)} column(s) unknown to the model: {listed}"
+            notices.append(Notice(topic="columns", text=text))
         return notices
 
     def parse(self, frame: pd.DataFrame) -> pd.DataFrame:

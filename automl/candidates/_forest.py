@@ -12,7 +12,7 @@ from automl.candidates import FitContext
 from automl.candidates._record import check_int, read_record, write_record
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import TargetScale, encode_classes, regression_loss, spread_probabilities
-from automl.candidates._time import fit_in_time
+from automl.candidates._time import fit_in_time, limit_threads
 from automl.candidates._trees import FILE, Nodes, Trees, read_sklearn_tree
 from automl.matrix import Array, FloatArray, IntArray, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
@@ -80,7 +80,8 @@ class ForestEstimator:
                 part = None if weight is None else weight[rows]
                 grown[:] = self._grow(context, matrix[rows], learned[rows], part)
 
-        self._grow_in_time(context, grow, learned)
+        with limit_threads(context.threads):
+            self._grow_in_time(context, grow, learned)
         width = len(self.classes) if self.classification else 1
         self.trees = Trees.join(grown, matrix.shape[1], width)
 

@@ -46,6 +46,10 @@ class Stopping:
             return True
         return loss is not None and self.rounds - self.best_round > self.offset + self.share * self.best_round
 
+    def rounds_left(self) -> float:
+        """Rounds that still fit before the deadline at the pace so far; inf without a deadline."""
+        return (self._end - time.monotonic()) / max(self.seconds_per_round(), 1e-9)
+
     def seconds_per_round(self) -> float:
         return (time.monotonic() - self._started) / max(1, self.rounds)
 

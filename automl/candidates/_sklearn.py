@@ -13,7 +13,7 @@ import numpy as np
 from automl.candidates import FitContext
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._targets import TargetScale, encode_classes, spread_probabilities
-from automl.candidates._time import fit_in_time
+from automl.candidates._time import fit_in_time, limit_threads
 from automl.matrix import Array, FloatArray, IntArray
 
 FILE = "model.skops"
@@ -77,13 +77,14 @@ class SklearnEstimator:
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         assert self.context is not None, "a loaded model is not fitted again"
         self.n_features = matrix.shape[1]
-        fit_in_time(
-            lambda rows: self._fit_rows(matrix, target, weight, rows),
-            self.context,
-            target,
-            power=self.power,
-            most=self.most_rows,
-        )
+        with limit_threads(self.context.threads):
+            fit_in_time(
+                lambda rows: self._fit_rows(matrix, target, weight, rows),
+                self.context,
+                target,
+                power=self.power,
+                most=self.most_rows,
+            )
 
     def _fit_rows(self, matrix: FloatArray, target: Array, weight: Array | None, rows: IntArray | None) -> None:
         if rows is not None:

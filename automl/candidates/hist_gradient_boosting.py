@@ -19,6 +19,7 @@ from automl.candidates._targets import (
     softmax,
     spread_probabilities,
 )
+from automl.candidates._time import limit_threads
 from automl.candidates._trees import FILE, Trees, read_boosted_tree
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Float, Int, Params, SearchSpace
@@ -119,7 +120,8 @@ class HistGradientBoostingEstimator:
             scored = target[stop_rows]
             extra["y_val"] = np.searchsorted(self.classes, scored) if self.classification else scored
             extra |= {"X_val": matrix[stop_rows], "sample_weight_val": take(weight, stop_rows)}
-        fit_quietly(model.fit, take(matrix, rows), learned, **extra)
+        with limit_threads(self.context.threads):
+            fit_quietly(model.fit, take(matrix, rows), learned, **extra)
         self.baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)
         kept = model._predictors[: max(1, stopping.best_round)]
         trees = [read_boosted_tree(predictor.nodes) for several in kept for predictor in several]

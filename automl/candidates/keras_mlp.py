@@ -22,7 +22,7 @@ NAME = "keras_mlp"
 FILE = "weights.npz"
 MAX_CELLS = 20_000_000
 CHUNK_ROWS = 4096
-ROWS_TO_SEE = 1_000_000  # rows of all epochs together
+ROWS_TO_SEE = 1_000_000  # rows of all epochs together, unless asked otherwise
 
 
 class KerasMLP:
@@ -46,6 +46,7 @@ class KerasMLP:
         regression = not task.is_classification
         return SearchSpace(
             {
+                "epochs": Int(5, 256, int(np.clip(round(ROWS_TO_SEE / max(1, shape.rows)), 8, 150)), log=True),
                 "layers": Int(1, 4, 3),
                 "units": Int(32, 512, 128, log=True),
                 "activation": Choice(("relu", "selu", "silu", "mish"), "mish" if regression else "selu"),
@@ -109,13 +110,12 @@ class KerasMLPEstimator:
         self.weights = self.architecture.read_keras(model)
 
     def _schedule(self, rows: int) -> Schedule:
-        epochs = int(np.clip(round(ROWS_TO_SEE / max(1, rows)), 8, 150))
         return Schedule(
-            epochs=epochs,
+            epochs=self.params["epochs"],
             batch_size=int(min(self.params["batch_size"], max(16, rows // 8))),
             learning_rate=self.params["learning_rate"],
             weight_decay=self.params["weight_decay"],
-            patience=max(8, epochs // 3),
+            patience=max(8, self.params["epochs"] // 3),
         )
 
     def _loss(self) -> Any:

@@ -31,7 +31,10 @@ class Linear:
         when = {"l1_ratio": Condition("penalty", ("elasticnet",))}
         if task.is_classification:
             return SearchSpace({"C": Float(1e-4, 1e3, 1.0, log=True), **penalty}, when)
-        values: dict[str, Any] = {"alpha": Float(1e-6, 1.0, 1e-3, log=True), "target_transform": Choice(("none", "log"), "none")}
+        values: dict[str, Any] = {
+            "alpha": Float(1e-6, 1.0, 1e-3, log=True),
+            "target_transform": Choice(("none", "log"), "none"),
+        }
         return SearchSpace({**values, **penalty}, when)
 
     def build(self, params: Params, context: FitContext) -> Estimator:

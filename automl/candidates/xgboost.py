@@ -21,6 +21,9 @@ NAME = "xgboost"
 FILE = "model.ubj"
 MAX_ROUNDS = 2000
 TREES = 8000  # trees of all classes together
+PROBE_ROUNDS = 5
+USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
+MAX_RATE = 0.4
 
 
 class XGBoost:
@@ -208,7 +211,9 @@ class XGBoostEstimator:
         learner = json.loads(self.booster.save_config())["learner"]
         objective = learner["objective"]["name"]
         classes = int(learner["learner_model_param"]["num_class"])
-        known = ("binary:logistic", "multi:softprob") if self.classification else ("reg:squarederror", "reg:absoluteerror")
+        known = (
+            ("binary:logistic", "multi:softprob") if self.classification else ("reg:squarederror", "reg:absoluteerror")
+        )
         if objective not in known or max(classes, 2 if self.classification else 1) != self.n_outputs:
             raise refuse(folder, f"{FILE} holds {objective} for {classes} classes")
 
@@ -223,11 +228,23 @@ def _objective(task: Task) -> dict[str, Any]:
     return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": task.n_classes}
 
 
+def affordable_rate(rate: float, rounds_left: float) -> float:
+    """A larger learning rate where the time allows fewer rounds than the asked one usually needs.
+
+    A slow learner cut off halfway is far worse than a faster one that arrives.
+    """
+    return max(rate, min(MAX_RATE, rate * (USUAL_STEPS / rate) / max(rounds_left, 1.0)))
+
+
 def _train(xgboost: Any, settings: dict[str, Any], train: Any, rounds: int, evals: list[Any], watch: Stopping) -> Any:
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         """Tells the loss on the stop rows after each round; True ends the training."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
+            if watch.rounds + 1 == PROBE_ROUNDS:
+                rate = affordable_rate(settings["learning_rate"], watch.rounds_left())
+                if rate > settings["learning_rate"]:
+                    model.set_param({"learning_rate": rate})
             losses = next(iter(evals_log["stop"].values())) if "stop" in evals_log else None
             return watch.tell(None if losses is None else losses[-1])
 

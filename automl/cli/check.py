@@ -45,7 +45,11 @@ def show_findings(facts: dict[str, Any]) -> None:
 
     tones: dict[str, Tone] = {"risk": "bad", "warning": "warn", "note": "neutral"}
     blocks: list[Block] = [
-        Alert(tone=tones[finding["severity"]], title=finding["kind"], text=f"{finding['text']} {finding['action']}".strip())
+        Alert(
+            tone=tones[finding["severity"]],
+            title=finding["kind"],
+            text=f"{finding['text']} {finding['action']}".strip(),
+        )
         for finding in facts["findings"]
     ]
     if not blocks:

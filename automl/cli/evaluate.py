@@ -17,7 +17,6 @@ def evaluate_command(
     quiet: opt.QuietOption = False,
 ) -> None:
     """Score a model on a labelled table: every metric of its task with a 95% interval."""
-    import numpy as np
 
     from automl.cli.output import open_output, print_json, print_notices
     from automl.data.load import read_table
@@ -32,7 +31,8 @@ def evaluate_command(
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
     if not known.any():
         raise DataError(
-            f"No row of {data} has a known value in {predictor.task.target!r}", hint="Give a table with the target filled in"
+            f"No row of {data} has a known value in {predictor.task.target!r}",
+            hint="Give a table with the target filled in",
         )
     frame = raw.frame[known]
     if not quiet:

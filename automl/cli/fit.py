@@ -28,7 +28,8 @@ def fit_command(
     metric: Annotated[str | None, typer.Option("--metric", help="roc_auc, log_loss or rmse unless given.")] = None,
     task: opt.TaskOption = None,
     test: Annotated[
-        Path | None, typer.Option("--test", metavar="FILE", help="Labelled file: drift is told, scored once at the end.")
+        Path | None,
+        typer.Option("--test", metavar="FILE", help="Labelled file: drift is told, scored once at the end."),
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Workers; one a core.")] = None,
     memory: Annotated[
@@ -38,6 +39,7 @@ def fit_command(
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
     weight: opt.WeightOption = None,
+    positive: opt.PositiveOption = None,
     drop: opt.DropOption = None,
     role: opt.RoleOption = None,
     encoding: opt.EncodingOption = None,
@@ -52,13 +54,15 @@ def fit_command(
     started = command_started()
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
-        time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding,
+        time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
 
     with open_view(sys.stderr, quiet, as_json) as view:
-        run = flow.fit(spool_stdin(data), target=target, recipe=asked, out=out, test=test, sinks=[view], started=started)
+        run = flow.fit(
+            spool_stdin(data), target=target, recipe=asked, out=out, test=test, sinks=[view], started=started
+        )
     raise typer.Exit(finish(run, as_json=as_json, quiet=quiet))
 
 
@@ -78,6 +82,7 @@ def build_recipe_from(
     drop: list[str] | None = None,
     role: list[str] | None = None,
     encoding: str | None = None,
+    positive: str | None = None,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -96,7 +101,7 @@ def build_recipe_from(
         budget["memory_mb"] = opt.parse_size_mb(memory)
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
-        "roles": opt.parse_roles(role) or None, "encoding": encoding,
+        "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
     }  # fmt: skip
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}

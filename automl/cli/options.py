@@ -31,7 +31,9 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing bu
 EncodingOption = Annotated[
     str | None, typer.Option("--encoding", metavar="CODEC", help="Encoding of the file, if the guess is wrong.")
 ]
-TaskOption = Annotated[str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")
+]
 RoleOption = Annotated[
     list[str] | None,
     typer.Option("--role", metavar="COL=ROLE", help="number, category, date, text or ignore; may be repeated."),
@@ -44,6 +46,9 @@ GroupOption = Annotated[
 ]
 TimeColumnOption = Annotated[
     str | None, typer.Option("--time-column", metavar="COL", help="Score later rows by models of earlier ones.")
+]
+PositiveOption = Annotated[
+    str | None, typer.Option("--positive", metavar="LABEL", help="The class of interest of two; the last unless given.")
 ]
 WeightOption = Annotated[str | None, typer.Option("--weight", metavar="COL", help="Column of row weights.")]
 RecipeOption = Annotated[
@@ -60,7 +65,11 @@ def parse_duration(text: str, *, option: str = "--time") -> float:
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|min|[smhd])?", text.strip().lower())
     joined = "".join(number + unit for number, unit in parts)
-    if not parts or joined != re.sub(r"\s+", "", text.strip().lower()) or (len(parts) > 1 and not all(u for _, u in parts)):
+    if (
+        not parts
+        or joined != re.sub(r"\s+", "", text.strip().lower())
+        or (len(parts) > 1 and not all(u for _, u in parts))
+    ):
         raise UsageError(f"{option} {text!r} is not a duration", hint=f"Write it as 90s, 5m or 1h30m: {option} 5m")
     return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
 

@@ -20,6 +20,7 @@ def plan_command(
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
     weight: opt.WeightOption = None,
+    positive: opt.PositiveOption = None,
     drop: opt.DropOption = None,
     role: opt.RoleOption = None,
     encoding: opt.EncodingOption = None,
@@ -34,7 +35,7 @@ def plan_command(
 
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, group=group, time_column=time_column, weight=weight,
-        drop=drop, role=role, encoding=encoding,
+        drop=drop, role=role, encoding=encoding, positive=positive,
     )  # fmt: skip
     facts = plan(spool_stdin(data), target=target, recipe=asked, test=test)
     if as_json:

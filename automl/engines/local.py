@@ -19,12 +19,14 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
 from automl.engines import Job, Outcome, Status
+from automl.engines.worker import describe_error
 from automl.errors import EngineError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -67,7 +69,9 @@ class LocalEngine:
         log: folder for what workers print, one capped file a worker; may be set until the first job. None drops it.
     """
 
-    def __init__(self, slots: int, *, preload: Mapping[str, Sequence[str]], threads: int = 1, log: Path | None = None) -> None:
+    def __init__(
+        self, slots: int, *, preload: Mapping[str, Sequence[str]], threads: int = 1, log: Path | None = None
+    ) -> None:
         self._slots = slots
         self.log = log
         self._preload = preload
@@ -93,16 +97,15 @@ class LocalEngine:
         if not free:
             raise EngineError(f"No worker is free for the job {job.id}", hint="This is a bug: wait before submitting")
         slot = next((slot for slot in free if (slot, job.pool) in self._workers), free[0])
-        worker = self._workers.get((slot, job.pool)) or self._start_worker(slot, job.pool)
-        worker.job, worker.ready_at, worker.peak_mb, worker.verdict = job, None, 0.0, None
-        worker.kill_at = float("inf")
         try:
-            worker.connection.send(job)
-        except (OSError, ValueError):  # it died idle: a new one takes its place
+            message = ForkingPickler.dumps(job)
+        except Exception as error:  # the payload cannot be sent: that is the job's failure
+            self._done.append(Outcome(id=job.id, status=Status.FAILED, reason=describe_error(error), worker=slot))
+            return slot
+        worker = self._workers.get((slot, job.pool)) or self._start_worker(slot, job.pool)
+        if not _hand_over(worker, job, message):  # it died idle: a new one takes its place
             self._forget(worker)
-            worker = self._start_worker(slot, job.pool)
-            worker.job = job
-            worker.connection.send(job)
+            _hand_over(self._start_worker(slot, job.pool), job, message)  # if that is dead too, `wait` finds out how
         return slot
 
     def wait(self, seconds: float) -> list[Outcome]:
@@ -188,7 +191,8 @@ class LocalEngine:
         worker = _Worker(slot, pool, Connection(ours.detach()))
         with theirs, self._open_log(name) as log:
             template.channel.setblocking(True)
-            socket.send_fds(template.channel, [b"F"], [theirs.fileno(), log.fileno()])
+            with contextlib.suppress(OSError):  # the template is dead: so is the worker, as `wait` will see
+                socket.send_fds(template.channel, [b"F"], [theirs.fileno(), log.fileno()])
             template.channel.setblocking(False)
         template.waiting.append(worker)
         self._workers[slot, pool] = worker
@@ -202,7 +206,8 @@ class LocalEngine:
     def _look(self, seconds: float) -> None:
         """One look at all workers: answers, ends, limits."""
         busy = self._busy()
-        channels = [template.channel for template in self._templates.values()]
+        # the channel of a dead template is readable for ever
+        channels = [template.channel for template in self._templates.values() if template.process.poll() is None]
         wait([*(worker.connection for worker in busy), *channels], timeout=seconds)  # type: ignore[list-item]
         for template in self._templates.values():
             self._read_template(template)
@@ -245,6 +250,9 @@ class LocalEngine:
                     return
         except (EOFError, OSError):
             self._read_end(worker)
+            return
+        except Exception as error:  # the value cannot be put together here: that is the job's failure
+            self._finish(worker, Status.FAILED, None, describe_error(error))
             return
         if worker.exit_code is not None:
             self._read_end(worker)
@@ -323,6 +331,17 @@ class LocalEngine:
         if status not in (Status.OK, Status.FAILED) or worker.verdict is not None:
             self._kill(worker)
             self._forget(worker)
+
+
+def _hand_over(worker: _Worker, job: Job, message: memoryview) -> bool:
+    """Give a worker its next job; False if it is not there to take it."""
+    worker.job, worker.ready_at, worker.peak_mb, worker.verdict = job, None, 0.0, None
+    worker.kill_at = float("inf")
+    try:
+        worker.connection.send_bytes(message)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def describe_exit(code: int | None) -> str:

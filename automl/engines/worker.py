@@ -24,6 +24,9 @@ def run_worker(fd: int) -> None:
             job: Job = connection.recv()
         except (EOFError, ConnectionError):
             return
+        except Exception as error:  # its function or payload is not known here
+            connection.send((Status.FAILED, None, describe_error(error), ""))
+            continue
         connection.send("ready")
         answer = run_job(job)
         try:
@@ -31,7 +34,7 @@ def run_worker(fd: int) -> None:
         except (EOFError, ConnectionError):
             return
         except Exception as error:  # the value cannot be sent: that is the job's failure, not the worker's
-            connection.send((Status.FAILED, None, _describe(error), ""))
+            connection.send((Status.FAILED, None, describe_error(error), ""))
         gc.collect()
 
 
@@ -40,14 +43,15 @@ def run_job(job: Job) -> tuple[Status, Any, str, str]:
     try:
         return Status.OK, job.function(job.payload), "", ""
     except MemoryError as error:
-        return Status.OUT_OF_MEMORY, None, _describe(error) or "MemoryError", ""
+        return Status.OUT_OF_MEMORY, None, describe_error(error) or "MemoryError", ""
     except Exception as error:
-        return Status.FAILED, None, _describe(error), traceback.format_exc()[-MAX_TRACEBACK:]
+        return Status.FAILED, None, describe_error(error), traceback.format_exc()[-MAX_TRACEBACK:]
     except SystemExit as error:
         return Status.FAILED, None, f"the job called exit({error.code!r})", ""
 
 
-def _describe(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
+    """One line: the exception's class and the start of its message."""
     try:
         text = str(error)
     except Exception:

@@ -13,22 +13,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.ensemble.bag import load_bag
+from automl.ensemble.calibration import Calibrator
 from automl.errors import ArtifactError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
+from automl.preprocess.plan import plan_key
 from automl.run import Run
 from automl.schema import Role, Schema
 from automl.search.trial import SearchData, TrialResult, candidates, fold_folder
 from automl.space import split_params
-from automl.preprocess.plan import plan_key
 from automl.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
-LIBRARIES = ("automl", "scikit-learn", "xgboost-cpu", "xgboost", "keras", "tensorflow-cpu", "tensorflow", "numpy", "pandas")
+LIBRARIES = (
+    "automl",
+    "scikit-learn",
+    "xgboost-cpu",
+    "xgboost",
+    "keras",
+    "tensorflow-cpu",
+    "tensorflow",
+    "numpy",
+    "pandas",
+)
 # Libraries whose files may not be read by another version's code.
 BOUND = ("scikit-learn",)
 GOLDEN_TOLERANCE = 1e-4
@@ -37,7 +48,13 @@ _hashes: dict[tuple[str, int, int], str] = {}
 
 
 def save_model(
-    run: Run, data: SearchData, schema: Schema, results: dict[int, TrialResult], weights: dict[int, float], facts: dict[str, Any]
+    run: Run,
+    data: SearchData,
+    schema: Schema,
+    results: dict[int, TrialResult],
+    weights: dict[int, float],
+    calibrator: Calibrator,
+    facts: dict[str, Any],
 ) -> None:
     """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
 
@@ -50,12 +67,14 @@ def save_model(
     try:
         own.mkdir()
         members = [_link_member(own, run, data, results[trial], share) for trial, share in weights.items()]
-        write_json(own / "ensemble.json", {"members": members})
+        write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", data.task.to_json())
         golden = read_json(run.data / "golden.json")
-        outputs = golden_outputs(run, data, weights)
-        write_json(own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]})
+        outputs = calibrator.apply(golden_outputs(run, data, weights))
+        write_json(
+            own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]}
+        )
         _write_manifest(own, facts)
         _swap(own, run.model)
     except OSError as error:
@@ -65,7 +84,7 @@ def save_model(
 
 
 def golden_outputs(run: Run, data: SearchData, weights: dict[int, float]) -> FloatArray:
-    """What the ensemble answers on the golden rows, from what its members' workers noted."""
+    """What the uncalibrated ensemble answers on the golden rows, from what its members' workers noted."""
     total = np.zeros((len(data.golden), data.task.n_outputs))
     for trial, share in weights.items():
         for fold in range(len(data.folds)):
@@ -207,12 +226,16 @@ def check_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     for name, facts in listed.items():
         path = folder / name
         if path.is_symlink() or path.stat().st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
-            raise ArtifactError(f"{path} has changed since it was written (checksum mismatch)", hint="Copy the model again")
+            raise ArtifactError(
+                f"{path} has changed since it was written (checksum mismatch)", hint="Copy the model again"
+            )
     installed = installed_versions()
     for name in BOUND:
         wrote, have = manifest["versions"].get(name), installed.get(name)
         if wrote and have and wrote.split(".")[:2] != have.split(".")[:2]:
-            raise ArtifactError(f"{folder} was written with {name} {wrote}, here is {have}", hint=f"pip install '{name}=={wrote}'")
+            raise ArtifactError(
+                f"{folder} was written with {name} {wrote}, here is {have}", hint=f"pip install '{name}=={wrote}'"
+            )
 
 
 def check_golden(folder: Path, predictor: Predictor, golden: dict[str, Any]) -> None:
@@ -264,7 +287,9 @@ def golden_frame(schema: Schema, rows: list[dict[str, Any]]) -> pd.DataFrame:
         if column.role is Role.NUMBER:
             columns[column.name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
         elif column.role is Role.DATE:
-            columns[column.name] = np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")
+            columns[column.name] = np.array(
+                ["NaT" if value is None else value for value in values], dtype="datetime64[us]"
+            )
         else:
             columns[column.name] = np.array(values, dtype=object)
     return pd.DataFrame(columns, index=range(len(rows)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.candidates import Estimator
+from automl.ensemble.calibration import IDENTITY, Calibrator
 from automl.errors import ArtifactError
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
@@ -45,11 +46,12 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class BagModel:
-    """See `automl.predictor.Model`. Weights of the members sum to 1."""
+    """See `automl.predictor.Model`. Weights of the members sum to 1; the calibrator has the last word."""
 
     task: Task
     encoder: TableEncoder
     members: tuple[Member, ...]
+    calibrator: Calibrator = IDENTITY
 
     def predict(self, frame: pd.DataFrame) -> FloatArray:
         """Outputs (n, k) of a typed frame."""
@@ -63,14 +65,6 @@ class BagModel:
         ]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
 
-    def predict_fold(self, fold: int, table: Table) -> FloatArray:
-        """Outputs of the models of one fold alone, members weighted as ever: honest on the rows of that fold."""
-        matrices: dict[str, FloatArray] = {}
-        total = np.zeros((len(table), self.task.n_outputs))
-        for member in self.members:
-            total += member.weight * self._outputs(member.folds[fold], table, matrices)
-        return total.astype(np.float32)
-
     def _predict_chunk(self, table: Table) -> FloatArray:
         matrices: dict[str, FloatArray] = {}
         total = np.zeros((len(table), self.task.n_outputs))
@@ -78,7 +72,7 @@ class BagModel:
             share = member.weight / len(member.folds)
             for fold in member.folds:
                 total += share * self._outputs(fold, table, matrices)
-        return total.astype(np.float32)
+        return self.calibrator.apply(total.astype(np.float32))
 
     def _outputs(self, fold: FoldModel, table: Table, matrices: dict[str, FloatArray]) -> Array:
         if fold.key not in matrices:
@@ -86,8 +80,11 @@ class BagModel:
         return check_outputs(fold.estimator.predict(matrices[fold.key]), self.task)
 
 
-def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task) -> BagModel:
+def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *, fold: int | None = None) -> BagModel:
     """Read the members that `record` (ensemble.json) lists from `folder`.
+
+    Args:
+        fold: read the models of this fold alone: an ensemble that is honest on the rows of that fold.
 
     Raises:
         ArtifactError: if a file is missing, damaged or foreign.
@@ -98,13 +95,15 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task) -
     try:
         for member in record["members"]:
             folds = []
-            for fold in member["folds"]:
-                key = str(fold["transform"])
+            listed = member["folds"] if fold is None else [member["folds"][fold]]
+            for entry in listed:
+                key = str(entry["transform"])
                 if key not in transformers:
                     transformers[key] = Transformer.load(folder / key, encoder.layout)
-                estimator = candidates.get(member["candidate"]).load(folder / str(fold["model"]))
+                estimator = candidates.get(member["candidate"]).load(folder / str(entry["model"]))
                 folds.append(FoldModel(key, transformers[key], estimator))
             members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds)))
-    except (KeyError, TypeError, OSError, ValueError) as error:
+        calibrator = Calibrator.from_json(record["calibrator"])
+    except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
-    return BagModel(task, encoder, tuple(members))
+    return BagModel(task, encoder, tuple(members), calibrator)

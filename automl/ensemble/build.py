@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from automl.ensemble.artifact import save_model
+from automl.ensemble.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.events import BestImproved, Event
 from automl.files import write_json
@@ -45,6 +46,7 @@ class EnsembleBuilder:
         self.oofs, self.records, self.emit, self.elapsed = oofs, records, emit, elapsed
         self.metric = get_metric(data.task.metric)
         self.weights: dict[int, float] = {}
+        self.calibrator = IDENTITY
         self.blend: FloatArray | None = None
         self.score: float | None = None
         self.history: list[dict[str, Any]] = []
@@ -56,7 +58,7 @@ class EnsembleBuilder:
             return None
         options = self.recipe.ensemble
         selection = select_ensemble(
-            scored,
+            self.oofs.candidates(),
             self.oofs.target(),
             self.metric,
             weight=self.oofs.weight(),
@@ -65,9 +67,10 @@ class EnsembleBuilder:
             seed=self.recipe.seed,
         )
         blend = blend_outputs(scored, selection.weights)
-        score = self.oofs.score(blend)
+        calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())
+        score = self.oofs.score(calibrator.apply(blend))
         if self._is_better(score):
-            self._deploy(selection.weights, score)
+            self._deploy(selection.weights, calibrator, score)
         self._write_leaderboard(scored)
         return self.blend
 
@@ -76,24 +79,32 @@ class EnsembleBuilder:
             return True
         return score > self.score if self.metric.maximize else score < self.score
 
-    def _deploy(self, weights: dict[int, float], score: float) -> None:
-        facts = {"run": self.run.path.name, "metric": self.data.task.metric, "out_of_fold_score": score, "threshold": 0.5}
-        save_model(self.run, self.data, self.schema, self.records.results, weights, facts)
-        self.weights, self.score = weights, score
-        self.blend = blend_outputs(self.oofs.outputs, weights)
+    def _deploy(self, weights: dict[int, float], calibrator: Calibrator, score: float) -> None:
+        facts = {
+            "run": self.run.path.name,
+            "metric": self.data.task.metric,
+            "out_of_fold_score": score,
+            "threshold": 0.5,
+        }
+        save_model(self.run, self.data, self.schema, self.records.results, weights, calibrator, facts)
+        self.weights, self.calibrator, self.score = weights, calibrator, score
+        self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
         results = self.records.results
         elapsed = round(self.elapsed(), 3)
         self.history.append({"elapsed": elapsed, "score": score, "members": len(weights)})
         members = [
-            {"trial": t, "candidate": results[t].candidate, "name": results[t].label, "weight": round(share, 4)}
+            {"trial": t, "candidate": results[t].candidate, "name": results[t].label, "weight": share}
             for t, share in weights.items()
         ]
-        write_json(self.run.ensemble_path, {"score": score, "members": members, "history": self.history})
+        write_json(
+            self.run.ensemble_path,
+            {"score": score, "members": members, "calibrator": calibrator.to_json(), "history": self.history},
+        )
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
 
     def _write_leaderboard(self, scored: dict[int, FloatArray]) -> None:
-        blend = blend_outputs(scored, self.weights) if len(self.weights) > 1 else None
+        blend = self.calibrator.apply(blend_outputs(scored, self.weights)) if len(self.weights) > 1 else None
         entries = build_leaderboard(
             list(self.records.results.values()),
             scored,

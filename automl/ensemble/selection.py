@@ -54,7 +54,6 @@ def select_ensemble(
     """
     if not outputs:
         raise SearchError("No configuration is complete", hint="Give it more time with --time")
-    outputs = leave_out_constants(outputs)
     rows = sample_rows(y, outputs, seed, max_cells)
     y_used = y[rows]
     weight_used = None if weight is None else weight[rows]
@@ -71,16 +70,6 @@ def select_ensemble(
     total = sum(counts.values())
     ranked = sorted(counts, key=lambda trial: (-counts[trial], trial))
     return Selection({trial: counts[trial] / total for trial in ranked})
-
-
-def leave_out_constants(outputs: Mapping[int, FloatArray]) -> dict[int, FloatArray]:
-    """Models whose outputs vary over the rows, or all if none does.
-
-    A constant shifts every row alike: a metric of ranks does not see it, and it would enter by accident and spoil the
-    probabilities.
-    """
-    varying = {trial: array for trial, array in outputs.items() if float(np.ptp(array, axis=0).max(initial=0.0)) > 1e-7}
-    return varying or dict(outputs)
 
 
 def climb(

@@ -77,7 +77,12 @@ class Evaluator:
         ]
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
-            payload = {**common, "fold": fold, "columns": columns, "seconds": 10.0 if seconds is None else seconds * 0.45}
+            payload = {
+                **common,
+                "fold": fold,
+                "columns": columns,
+                "seconds": 10.0 if seconds is None else seconds * 0.45,
+            }
             jobs.append(
                 Job(
                     id=f"importance {fold}",
@@ -111,7 +116,9 @@ class Evaluator:
             "metric": task.metric,
             "maximize": task.maximize,
             **honest,
-            "method": METHOD if "honest score" in values else "out-of-fold score, not corrected: the time was too short",
+            "method": METHOD
+            if "honest score" in values
+            else "out-of-fold score, not corrected: the time was too short",
             **quality,
             "importance": summarize_importance(drops),
         }

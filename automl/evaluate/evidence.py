@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from automl.ensemble.calibration import Calibrator
 from automl.ensemble.selection import blend_outputs
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
@@ -22,7 +23,7 @@ class Evidence:
     """Everything on the scored rows (m,) alone.
 
     Attributes:
-        outputs: trial → (m, k) of every complete configuration.
+        outputs: trial → (m, k) of every complete configuration; `choices` are those an ensemble may be made of.
         blend: (m, k) of the deployed ensemble.
         units: group number (m,) of rows that are resampled together.
     """
@@ -31,6 +32,7 @@ class Evidence:
     metric: Metric
     results: dict[int, TrialResult]
     outputs: dict[int, FloatArray]
+    choices: dict[int, FloatArray]
     weights: dict[int, float]
     blend: FloatArray
     y: Array
@@ -55,7 +57,8 @@ def read_evidence(run_path: str) -> Evidence:
         if result.status == "ok":
             oofs.read(result.trial)
     outputs = oofs.on_scored_rows()
-    members = read_json(run.ensemble_path)["members"]
+    ensemble = read_json(run.ensemble_path)
+    members = ensemble["members"]
     total = sum(member["weight"] for member in members)
     weights = {member["trial"]: member["weight"] / total for member in members}
     return Evidence(
@@ -63,8 +66,9 @@ def read_evidence(run_path: str) -> Evidence:
         metric=get_metric(data.task.metric),
         results=results,
         outputs=outputs,
+        choices=oofs.candidates(),
         weights=weights,
-        blend=blend_outputs(outputs, weights),
+        blend=Calibrator.from_json(ensemble["calibrator"]).apply(blend_outputs(outputs, weights)),
         y=oofs.target(),
         weight=oofs.weight(),
         units=None if data.groups is None else data.groups[oofs.scored],

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.ensemble.calibration import fit_calibrator
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.evaluate.evidence import Evidence, read_evidence, resample
 
@@ -60,7 +61,13 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def correct_score(
-    evidence: Evidence, *, seed: int, seconds: float | None, rounds: int, max_members: int, bootstraps: int | None = None
+    evidence: Evidence,
+    *,
+    seed: int,
+    seconds: float | None,
+    rounds: int,
+    max_members: int,
+    bootstraps: int | None = None,
 ) -> HonestScore:
     """Estimate the optimism of the choice and the sampling error of the score.
 
@@ -82,9 +89,7 @@ def correct_score(
     deadline = time.monotonic() + seconds * 0.4 if seconds is not None else float("inf")
     spread = _bootstrap_scores(evidence, rng, deadline, bootstraps or INTERVAL_BOOTSTRAPS)
     low, high = interval_from(spread, corrected)
-    return HonestScore(
-        score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery)
-    )
+    return HonestScore(score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery))
 
 
 def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, rounds: int, max_members: int) -> float:
@@ -92,10 +97,10 @@ def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, ro
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
     drawn = resample(rng, len(y), evidence.units)
     out = np.setdiff1d(np.arange(len(y)), drawn)
-    if len(out) < MIN_OUT_ROWS or len(evidence.outputs) < 2:
+    if len(out) < MIN_OUT_ROWS or len(evidence.choices) < 2:
         return 0.0
     selection = select_ensemble(
-        {trial: outputs[drawn] for trial, outputs in evidence.outputs.items()},
+        {trial: outputs[drawn] for trial, outputs in evidence.choices.items()},
         y[drawn],
         metric,
         weight=None if weight is None else weight[drawn],
@@ -105,10 +110,12 @@ def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, ro
         max_cells=REPEAT_CELLS,
     )
     weight_out = None if weight is None else weight[out]
-    chosen = blend_outputs({trial: evidence.outputs[trial][out] for trial in selection.weights}, selection.weights)
-    return float(
-        metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.blend[out], weight_out)
+    inside = blend_outputs({trial: evidence.choices[trial][drawn] for trial in selection.weights}, selection.weights)
+    calibrator = fit_calibrator(evidence.data.task, inside, y[drawn], None if weight is None else weight[drawn])
+    chosen = calibrator.apply(
+        blend_outputs({trial: evidence.choices[trial][out] for trial in selection.weights}, selection.weights)
     )
+    return float(metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.blend[out], weight_out))
 
 
 def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: float, limit: int) -> list[float]:

@@ -6,7 +6,6 @@ the loss of score is what the column is worth to the model. Breiman 2001, doi:10
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.trial import SearchData
 
-MAX_ROWS = 2_000
+MAX_ROWS = 1_000
 MAX_REPEATS = 5
 
 
@@ -36,8 +35,8 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     deadline = time.monotonic() + payload["seconds"]
     data = SearchData(run.data)
     schema = Schema.from_json(read_json(run.model / "schema.json"))
-    model = load_bag(run.model, read_json(run.model / "ensemble.json"), schema, data.task)
     fold = int(payload["fold"])
+    model = load_bag(run.model, read_json(run.model / "ensemble.json"), schema, data.task, fold=fold)
     rng = np.random.default_rng([int(payload["seed"]), 23, fold])
     rows = data.folds[fold]
     if len(rows) > MAX_ROWS:
@@ -49,14 +48,14 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     def score(outputs: FloatArray) -> float:
         return float(sign * metric.score(y, outputs))
 
-    base = score(model.predict_fold(fold, table))
+    base = score(model.predict_table(table))
     drops: dict[str, list[float]] = {name: [] for name in payload["columns"]}
     for _ in range(MAX_REPEATS):
         order = rng.permutation(len(rows))
         for name in payload["columns"]:
             if time.monotonic() > deadline:
                 return {"drops": {name: values for name, values in drops.items() if values}}
-            drops[name].append(base - score(model.predict_fold(fold, shuffle_column(table, name, order))))
+            drops[name].append(base - score(model.predict_table(shuffle_column(table, name, order))))
     return {"drops": drops}
 
 
@@ -70,7 +69,7 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
             changed = arrays[kind].copy()
             changed[:, places] = arrays[kind][order][:, places]
             arrays[kind] = changed
-    return dataclasses.replace(table, **arrays)
+    return Table(layout=layout, **arrays)
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:

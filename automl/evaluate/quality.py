@@ -1,4 +1,4 @@
-"""Figures beside the score: every metric of the task with an interval, each class, calibration, residuals, baselines."""
+"""Figures beside the score: every metric with an interval, each class, calibration, residuals, baselines."""
 
 from __future__ import annotations
 
@@ -122,6 +122,8 @@ def describe_residuals(y: Array, outputs: FloatArray) -> dict[str, Any]:
     shares = (5, 25, 50, 75, 95)
     counts, edges = np.histogram(residuals, bins=20)
     return {
-        "quantiles": {str(share): float(value) for share, value in zip(shares, np.percentile(residuals, shares), strict=True)},
+        "quantiles": {
+            str(share): float(value) for share, value in zip(shares, np.percentile(residuals, shares), strict=True)
+        },
         "histogram": {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]},
     }

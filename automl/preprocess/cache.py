@@ -55,9 +55,9 @@ def get_fold_matrices(
     )
 
 
-def drop_plan(folder: Path, needs: Needs, params: Params) -> None:
-    """Forget the matrices of one choice in all folds; models keep their own copy of its transformer."""
-    for place in folder.glob(f"{plan_key(needs, params)}-*"):
+def drop_plan(folder: Path, key: str) -> None:
+    """Forget the matrices of one choice (`plan_key`) in all folds; models keep their own copy of its transformer."""
+    for place in folder.glob(f"{key}-*"):
         shutil.rmtree(place, ignore_errors=True)
 
 

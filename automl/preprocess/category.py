@@ -1,6 +1,6 @@
 """Categories as codes, indicator columns or target means: always a look-up by the table's integer code.
 
-A look-up has a row a level, then one for unseen and, last, one for missing: the codes -2 and -1 find them by themselves.
+A look-up has a row a level, then one for unseen and, last, one for missing: the codes -2 and -1 find them so.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ MAX_TARGET_COLUMNS = 400
 
 
 def space(needs: Needs) -> SearchSpace:
-    """How categories may be encoded; "auto" means indicators up to 12 levels and target means above, "native" codes up to
-    32 levels and target means above."""
+    """How categories may be encoded.
+
+    "auto" means indicators up to 12 levels and target means above; "native" codes up to 32 levels, target means above.
+    """
     parameters: dict[str, Parameter] = {}
     if needs.categories == "native":
         parameters["encode"] = Choice(("native", "auto", "target"), "native")

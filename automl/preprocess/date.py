@@ -49,9 +49,7 @@ class DatePart:
         keep = self._state["keep"]
         named = [(f"{name} {part}", name) for name in table.layout.dates for part in PARTS]
         kept = [pair for pair, is_kept in zip(named, keep, strict=True) if is_kept]
-        layout = Layout(
-            numbers=tuple(name for name, _ in kept), categories=(), levels=(), dates=(), sources=dict(kept)
-        )
+        layout = Layout(numbers=tuple(name for name, _ in kept), categories=(), levels=(), dates=(), sources=dict(kept))
         numbers = split_dates(table.dates)[:, keep]
         return Table(layout=layout, numbers=numbers, categories=table.categories[:, :0], dates=table.dates[:, :0])
 

@@ -58,7 +58,9 @@ class NumberPart:
         with np.errstate(all="ignore"):
             used = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
             if self.params.get("clip"):
-                state["low"], state["high"] = np.nanquantile(used, (CLIP_SHARE, 1 - CLIP_SHARE), axis=0).astype(np.float32)
+                state["low"], state["high"] = np.nanquantile(used, (CLIP_SHARE, 1 - CLIP_SHARE), axis=0).astype(
+                    np.float32
+                )
                 used = np.clip(used, state["low"], state["high"])
             scale = self.params.get("scale")
             if scale == "quantile":
@@ -128,7 +130,7 @@ def to_normal(x: FloatArray, quantiles: FloatArray) -> FloatArray:
 
 
 def fit_yeo_johnson(x: FloatArray) -> Array:
-    """Exponents (p,) by maximum likelihood; 1 (no change) for a constant column. Yeo & Johnson 2000, doi:10.1093/biomet/87.4.954."""
+    """Exponents (p,) by maximum likelihood, 1 for a constant column. Yeo & Johnson 2000, doi:10.1093/biomet/87.4.954."""
     from sklearn.preprocessing import PowerTransformer
 
     lambdas = np.ones(x.shape[1], dtype=np.float64)

@@ -115,7 +115,9 @@ class Transformer:
                 transformer.reducer.state = _unflatten("reduce", arrays)
             transformer.features()
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise ArtifactError(f"{path} is not a preprocessing plan: {error}", hint="Export or train the model again") from error
+            raise ArtifactError(
+                f"{path} is not a preprocessing plan: {error}", hint="Export or train the model again"
+            ) from error
         return transformer
 
 

@@ -158,7 +158,8 @@ def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -
         )
     import pandas as pd
 
-    found = pd.Index(levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
+    known = pd.Index(np.array(levels, dtype=object))
+    found = known.get_indexer(pd.Index(values))
     result: Array = np.where(found < 0, np.where(pd.isna(values), MISSING, UNSEEN), found).astype(np.int32)
     return result
 

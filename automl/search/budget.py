@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from pathlib import Path
 
 
 def process_age_seconds() -> float:
     """Seconds since this process began, so that the time spent on imports counts as the user's."""
     try:
-        with open("/proc/self/stat", encoding="ascii") as file:
-            start_ticks = int(file.read().rsplit(")", 1)[1].split()[19])
-        with open("/proc/uptime", encoding="ascii") as file:
-            uptime = float(file.read().split()[0])
+        start_ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19])
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
         return max(0.0, uptime - start_ticks / os.sysconf("SC_CLK_TCK"))
     except (OSError, ValueError, IndexError):
         return 0.0

@@ -18,6 +18,8 @@ from automl.task import Task
 MAX_FAILURES = 2
 # A family this much behind the best, of what there is to gain at all, counts as twice as dear.
 BEHIND_SHARE = 0.01
+# No improvement is thought cheaper than this share of all that was spent.
+FLOOR_SHARE = 0.1
 
 
 @dataclasses.dataclass
@@ -117,17 +119,18 @@ class Families:
         if not options:
             return None
         best = min((self._loss(family.improvements[-1][1]) for family in options if family.improvements), default=0.0)
-        costs = np.array([self._improvement_cost(family, best) for family in options])
-        # the root keeps cheap families from taking all trials: what they can find is soon found
-        chances = 1.0 / np.sqrt(np.maximum(costs, 1e-9))
+        floor = FLOOR_SHARE * sum(family.spent for family in options)
+        costs = np.array([self._improvement_cost(family, best, floor) for family in options])
+        # a floor keeps cheap families from taking all trials: what they can find is soon found
+        chances = 1.0 / np.maximum(costs, 1e-9)
         return options[int(rng.choice(len(options), p=chances / chances.sum()))].name
 
-    def _improvement_cost(self, family: Family, best: float) -> float:
+    def _improvement_cost(self, family: Family, best: float, floor: float) -> float:
         if not family.improvements:
-            return max(family.candidate.cost, family.spent, 1e-3) * 2
+            return max(family.candidate.cost, family.spent, floor, 1e-3) * 2
         last_cost, last_score = family.improvements[-1]
         before_cost = family.improvements[-2][0] if len(family.improvements) > 1 else 0.0
-        recent = max(family.spent - last_cost, last_cost - before_cost)
+        recent = max(family.spent - last_cost, last_cost - before_cost, floor)
         gap = self._loss(last_score) - best
         # how far behind, as a share of what there is to gain over the constant model
         behind = gap / max(self._constant_loss() - best, 1e-12)

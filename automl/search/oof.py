@@ -28,6 +28,7 @@ class Oofs:
         self._metric = get_metric(data.task.metric)
         self.outputs: dict[int, FloatArray] = {}
         self.scores: dict[int, float] = {}
+        self._constant: set[int] = set()
         mask = np.zeros(len(data.target), dtype=bool)
         for rows in data.folds:
             mask[rows] = True
@@ -44,30 +45,44 @@ class Oofs:
         return None if self.best is None else self.outputs[self.best][rows]
 
     def add(self, trial: int) -> float:
-        """Join the folds of a complete configuration, store and score them; rows scored in several repeats are averaged."""
-        total = np.zeros((len(self._data.target), self._data.task.n_outputs), dtype=np.float64)
-        times = np.zeros(len(self._data.target), dtype=np.int64)
-        for fold, rows in enumerate(self._data.folds):
-            total[rows] += np.load(fold_folder(self._run.path, trial, fold) / "oof.npy", allow_pickle=False)
-            times[rows] += 1
-        with np.errstate(invalid="ignore", divide="ignore"):
-            joined = (total / times[:, None]).astype(np.float32)
+        """Join the folds of a complete configuration, store and score them."""
+        joined = self._join(trial)
         write_array(self._path(trial), lambda file: np.save(file, joined))
         return self._keep(trial, joined)
 
     def read(self, trial: int) -> None:
-        """Take up what an earlier session stored."""
-        path = self._path(trial)
-        if path.exists():
-            self._keep(trial, np.load(path, allow_pickle=False))
-        else:
-            self.add(trial)
+        """Take up what is stored; writes nothing."""
+        self._keep(trial, self._join(trial))
+
+    def _join(self, trial: int) -> FloatArray:
+        """Folds side by side; rows scored in several repeats are averaged, rows scored in none are NaN."""
+        total = np.zeros((len(self._data.target), self._data.task.n_outputs), dtype=np.float64)
+        times = np.zeros(len(self._data.target), dtype=np.int64)
+        varies = False
+        for fold, rows in enumerate(self._data.folds):
+            outputs = np.load(fold_folder(self._run.path, trial, fold) / "oof.npy", allow_pickle=False)
+            varies = varies or bool(np.ptp(outputs, axis=0).max(initial=0.0) > 1e-7)
+            total[rows] += outputs
+            times[rows] += 1
+        if not varies:
+            self._constant.add(trial)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(total / times[:, None], dtype=np.float32)
 
     def on_scored_rows(self) -> dict[int, FloatArray]:
         """Trial → (m, k) outputs of the scored rows."""
         if len(self.scored) == len(self._data.target):
             return dict(self.outputs)
         return {trial: outputs[self.scored] for trial, outputs in self.outputs.items()}
+
+    def candidates(self) -> dict[int, FloatArray]:
+        """What an ensemble may be made of: `on_scored_rows` without models that are constant in each fold.
+
+        A constant moves all rows of a fold alike; a metric of ranks hardly sees it, so that it would enter by accident. If
+        there is nothing else, the constants remain.
+        """
+        scored = self.on_scored_rows()
+        return {trial: outputs for trial, outputs in scored.items() if trial not in self._constant} or scored
 
     def target(self) -> Array:
         return self._data.target[self.scored]

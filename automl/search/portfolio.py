@@ -9,16 +9,61 @@ from automl.search.trial import TrialSpec
 
 # family, label, origin, whether its first fold decides, parameters that differ from the family's defaults.
 # A parameter that a family lacks on some task is left out there.
-ENTRIES: tuple[tuple[str, str, str, bool, dict[str, Any]], ...] = (
+Entry = tuple[str, str, str, bool, dict[str, Any]]
+ENTRIES: tuple[Entry, ...] = (
     ("dummy", "constant", "baseline", False, {}),
     ("linear", "linear", "baseline", False, {}),
     ("xgboost", "xgboost", "portfolio", False, {}),
-    ("extra_trees", "extra_trees", "portfolio", False, {}),
     ("keras_mlp", "keras_mlp", "portfolio", True, {}),
+    ("extra_trees", "extra_trees", "portfolio", True, {}),
+    (
+        "xgboost",
+        "xgboost shallow",
+        "portfolio",
+        True,
+        {
+            "model.learning_rate": 0.04,
+            "model.max_depth": 4,
+            "model.min_child_weight": 8.0,
+            "model.subsample": 0.8,
+            "model.colsample_bylevel": 0.5,
+            "model.reg_lambda": 1.0,
+        },
+    ),
     ("hist_gradient_boosting", "hist_gradient_boosting", "portfolio", True, {}),
     ("svm_rbf", "svm_rbf", "portfolio", True, {}),
+    (
+        "xgboost",
+        "xgboost target means",
+        "portfolio",
+        True,
+        {
+            "model.learning_rate": 0.05,
+            "model.max_depth": 8,
+            "model.min_child_weight": 3.0,
+            "model.subsample": 0.7,
+            "model.colsample_bylevel": 0.4,
+            "model.reg_lambda": 3.0,
+            "preprocess.encode": "target",
+        },
+    ),
+    (
+        "keras_mlp",
+        "keras_mlp wide",
+        "portfolio",
+        True,
+        {"model.units": 256, "model.dropout": 0.2, "model.sigma": 0.4, "model.learning_rate": 0.003},
+    ),
     ("random_forest", "random_forest", "portfolio", True, {}),
     ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {}),
+    (
+        "linear",
+        "linear on quantiles",
+        "portfolio",
+        True,
+        {"preprocess.scale": "quantile", "preprocess.encode": "target"},
+    ),
+    ("extra_trees", "extra_trees all columns", "portfolio", True, {"model.max_features": 1.0}),
     ("svm_linear", "svm_linear", "portfolio", True, {}),
     ("naive_bayes", "naive_bayes", "portfolio", True, {}),
 )
@@ -33,14 +78,12 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
         use: False keeps only the baselines.
     """
     named = {entry[0] for entry in ENTRIES}
-    others = tuple((name, name, "portfolio", True, {}) for name in families.usable if name not in named)
+    others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
     specs = []
     for family, label, origin, raced, given in (*ENTRIES, *others):
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
-        specs.append(
-            TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced)
-        )
+        specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))
     return specs

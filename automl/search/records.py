@@ -65,8 +65,12 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
     Raises:
         EngineError: if the disk is full or the file cannot be written; what was written of the line is taken back.
     """
-    line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    # a reason may hold bytes that are no UTF-8; as `\\udcff` in a JSON string they read back as they were
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace") + b"\n"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise environment_error(error, path) from error
     size = os.fstat(handle).st_size
     try:
         written = os.write(handle, line)

@@ -18,6 +18,7 @@ from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinishe
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.preprocess.cache import drop_plan
+from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.budget import Clock
@@ -27,7 +28,7 @@ from automl.search.portfolio import make_portfolio
 from automl.search.racing import Verdict, judge_first_fold
 from automl.search.records import Records
 from automl.search.study import Study
-from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
+from automl.search.trial import POOL_START_SECONDS, SearchData, TrialResult, TrialSpec, fold_folder, run_fold
 from automl.space import split_params
 
 BATCH = 8
@@ -37,6 +38,10 @@ MAX_ATTEMPTS = 2
 SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
 HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
 MIN_FOLD_SECONDS = 0.3
+# Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
+MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
+# Below this a pool that takes seconds to start is started only when its first job comes, if ever.
+EARLY_WARM_SECONDS = 25.0
 
 OnBag = Callable[[], FloatArray | None]
 
@@ -91,6 +96,8 @@ class Search:
         self.blend: FloatArray | None = None
         self.active: dict[int, _Active] = {}
         self.jobs: dict[str, tuple[_Active, int]] = {}
+        self._usual_plans: set[str] = set()
+        self._warmed: set[str] = set()
         self._recover()
         self._portfolio = self._remaining_portfolio()
 
@@ -102,10 +109,18 @@ class Search:
 
     def go(self) -> str:
         """Search until the budget is used; returns why it ended: "complete", or what `should_stop` said."""
+        self._warm_pools()
         try:
             return self._go_by_trials() if self.by_trials else self._go_by_time()
         finally:
             self.engine.cancel()
+
+    def _warm_pools(self) -> None:
+        """Have slow pools import while quick models are fitted, so that no worker waits for it."""
+        if self.by_trials or self.clock.search_left() > EARLY_WARM_SECONDS:
+            for spec in self._portfolio:
+                self.engine.warm(self.families[spec.candidate].candidate.pool)
+                self._warmed.add(self.families[spec.candidate].candidate.pool)
 
     def _go_by_time(self) -> str:
         while True:
@@ -189,7 +204,9 @@ class Search:
     def _recover(self) -> None:
         """Take up a search that a kill cut short."""
         scores = {number: result.score for number, result in self.records.results.items()}
-        self.study.recover({n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()})
+        self.study.recover(
+            {n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()}
+        )
         for result in self.records.results.values():
             self.families.note_result(result, static=self.by_trials)
             for seconds in result.fold_seconds:
@@ -232,6 +249,8 @@ class Search:
             return True
         expected = self.families.expected_fold_seconds(name)
         left = self.clock.search_left()
+        pool = self.families[name].candidate.pool
+        left -= 0.0 if pool in self._warmed else POOL_START_SECONDS.get(pool, 0.0)
         if expected is None:
             return left > MIN_FOLD_SECONDS
         rounds = -(-len(self.data.folds) // self.engine.slots)
@@ -242,7 +261,7 @@ class Search:
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
         self.records.add_spec(spec)
         folds = range(len(self.data.folds))
-        raced = spec.raced and self.recipe.search.racing and len(self.data.folds) > 1 and self.oofs.best is not None
+        raced = spec.raced and self._is_worth_a_race(spec) and self.oofs.best is not None
         active = _Active(
             spec,
             deque([0] if raced else folds),
@@ -253,6 +272,11 @@ class Search:
         )
         self.active[spec.number] = active
         return active
+
+    def _is_worth_a_race(self, spec: TrialSpec) -> bool:
+        """Few rows tell too little to give a configuration up by, and its other folds cost little."""
+        least = MIN_RACE_ROWS if spec.origin == "tpe" else MIN_PORTFOLIO_RACE_ROWS
+        return self.recipe.search.racing and len(self.data.folds) > 1 and len(self.data.folds[0]) >= least
 
     def _fold_limit(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""
@@ -366,6 +390,19 @@ class Search:
         self._finish(active, "ok", "", score)
         return True
 
+    def _drop_matrices(self, spec: TrialSpec) -> None:
+        """Free the disk of a tuned configuration's matrices, unless they are the usual ones or in use."""
+        if spec.origin != "tpe":
+            self._usual_plans.add(self._plan_key(spec))
+            return
+        in_use = {self._plan_key(active.spec) for active in self.active.values()} | self._usual_plans
+        key = self._plan_key(spec)
+        if key not in in_use and not any(job_active.spec is spec for job_active, _ in self.jobs.values()):
+            drop_plan(self.run.search / "cache", key)
+
+    def _plan_key(self, spec: TrialSpec) -> str:
+        return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))
+
     def _finish(self, active: _Active, status: str, reason: str, score: float | None = None) -> None:
         active.ended = True
         active.pending.clear()
@@ -392,12 +429,7 @@ class Search:
             self.study.tell(
                 spec.number, told, family=spec.candidate, params=spec.params, space=self.families[spec.candidate].space
             )
-            if spec.origin == "tpe":
-                drop_plan(
-                    self.run.search / "cache",
-                    self.families[spec.candidate].candidate.needs,
-                    split_params(spec.params, "preprocess"),
-                )
+            self._drop_matrices(spec)
         self.emit(
             TrialFinished(
                 trial=spec.number, candidate=spec.candidate, status=status, score=score, seconds=result.seconds,
@@ -411,5 +443,3 @@ class Search:
             if family.is_out:
                 text = f"{spec.candidate} is not tried again in this run"
                 self.emit(Decision(topic="search", text=text, reason=f"it failed {family.failures} times: {reason}"))
-
-

@@ -1,7 +1,7 @@
 """One configuration: what was asked for, what one fold of it does in a worker, and what came of it.
 
 The unit of work is (trial, fold). A worker gets a plain record, memory-maps the arrays it names, and leaves a folder
-`search/models/<trial>-<fold>` with the model, its transformer, its out-of-fold predictions and `fold.json`, written last.
+`search/models/<trial>-<fold>` with the model, its transformer, its out-of-fold predictions and, last, `fold.json`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from automl.metrics import get_metric
 from automl.preprocess.cache import get_fold_matrices
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
-from automl.preprocess.table import Layout, Table
+from automl.preprocess.table import Table
 from automl.registry import Registry
 from automl.space import Params, SearchSpace, split_params
 from automl.task import Task
@@ -47,6 +47,8 @@ PRELOAD = {
     ),
     "keras": ("sklearn.preprocessing", "skops.io", "keras", "automl.search.trial"),
 }
+# What a pool's first worker costs before its first job.
+POOL_START_SECONDS = {"keras": 8.0}
 STOP_SHARE = 0.15
 MAX_STOP_ROWS = 4_000
 REFIT_ROWS = 10_000
@@ -143,8 +145,8 @@ class SearchData:
         self.folds: tuple[IntArray, ...] = tuple(split[f"score_{i}"] for i in range(int(split["count"])))
         self.trains: tuple[IntArray, ...] = tuple(split[f"train_{i}"] for i in range(int(split["count"])))
         self.repeats = int(split["repeats"])
-        self.groups: IntArray | None = split["groups"] if "groups" in split else None
-        self.times: Array | None = split["times"] if "times" in split else None
+        self.groups: IntArray | None = split.get("groups", None)
+        self.times: Array | None = split.get("times", None)
         weight = folder / "weight.npy"
         self.weight: Array | None = np.load(weight, allow_pickle=False) if weight.exists() else None
 
@@ -229,7 +231,13 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keep(
-    place: Path, estimator: Any, transform: Path, outputs: FloatArray, golden: FloatArray, record: dict[str, Any], began: float
+    place: Path,
+    estimator: Any,
+    transform: Path,
+    outputs: FloatArray,
+    golden: FloatArray,
+    record: dict[str, Any],
+    began: float,
 ) -> None:
     own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
     shutil.rmtree(own, ignore_errors=True)
@@ -253,7 +261,7 @@ def _finite(value: float) -> float | None:
 
 
 def fold_seed(seed: int, fold: int) -> int:
-    """A fold's seed follows from the run's seed and the fold alone, so that configurations are compared on equal terms."""
+    """A fold's seed follows from the run's seed and the fold alone: all configurations meet the same luck."""
     return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0] % (2**31 - 1))
 
 
@@ -283,7 +291,7 @@ def choose_stop_rows(data: SearchData, train: IntArray, seed: int) -> IntArray:
     picked = []
     for label in range(data.task.n_classes):
         rows = rng.permutation(np.nonzero(target == label)[0])
-        picked.append(rows[: int(round(len(rows) * wanted / n))])
+        picked.append(rows[: round(len(rows) * wanted / n)])
     return np.sort(np.concatenate(picked))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from automl.space import Params
 from automl.task import TaskKind
 from tests.conformance.candidates import CANDIDATES, CandidateConformance
 
@@ -21,6 +24,9 @@ class TestHistGradientBoosting(CandidateConformance):
 class TestKerasMLP(CandidateConformance):
     candidate = "keras_mlp"
     edge_kinds = (TaskKind.BINARY,)
+    edges_together = True
+    quick: ClassVar[Params] = {"epochs": 5}
+    enough: ClassVar[Params] = {"epochs": 40}
 
 
 class TestLinear(CandidateConformance):

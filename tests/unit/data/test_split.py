@@ -241,7 +241,7 @@ def test_duplicate_rows_as_groups_are_split_quickly() -> None:
     groups[:9_000] //= 3
     started = time.perf_counter()
     split = make_split(target, classes(target), groups=groups, folds=5)
-    assert time.perf_counter() - started < 1.5
+    assert time.perf_counter() - started < 3.0
     sizes = [len(scored) for scored in split.folds]
     assert sum(sizes) == 60_000 and max(sizes) - min(sizes) <= 60
 

@@ -1,0 +1,181 @@
+"""The main job: fit, leaderboard, predict, evaluate, report, as one types them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.flow.command import PENGUINS, SURVEY, Result, Tool, read_lines, read_record, stray_files
+
+FILES = (
+    "run.json",
+    "recipe.yaml",
+    "events.jsonl",
+    "data/schema.json",
+    "data/split.npz",
+    "profile.json",
+    "search/journal.log",
+    "search/trials.jsonl",
+    "ensemble.json",
+    "evaluation.json",
+    "leaderboard.csv",
+    "model/manifest.json",
+    "report.html",
+    "report.json",
+    "model_card.md",
+)
+
+
+def test_fit_names_the_score_the_report_and_the_next_command(survey_fit: Result) -> None:
+    assert survey_fit.code == 0, survey_fit
+    assert "ROC AUC 0." in survey_fit.out
+    assert "95% interval" in survey_fit.out
+    assert survey_fit.out.splitlines()[-1].startswith("next: automl predict survey")
+    assert "report: survey/report.html" in survey_fit.out
+    assert "2,534 rows" in survey_fit.err
+
+
+def test_the_run_folder_is_complete(survey: Path) -> None:
+    assert [name for name in FILES if not (survey / name).is_file()] == []
+    assert read_record(survey / "run.json")["status"] == "complete"
+    assert len(read_lines(survey / "search" / "trials.jsonl")) == 4
+
+
+def test_nothing_temporary_is_left_in_the_run_folder(survey: Path, penguins: Path) -> None:
+    assert stray_files(survey) == []
+    assert stray_files(penguins) == []
+
+
+def test_nothing_is_written_outside_the_run_folder(shared: Tool, survey: Path, penguins: Path) -> None:
+    assert list(shared.home.rglob("*")) == []
+    assert list(shared.temporary.rglob("*")) == []
+    assert {path.name for path in shared.work.iterdir()} >= {"survey", "penguins"}
+    assert not (shared.work / "runs").exists()
+
+
+def test_the_run_folder_belongs_to_its_owner_alone(survey: Path) -> None:
+    assert survey.stat().st_mode & 0o077 == 0
+
+
+def test_every_json_file_of_a_run_is_strict(survey: Path, penguins: Path) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    for run in (survey, penguins):
+        for path in run.rglob("*.json"):
+            json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_the_leaderboard_is_ranked_and_says_its_version(shared: Tool, survey: Path) -> None:
+    result = shared("leaderboard", survey, "--json")
+    assert result.code == 0, result
+    assert result.record["schema_version"] == 1
+    models = result.record["models"]
+    assert [model["rank"] for model in models] == list(range(1, len(models) + 1))
+    assert {"rank", "name", "candidate", "score"} <= set(models[0])
+    scores = [model["score"] for model in models]
+    assert scores == sorted(scores, reverse=True)
+    assert {model["candidate"] for model in models} >= {"dummy", "linear", "xgboost"}
+    assert models[-1]["candidate"] == "dummy"
+    text = shared("leaderboard", survey)
+    assert text.code == 0
+    assert all(model["name"] in text.out for model in models)
+
+
+def test_a_loss_is_ranked_upwards(shared: Tool, penguins: Path) -> None:
+    scores = [model["score"] for model in shared("leaderboard", penguins, "--json").record["models"]]
+    assert scores == sorted(scores)
+
+
+def test_predict_writes_csv_jsonl_parquet_and_stdout_alike(shared: Tool, survey: Path) -> None:
+    folder = shared.work
+    done = shared.all(
+        {
+            ending: ("predict", survey, SURVEY, "--proba", "--quiet", "--out", folder / f"predictions.{ending}")
+            for ending in ("csv", "jsonl", "parquet")
+        }
+        | {"stdout": ("predict", survey, SURVEY, "--proba", "--quiet")}
+    )
+    assert all(result.code == 0 for result in done.values()), done
+    csv = pd.read_csv(folder / "predictions.csv")
+    assert list(csv.columns) == ["prediction", "proba_no", "proba_yes"]
+    assert len(csv) == 2534
+    assert set(csv.prediction) == {"no", "yes"}
+    np.testing.assert_allclose(csv.proba_no + csv.proba_yes, 1, atol=1e-6)
+    for other in (
+        pd.read_json(folder / "predictions.jsonl", lines=True),
+        pd.read_parquet(folder / "predictions.parquet"),
+        pd.read_csv(io.StringIO(done["stdout"].out)),
+    ):
+        assert list(other.columns) == list(csv.columns)
+        assert (other.prediction.astype(str) == csv.prediction).all()
+        np.testing.assert_allclose(other.proba_yes, csv.proba_yes, atol=1e-6)
+
+
+def test_predict_reads_stdin(shared: Tool, survey: Path) -> None:
+    head = b"\n".join(SURVEY.read_bytes().split(b"\n")[:6]) + b"\n"
+    piped = shared("predict", survey, "-", "--proba", stdin=head)
+    assert piped.code == 0, piped
+    assert len(piped.out.splitlines()) == 1 + 5
+    whole = shared("predict", survey, SURVEY, "--proba")
+    first = pd.read_csv(io.StringIO(whole.out)).head(5)
+    np.testing.assert_allclose(pd.read_csv(io.StringIO(piped.out)).proba_yes, first.proba_yes, atol=1e-6)
+
+
+def test_regression_accepts_proba_and_adds_nothing(shared: Tool, penguins: Path) -> None:
+    result = shared("predict", penguins, PENGUINS, "--proba")
+    assert result.code == 0, result
+    found = pd.read_csv(io.StringIO(result.out))
+    assert list(found.columns) == ["prediction"]
+    assert len(found) == 344  # the two that were never weighed included
+    assert found.prediction.between(2000, 7000).all()
+
+
+def test_evaluate_gives_each_metric_with_its_interval(shared: Tool, survey: Path) -> None:
+    result = shared("evaluate", survey, SURVEY, "--json")
+    assert result.code == 0, result
+    record = result.record
+    assert record["schema_version"] == 1
+    assert record["rows"] == 2534
+    assert {"roc_auc", "log_loss", "accuracy"} <= set(record["metrics"])
+    for metric in record["metrics"].values():
+        assert metric["low"] <= metric["value"] <= metric["high"]
+    text = shared("evaluate", survey, SURVEY)
+    assert text.code == 0
+    assert "roc_auc" in text.out
+
+
+def test_evaluate_agrees_with_the_predictions(shared: Tool, penguins: Path) -> None:
+    predicted = pd.read_csv(io.StringIO(shared("predict", penguins, PENGUINS, "--quiet").out)).prediction
+    weighed = pd.read_csv(PENGUINS).body_mass_g
+    error = predicted - weighed
+    record = shared("evaluate", penguins, PENGUINS, "--json").record
+    assert record["rows"] == 342
+    assert record["metrics"]["mae"]["value"] == pytest.approx(error.abs().mean(), rel=1e-6)
+    assert record["metrics"]["rmse"]["value"] == pytest.approx((error**2).mean() ** 0.5, rel=1e-6)
+
+
+def test_report_is_written_again_whole(shared: Tool, penguins: Path) -> None:
+    report = penguins / "report.html"
+    report.unlink()
+    result = shared("report", penguins)
+    assert result.code == 0, result
+    assert result.out.strip().endswith("report.html")
+    text = report.read_text(encoding="utf-8")
+    assert text.rstrip().endswith("</html>")
+    assert "body_mass_g" in text
+    assert "http://" not in text.replace("http://www.w3.org/", "")
+    assert "https://" not in text
+
+
+def test_the_score_stands_beside_its_interval_and_baselines(survey: Path) -> None:
+    record = read_record(survey / "evaluation.json")
+    assert record["low"] <= record["score"] <= record["high"]
+    assert record["baselines"]["constant"]["score"] == pytest.approx(0.5, abs=0.02)
+    assert record["score"] > record["baselines"]["constant"]["score"]
+    assert record["better_than_constant"] is True

@@ -1,0 +1,201 @@
+"""The time is kept, whatever the models do; a model that misbehaves costs its own trial and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.flow.command import SURVEY, Background, Tool, read_lines, read_record, stray_files
+
+GRACE_SECONDS = 5.0
+
+PLUG_IN = '''
+"""Model families that do what no family should."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from automl.matrix import Needs
+from automl.space import Float, SearchSpace
+
+
+class Estimator:
+    def __init__(self, deed):
+        self.deed = deed
+
+    def fit(self, matrix, target, weight):
+        self.deed()
+
+    def predict(self, matrix):
+        return np.full((len(matrix), 2), np.nan, dtype=np.float32)
+
+    def save(self, folder):
+        (folder / "nothing.txt").write_text("nothing")
+
+
+class Family:
+    needs = Needs(scaled=True)
+    cost = 0.2
+    pool = "core"
+
+    def __init__(self, name, deed):
+        self.title = name
+        self.deed = deed
+
+    def unsupported(self, task, shape):
+        return ""
+
+    def space(self, task, shape):
+        return SearchSpace({"x": Float(0.0, 1.0, 0.5)})
+
+    def build(self, params, context):
+        return Estimator(self.deed)
+
+    def load(self, folder):
+        return Estimator(self.deed)
+
+
+def hang():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+def crash():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave():
+    os._exit(3)
+
+
+def eat():
+    kept = []
+    while True:
+        kept.append(np.ones(4_000_000))  # 32 MB
+        time.sleep(0.01)
+
+
+def refuse():
+    raise ValueError("the matrix is not to my taste")
+
+
+hanging, crashing, leaving = Family("hanging", hang), Family("crashing", crash), Family("leaving", leave)
+eating, refusing, inventing = Family("eating", eat), Family("refusing", refuse), Family("inventing", lambda: None)
+'''
+NAMES = ("crashing", "leaving", "eating", "refusing", "inventing", "hanging")
+
+
+def offer_plug_ins(folder: Path) -> dict[str, str]:
+    """An installed package, as pip would leave it, and the environment that finds it."""
+    (folder / "unruly_families.py").write_text(PLUG_IN, encoding="utf-8")
+    facts = folder / "unruly-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: unruly\nVersion: 1.0\n", encoding="utf-8")
+    lines = "".join(f"{name} = unruly_families:{name}\n" for name in NAMES)
+    (facts / "entry_points.txt").write_text(f"[automl.candidates]\n{lines}", encoding="utf-8")
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def write_wide_table(path: Path) -> None:
+    """1,500 rows, 60 columns: enough that no family is done at once."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(1500, 60))
+    y = rng.permutation(6)[np.argmax(x[:, :6] + rng.normal(size=(1500, 6)), axis=1)]
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(60)]).assign(label=[f"class {i}" for i in y])
+    frame.to_csv(path, index=False)
+
+
+def test_ten_seconds_are_ten_seconds(tool: Tool) -> None:
+    table = tool.work / "table.csv"
+    write_wide_table(table)
+    running = tool.start("fit", table, "--target", "label", "--time", "10s", "--out", "run", "--json")
+    result = running.wait()
+    assert result.code == 0, result
+    assert result.seconds <= 10 + GRACE_SECONDS
+    assert result.record["status"] == "complete"
+    assert result.record["better_than_constant"] is True
+    assert running.leftovers(within=2) == []
+    assert stray_files(tool.work / "run") == []
+    predicted = tool("predict", "run", table, "--quiet")
+    assert predicted.code == 0
+    assert len(predicted.out.splitlines()) == 1501
+
+
+@pytest.fixture(scope="module")
+def unruly(tmp_path_factory: pytest.TempPathFactory) -> tuple[Background, float, Path]:
+    """A run in which six families misbehave: the command, its seconds, its folder."""
+    tool = Tool(tmp_path_factory.mktemp("unruly"))
+    env = offer_plug_ins(tool.folder)
+    names = ", ".join(("linear", *NAMES))
+    (tool.work / "unruly.yaml").write_text(f"search: {{candidates: [{names}], tune: false}}\n", encoding="utf-8")
+    words = ("fit", SURVEY, "--target", "married", "--recipe", "unruly.yaml", "--out", "run", "--json")
+    running = tool.start(*words, "--time", "15s", "--memory", "1500M", env=env)
+    result = running.wait()
+    assert result.code == 0, result
+    return running, result.seconds, tool.work / "run"
+
+
+def test_families_that_misbehave_do_not_cost_the_time(unruly: tuple[Background, float, Path]) -> None:
+    running, seconds, run = unruly
+    assert seconds <= 15 + GRACE_SECONDS
+    assert running.leftovers(within=2) == []
+    record = read_record(run / "evaluation.json")
+    assert record["score"] > 0.6
+
+
+def test_each_misbehaviour_is_a_record_with_its_reason(unruly: tuple[Background, float, Path]) -> None:
+    trials = {line["candidate"]: line for line in read_lines(unruly[2] / "search" / "trials.jsonl")}
+    told = {name: (trials[name]["status"], trials[name]["reason"]) for name in trials if name in NAMES}
+    assert {name: status for name, (status, _) in told.items()} == {
+        "crashing": "crashed",
+        "leaving": "crashed",
+        "eating": "out_of_memory",
+        "refusing": "failed",
+        "inventing": "non_finite",
+        "hanging": "timed_out",
+    }
+    assert "SIGSEGV" in told["crashing"][1]
+    assert "code 3" in told["leaving"][1]
+    assert "MB" in told["eating"][1]
+    assert "not to my taste" in told["refusing"][1]
+    assert "non-finite" in told["inventing"][1]
+    assert "not done after" in told["hanging"][1]
+    assert trials["linear"]["status"] == "ok"
+
+
+def test_failed_trials_are_told_in_the_report(unruly: tuple[Background, float, Path]) -> None:
+    report = (unruly[2] / "report.html").read_text(encoding="utf-8")
+    for name in NAMES:
+        assert name in report
+    assert "not to my taste" in report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [10, 30, 60])
+@pytest.mark.parametrize("kind", ["classes", "values"])
+def test_the_time_is_kept_on_a_larger_table(tool: Tool, seconds: int, kind: str) -> None:
+    """20,000 rows of 16 numbers; 26 classes, or a value."""
+    rng = np.random.default_rng(8)
+    x = rng.integers(0, 16, size=(20_000, 16))
+    centres = rng.integers(0, 16, size=(26, 16))
+    label = np.argmin(((x[:, None, :] - centres) ** 2).sum(axis=2), axis=1)
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(16)])
+    frame["y"] = [chr(65 + i) for i in label] if kind == "classes" else (x**2).sum(axis=1) + rng.normal(size=20_000)
+    table = tool.work / "table.csv"
+    frame.to_csv(table, index=False)
+    running = tool.start("fit", table, "--target", "y", "--time", f"{seconds}s", "--out", "run", "--json")
+    result = running.wait(seconds + 60)
+    assert result.code == 0, result
+    assert result.seconds <= seconds + GRACE_SECONDS
+    assert result.record["better_than_constant"] is True
+    assert tool("predict", "run", table, "--quiet").code == 0
+    assert running.leftovers(within=2) == []
