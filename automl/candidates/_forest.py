@@ -18,14 +18,14 @@ from automl.matrix import Array, FloatArray, IntArray, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
 from automl.task import Task
 
-MAX_NODES = 1_500_000  # of all trees: about 25 MB on disk
+MAX_NODES = 2_500_000  # of all trees: about 20 MB on disk
 MAX_LEAVES_PER_TREE = 20_000
 CHUNK_ROWS = 20_000
 SECONDS_PER_MILLION_CELLS = 0.8  # a generous guess for one tree on one core
 
 
-def forest_space(task: Task, shape: Shape, *, max_features: float) -> SearchSpace:
-    """What random forests and extra trees have in common; `max_features` is the default share of columns."""
+def forest_space(task: Task, shape: Shape, *, max_features: float, leaf: int) -> SearchSpace:
+    """What random forests and extra trees have in common; `max_features` and `leaf` are defaults."""
     criterion = (
         Choice(("gini", "entropy"), "gini") if task.is_classification else Choice(("squared_error",), "squared_error")
     )
@@ -33,7 +33,7 @@ def forest_space(task: Task, shape: Shape, *, max_features: float) -> SearchSpac
         {
             "n_estimators": Int(50, 500, 200, log=True),
             "max_features": Float(0.05, 1.0, max_features),
-            "min_samples_leaf": Int(1, 64, 2 if task.is_classification else 1, log=True),
+            "min_samples_leaf": Int(1, 64, leaf, log=True),
             "max_depth": Choice((None, 8, 15), None),
             "criterion": criterion,
         }

@@ -198,11 +198,12 @@ def activate(name: str, values: FloatArray) -> FloatArray:
         if name == "relu":
             return np.maximum(values, np.float32(0.0))
         if name == "silu":
-            return values / (np.float32(1.0) + np.exp(-values))
+            return np.asarray(values / (np.float32(1.0) + np.exp(-values)), dtype=np.float32)
         if name == "mish":
-            return values * np.tanh(np.logaddexp(np.float32(0.0), values))
+            return np.asarray(values * np.tanh(np.logaddexp(np.float32(0.0), values)), dtype=np.float32)
         alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
-        return scale * np.where(values > 0, values, alpha * np.expm1(np.minimum(values, np.float32(0.0))))
+        low = alpha * np.expm1(np.minimum(values, np.float32(0.0)))
+        return (scale * np.where(values > 0, values, low)).astype(np.float32, copy=False)
 
 
 def _number_layer(keras: Any, plan: Architecture, sigma: float) -> Any:

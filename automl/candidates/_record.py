@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -120,8 +119,11 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         ArtifactError: if it is no .npz, or holds other arrays.
     """
     try:
-        with contextlib.closing(np.load(path, allow_pickle=False)) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile) or sorted(archive.files) != sorted(names):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise refuse(path.parent, f"{path.name} is no .npz")
+        with archive:
+            if sorted(archive.files) != sorted(names):
                 raise refuse(path.parent, f"{path.name} holds other arrays than expected")
             return {name: archive[name] for name in names}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import overload
 
 import numpy as np
 
@@ -71,6 +72,10 @@ def refit_rounds(best_rounds: int, n: int, stop: int) -> int:
     return max(1, round(best_rounds * n / max(1, n - stop)))
 
 
+@overload
+def take(array: Array, rows: IntArray | None) -> Array: ...
+@overload
+def take(array: Array | None, rows: IntArray | None) -> Array | None: ...
 def take(array: Array | None, rows: IntArray | None) -> Array | None:
     """`array[rows]`, where either may be absent."""
     return array if array is None or rows is None else array[rows]

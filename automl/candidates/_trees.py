@@ -13,7 +13,7 @@ from automl.candidates._record import check_array, read_arrays, refuse, write_ar
 from automl.matrix import Array, FloatArray
 
 FILE = "trees.npz"
-ARRAYS = ("sizes", "right", "feature", "threshold", "missing_left", "leaf_row", "leaf_values")
+ARRAYS = ("sizes", "leaf", "right", "feature", "threshold", "missing_left", "leaf_row", "leaf_values")
 LEAF = -1  # scikit-learn's TREE_LEAF
 FEW_ROWS = 16
 NO_FEATURE = -2  # scikit-learn's TREE_UNDEFINED
@@ -86,7 +86,8 @@ class Trees:
     class between them.
 
     Args:
-        arrays: as named in `ARRAYS`; trees one after the other.
+        arrays: "sizes" (t,) int32, nodes of each tree; then, trees one after the other, the arrays of `Nodes` (n,);
+            "leaf_row" (n,) int32, a leaf's row of "leaf_values" (r, v) float32, and -1 elsewhere.
         n_features: columns of the matrix.
     """
 
@@ -187,7 +188,16 @@ class Trees:
             start += size
 
     def save(self, folder: Path) -> None:
-        write_arrays(folder / FILE, self.arrays)
+        """Write one .npz: what only inner nodes have is stored for them alone, and likewise for leaves."""
+        leaf = self.arrays["right"] < 0
+        stored = {name: self.arrays[name][~leaf] for name in ("right", "feature", "threshold")}
+        if self.n_features <= 2**16:
+            stored["feature"] = stored["feature"].astype(np.uint16)
+        stored["missing_left"] = np.packbits(self.arrays["missing_left"][~leaf])
+        stored["leaf"] = np.packbits(leaf)
+        stored["leaf_row"] = self.arrays["leaf_row"][leaf if self.width > 1 else slice(0)]
+        stored |= {name: self.arrays[name] for name in ("sizes", "leaf_values")}
+        write_arrays(folder / FILE, stored)
 
     @staticmethod
     def load(folder: Path, n_features: int, width: int) -> Trees:
@@ -197,25 +207,38 @@ class Trees:
             ArtifactError: if an array has another type or shape, or a node points backwards, out of its tree, or at a
                 column or a leaf that is not there.
         """
-        arrays = read_arrays(folder / FILE, ARRAYS)
-        total = len(arrays["right"])
-        check_array(folder, arrays["sizes"], "sizes", "int32", (-1,))
-        for name, dtype in (("right", "int32"), ("feature", "int32"), ("threshold", "float32"), ("leaf_row", "int32")):
-            check_array(folder, arrays[name], name, dtype, (total,))
-        check_array(folder, arrays["missing_left"], "missing_left", "bool", (total,))
-        check_array(folder, arrays["leaf_values"], "leaf_values", "float32", (-1, width))
-        if not _is_sound(arrays, n_features):
+        stored = read_arrays(folder / FILE, ARRAYS)
+        check_array(folder, stored["sizes"], "sizes", "int32", (-1,))
+        check_array(folder, stored["leaf_values"], "leaf_values", "float32", (-1, width))
+        total = int(stored["sizes"].astype(np.int64).sum())
+        if (stored["sizes"] < 1).any() or total >= 2**31:
+            raise refuse(folder, "its trees have strange sizes")
+        check_array(folder, stored["leaf"], "leaf", "uint8", (-(-total // 8),))
+        leaf = np.unpackbits(stored["leaf"], count=total).astype(bool)
+        leaves = int(leaf.sum())
+        inner = total - leaves
+        small = "uint16" if n_features <= 2**16 else "int32"
+        for name, dtype in (("right", "int32"), ("feature", small), ("threshold", "float32")):
+            check_array(folder, stored[name], name, dtype, (inner,))
+        check_array(folder, stored["missing_left"], "missing_left", "uint8", (-(-inner // 8),))
+        check_array(folder, stored["leaf_row"], "leaf_row", "int32", (leaves if width > 1 else 0,))
+        arrays = {name: stored[name] for name in ("sizes", "leaf_values")}
+        for name, empty, dtype in (("right", -1, "int32"), ("feature", 0, "int32"), ("threshold", 0, "float32")):
+            arrays[name] = np.full(total, empty, dtype=dtype)
+            arrays[name][~leaf] = stored[name]
+        arrays["missing_left"] = np.zeros(total, dtype=bool)
+        arrays["missing_left"][~leaf] = np.unpackbits(stored["missing_left"], count=inner).astype(bool)
+        arrays["leaf_row"] = np.full(total, -1, dtype=np.int32)
+        arrays["leaf_row"][leaf] = stored["leaf_row"] if width > 1 else np.arange(leaves, dtype=np.int32)
+        if not _is_sound(arrays, leaf, n_features):
             raise refuse(folder, "a tree in it points outside itself")
         return Trees(arrays, n_features)
 
 
-def _is_sound(arrays: dict[str, Array], n_features: int) -> bool:
+def _is_sound(arrays: dict[str, Array], leaf: Array, n_features: int) -> bool:
     sizes, right = arrays["sizes"].astype(np.int64), arrays["right"].astype(np.int64)
-    if (sizes < 1).any() or sizes.sum() != len(right):
-        return False
     within = np.arange(len(right)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     room = np.repeat(sizes, sizes)
-    leaf = right == -1
     inner = ~leaf
     forward = (right[inner] > within[inner] + 1) & (right[inner] < room[inner])
     columns = (arrays["feature"][inner] >= 0) & (arrays["feature"][inner] < n_features)

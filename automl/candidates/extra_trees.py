@@ -26,7 +26,9 @@ class ExtraTrees:
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
         few = 0.5 if shape.numbers + shape.levels < 30 else 0.25
-        common = forest_space(task, shape, max_features=few if task.is_classification else 0.7)
+        common = forest_space(
+            task, shape, max_features=few if task.is_classification else 0.5, leaf=2 if task.is_classification else 1
+        )
         return common | SearchSpace({"bootstrap": Choice((False, True), False)})
 
     def build(self, params: Params, context: FitContext) -> Estimator:

@@ -77,13 +77,13 @@ class HistGradientBoostingEstimator:
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
-        if not self.classification:
-            self.scale = TargetScale.learn(target, weight, margin=0.1)
-            target = self.scale.apply(target)
         n = len(matrix)
         rows, stop_rows = split_stop_rows(context, n)
+        if not self.classification:
+            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), margin=0.1)
+            target = self.scale.apply(target)
         if self.classification and len(stop_rows):  # a class that is only among the stop rows cannot be scored
-            known = np.unique(take(target, rows))  # type: ignore[arg-type]
+            known = np.unique(take(target, rows))
             stop_rows = stop_rows[np.isin(target[stop_rows], known)]
         stopping = Stopping(context, offset=int(np.clip(300_000 / max(1, n), 15, 60)))
         self._fit_rows(matrix, target, weight, rows, stop_rows, stopping, self._max_rounds(early=len(stop_rows) > 0))

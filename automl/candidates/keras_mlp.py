@@ -96,7 +96,7 @@ class KerasMLPEstimator:
         if self.classification:
             learned = np.asarray(target, dtype=np.int32)
         else:
-            self.scale = TargetScale.learn(target, weight)
+            self.scale = TargetScale.learn(target[rows], None if weight is None else weight[rows])
             learned = self.scale.apply(target).astype(np.float32)
         model = self.architecture.build_keras(
             keras, dropout=self.params["dropout"], sigma=self.params.get("sigma", 0.1)

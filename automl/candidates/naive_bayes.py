@@ -39,7 +39,7 @@ class NaiveBayes:
 
 
 class BayesEstimator(MarginEstimator):
-    """Columns that say the same make naive Bayes too sure of itself, so its log-likelihoods are calibrated like margins."""
+    """Columns that say the same thing twice make naive Bayes too sure: its likelihoods are calibrated like margins."""
 
     def decide(self, matrix: FloatArray) -> Array:
         likelihoods: Array = self.model.predict_joint_log_proba(matrix)

@@ -26,7 +26,7 @@ class RandomForest:
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
         few = 0.3 if shape.numbers + shape.levels < 30 else 0.15
-        common = forest_space(task, shape, max_features=few if task.is_classification else 0.4)
+        common = forest_space(task, shape, max_features=few if task.is_classification else 0.4, leaf=2)
         return common | SearchSpace({"max_samples": Float(0.3, 1.0, 1.0)})
 
     def build(self, params: Params, context: FitContext) -> Estimator:

@@ -82,10 +82,10 @@ class XGBoostEstimator:
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
         target = np.asarray(target, dtype=np.float64)
-        if not self.classification:
-            self.scale = TargetScale.learn(target, weight, margin=0.1)
-            target = self.scale.apply(target)
         rows, stop_rows = split_stop_rows(context, len(matrix))
+        if not self.classification:
+            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), margin=0.1)
+            target = self.scale.apply(target)
         offset = int(np.clip(400_000 / max(1, len(matrix)), 20, 100))
         stopping = Stopping(context, offset=offset)
         train = self._quantise(matrix, target, weight, rows)
@@ -149,7 +149,7 @@ class XGBoostEstimator:
             settings["max_leaves"] = 2 ** min(self.params["max_depth"], 9)
             settings["max_depth"] = 0
         if self.n_outputs == 2:
-            share = float(np.average(take(target, rows), weights=take(weight, rows)))  # type: ignore[arg-type]
+            share = float(np.average(take(target, rows), weights=take(weight, rows)))
             settings["base_score"] = float(np.clip(share, 1e-3, 1 - 1e-3))
         return settings
 

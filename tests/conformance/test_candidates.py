@@ -15,10 +15,12 @@ class TestDummy(CandidateConformance):
 
 class TestExtraTrees(CandidateConformance):
     candidate = "extra_trees"
+    edge_kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
 
 
 class TestHistGradientBoosting(CandidateConformance):
     candidate = "hist_gradient_boosting"
+    edge_kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
 
 
 class TestKerasMLP(CandidateConformance):
@@ -43,6 +45,7 @@ class TestNearestNeighbors(CandidateConformance):
 
 class TestRandomForest(CandidateConformance):
     candidate = "random_forest"
+    edge_kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
 
 
 class TestSVMLinear(CandidateConformance):

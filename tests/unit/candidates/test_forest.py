@@ -1,0 +1,67 @@
+"""Forests stay within time and size."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.candidates import _forest
+from automl.candidates._forest import ForestEstimator
+from automl.task import TaskKind
+from tests.conformance.candidates import CANDIDATES, Problem, make_context, make_problem
+
+PLUGIN = CANDIDATES.get("extra_trees")
+
+
+def fit(problem: Problem, given: dict[str, object] | None = None, deadline: float = float("inf")) -> ForestEstimator:
+    params = PLUGIN.space(problem.task, problem.shape).complete(given or {})
+    estimator = PLUGIN.build(params, make_context(problem, deadline=deadline))
+    estimator.fit(problem.matrix, problem.target, None)
+    assert isinstance(estimator, ForestEstimator)
+    return estimator
+
+
+def test_all_trees_are_grown_when_there_is_time() -> None:
+    assert fit(make_problem(TaskKind.BINARY, PLUGIN.needs), {"n_estimators": 50}).trees.count == 50
+
+
+def test_a_deadline_cuts_the_number_of_trees_not_their_rows() -> None:
+    problem = make_problem(TaskKind.MULTICLASS, PLUGIN.needs, rows=8_000)
+    trees = fit(problem, {"n_estimators": 500, "min_samples_leaf": 1}, time.monotonic() + 1.0).trees
+    assert 1 <= trees.count < 500
+    assert trees.arrays["sizes"].max() > 500
+
+
+def test_a_forest_stops_at_its_most_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_forest, "MAX_NODES", 2_000)
+    problem = make_problem(TaskKind.REGRESSION, PLUGIN.needs, rows=400)
+    trees = fit(problem, {"n_estimators": 100, "min_samples_leaf": 1}).trees
+    assert 1 <= trees.count < 100
+    assert len(trees.arrays["right"]) < 2_500
+
+
+def test_a_large_forest_is_saved_and_loaded_quickly_and_predicts_a_row_at_once(tmp_path: Path) -> None:
+    problem = make_problem(TaskKind.REGRESSION, PLUGIN.needs, rows=6_000)
+    estimator = fit(problem, {"n_estimators": 60, "min_samples_leaf": 1})
+    assert len(estimator.trees.arrays["right"]) > 300_000
+    started = time.process_time()
+    estimator.save(tmp_path)
+    loaded = PLUGIN.load(tmp_path)
+    assert time.process_time() - started < 1.0
+    row = problem.matrix[:1]
+    loaded.predict(row)
+    started = time.process_time()
+    for _ in range(20):
+        loaded.predict(row)
+    assert (time.process_time() - started) / 20 < 0.02
+    np.testing.assert_array_equal(loaded.predict(problem.matrix), estimator.predict(problem.matrix))
+
+
+def test_missing_values_in_a_read_only_matrix_are_learned_from() -> None:
+    """Scikit-learn's forests refuse such a matrix: "buffer source array is read-only"."""
+    problem = make_problem(TaskKind.BINARY, PLUGIN.needs)
+    assert np.isnan(problem.matrix).any() and not problem.matrix.flags.writeable
+    assert np.isfinite(fit(problem, {"n_estimators": 50}).predict(problem.matrix)).all()

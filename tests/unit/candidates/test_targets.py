@@ -1,0 +1,78 @@
+"""Targets without gaps and on one scale, and predictions back in the task's form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from automl.candidates._targets import (
+    TargetScale,
+    class_priors,
+    encode_classes,
+    sigmoid_columns,
+    softmax,
+    spread_probabilities,
+)
+from automl.errors import ArtifactError
+
+
+def test_classes_with_gaps_become_positions() -> None:
+    classes, codes = encode_classes(np.array([4, 1, 4, 7]))
+    assert classes.tolist() == [1, 4, 7]
+    assert codes.tolist() == [1, 0, 1, 2]
+
+
+def test_probabilities_go_to_their_own_columns_and_sum_to_one() -> None:
+    spread = spread_probabilities(np.array([[0.2, 0.6], [1.0, 3.0]]), np.array([0, 2]), 4)
+    np.testing.assert_allclose(spread, [[0.25, 0, 0.75, 0], [0.25, 0, 0.75, 0]], atol=1e-7)
+    assert spread.dtype == np.float32
+
+
+def test_a_row_without_probability_becomes_uniform() -> None:
+    spread = spread_probabilities(np.array([[0.0, 0.0], [np.nan, np.nan]]), np.array([0, 1]), 2)
+    assert spread.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_priors_follow_the_weights() -> None:
+    assert class_priors(np.array([0, 1, 1, 0]), np.array([3.0, 0.5, 0.5, 0.0]), 3).tolist() == [0.75, 0.25, 0.0]
+
+
+def test_the_sigmoid_and_the_softmax_agree() -> None:
+    np.testing.assert_allclose(sigmoid_columns(np.array([np.log(3.0), 800.0])), [[0.25, 0.75], [0.0, 1.0]], atol=1e-12)
+    np.testing.assert_allclose(softmax(np.array([[1000.0, 1000.0]])), [[0.5, 0.5]])
+
+
+def test_a_standardised_target_has_mean_0_and_deviation_1_by_weight() -> None:
+    scale = TargetScale.learn(np.array([0.0, 10.0]), np.array([1.5, 0.5]))
+    assert scale.mean == 2.5
+    assert scale.deviation == pytest.approx(np.sqrt(0.75 * 2.5**2 + 0.25 * 7.5**2))
+
+
+@given(
+    arrays(np.float64, st.integers(2, 30), elements=st.floats(-1e6, 1e6)),
+    st.booleans(),
+)
+def test_a_target_comes_back_from_its_scale(target: np.ndarray, log: bool) -> None:
+    scale = TargetScale.learn(target, None, log=log)
+    back = scale.invert(scale.apply(target))
+    assert back.shape == (len(target), 1) and back.dtype == np.float32
+    np.testing.assert_allclose(back[:, 0], target, rtol=1e-5, atol=1e-5 * np.abs(target).max() + 1e-6)
+
+
+def test_predictions_stay_within_the_training_range_and_its_margin() -> None:
+    scale = TargetScale.learn(np.array([0.0, 10.0]), None, margin=0.1)
+    values = scale.invert(np.array([100.0, -100.0, np.nan, np.inf]))
+    np.testing.assert_allclose(values[:, 0], [11.0, -1.0, 5.0, 11.0])
+
+
+def test_a_scale_survives_json_and_a_strange_one_is_refused(tmp_path: Path) -> None:
+    scale = TargetScale.learn(np.array([1.0, 2.0, 9.0]), None, log=True)
+    assert TargetScale.from_json(tmp_path, {"scale": scale.to_json()}) == scale
+    for change in ({"mean": "1"}, {"log": 1}, {"mean": float("inf")}, {"more": 1}):
+        with pytest.raises(ArtifactError):
+            TargetScale.from_json(tmp_path, {"scale": {**scale.to_json(), **change}})
