@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar, BinaryIO, TextIO
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -189,34 +189,55 @@ class JsonlSink:
 
 
 def cut_torn_tail(path: Path) -> int:
-    """Drop an unfinished last line, left by a kill in the middle of a write. Returns the bytes dropped.
+    """Drop what follows the last whole record: a line torn by a kill, or blocks that a crash left unwritten. Returns
+    the bytes dropped.
 
     Appending after a torn line would glue two records together and lose both.
     """
     if not path.exists():
         return 0
     with path.open("rb+") as file:
-        size = file.seek(0, 2)
-        start, block = size, b""
-        while start > 0 and b"\n" not in block:
-            step = min(65536, start)
-            start -= step
-            file.seek(start)
-            block = file.read(step) + block
-        end = start + block.rfind(b"\n") + 1 if b"\n" in block else 0
+        size = end = file.seek(0, 2)
+        while end > 0:
+            start, line = _last_line(file, end)
+            if line.endswith(b"\n") and _parse(line) is not None:
+                break
+            end = start
         if end < size:
             file.truncate(end)
         return size - end
 
 
+def _last_line(file: BinaryIO, end: int) -> tuple[int, bytes]:
+    """Where the last line before `end` starts, and the line."""
+    start, block = end, b""
+    while start > 0 and b"\n" not in block[:-1]:
+        step = min(65536, start)
+        start -= step
+        file.seek(start)
+        block = file.read(step) + block
+    cut = block.rfind(b"\n", 0, len(block) - 1) + 1
+    return start + cut, block[cut:]
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """The record of a line, or None if it holds none."""
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Records of a JSONL file in order; a torn last line is passed over. A missing file has no records."""
+    """Records of a JSONL file in order; a torn last line and lines that hold no record are passed over. A missing file
+    has no records."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
-            if line.endswith(b"\n") and line.strip():
-                yield json.loads(line)
+            if line.endswith(b"\n") and (record := _parse(line)) is not None:
+                yield record
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -118,6 +118,7 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
     run = Run.open(Path(path))
     with run.locked():
         restore_model(run)
+        run.clear_leftovers()
         record = run.record
         if record["status"] == "complete":
             return run
@@ -350,6 +351,8 @@ class _Session:
         only_constant = {builder.records.results[trial].candidate for trial in builder.weights} <= {"dummy"}
         usable = bool(builder.weights) and not only_constant
         elapsed = self.clock.elapsed()
+        self.run.stop_path.unlink(missing_ok=True)
+        self.run.clear_leftovers()  # of workers that were ended in the middle of a fold
         self.run.update(status=status, seconds=round(elapsed, 3), finished_seconds=round(elapsed, 3), usable=usable)
         self._stage("report", lambda: write_report(self.run), "")
         evaluation = read_json(self.run.evaluation_path) if self.run.evaluation_path.exists() else {}

@@ -91,7 +91,7 @@ class Predictor:
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
     def encode_target(self, values: pd.Series) -> Array:
-        """The target column of a labelled table: class index (n,) int64, -1 if missing or unknown, or value (n,) float64."""
+        """The target column of a labelled table: class index (n,) int64, -1 if missing or unknown, or value (n,)."""
         from automl import cells
 
         if not self.task.is_classification:

@@ -7,6 +7,7 @@ import datetime
 import os
 import re
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,14 @@ class Run:
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
             file.flush()
             yield
+
+    def clear_leftovers(self) -> None:
+        """Remove what a kill left half written. Only for the process that holds the lock."""
+        for path in sorted(self.path.rglob(".*.tmp-*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
         """Whether a process is working in the folder now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -69,9 +70,10 @@ def parse_duration(text: str, *, option: str = "--time") -> float:
         not parts
         or joined != re.sub(r"\s+", "", text.strip().lower())
         or (len(parts) > 1 and not all(u for _, u in parts))
+        or not math.isfinite(seconds := sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
     ):
         raise UsageError(f"{option} {text!r} is not a duration", hint=f"Write it as 90s, 5m or 1h30m: {option} 5m")
-    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    return seconds
 
 
 def parse_size_mb(text: str, *, option: str = "--memory") -> int:
@@ -81,7 +83,7 @@ def parse_size_mb(text: str, *, option: str = "--memory") -> int:
         UsageError: if it is none of these.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if match is None or match.group(2) not in _SIZES:
+    if match is None or match.group(2) not in _SIZES or not math.isfinite(float(match.group(1))):
         raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 4G or 800M: {option} 4G")
     return int(float(match.group(1)) * _SIZES[match.group(2)])
 

@@ -208,7 +208,7 @@ class LocalEngine:
         busy = self._busy()
         # the channel of a dead template is readable for ever
         channels = [template.channel for template in self._templates.values() if template.process.poll() is None]
-        wait([*(worker.connection for worker in busy), *channels], timeout=seconds)  # type: ignore[list-item]
+        wait([*(worker.connection for worker in busy), *channels], timeout=seconds)
         for template in self._templates.values():
             self._read_template(template)
         for worker in busy:

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.ensemble.bag import load_bag
 from automl.ensemble.calibration import Calibrator
-from automl.errors import ArtifactError, UsageError
+from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
@@ -197,17 +197,24 @@ def load_predictor(path: Path | str) -> Predictor:
     """
     folder = find_model_folder(Path(path))
     try:
-        manifest: dict[str, Any] = read_json(folder / "manifest.json")
-        check_manifest(folder, manifest)
-        schema = Schema.from_json(read_json(folder / "schema.json"))
-        task = Task.from_json(read_json(folder / "task.json"))
-        record = read_json(folder / "ensemble.json")
-        golden = read_json(folder / "golden.json")
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
-    model = load_bag(folder, record, schema, task)
+        return _load_folder(folder)
+    except AutoMLError:
+        raise
+    except Exception as error:  # foreign files: whatever they make us stumble over, they are to blame
+        reason = f"{type(error).__name__}: {error}"
+        raise ArtifactError(
+            f"{folder} is not a whole model: {reason}", hint="Train it again with automl fit"
+        ) from error
+
+
+def _load_folder(folder: Path) -> Predictor:
+    manifest: dict[str, Any] = read_json(folder / "manifest.json")
+    check_manifest(folder, manifest)
+    schema = Schema.from_json(read_json(folder / "schema.json"))
+    task = Task.from_json(read_json(folder / "task.json"))
+    model = load_bag(folder, read_json(folder / "ensemble.json"), schema, task)
     predictor = Predictor(schema, task, model, threshold=float(manifest.get("threshold", 0.5)), manifest=manifest)
-    check_golden(folder, predictor, golden)
+    check_golden(folder, predictor, read_json(folder / "golden.json"))
     return predictor
 
 

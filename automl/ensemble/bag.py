@@ -99,11 +99,18 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
             for entry in listed:
                 key = str(entry["transform"])
                 if key not in transformers:
-                    transformers[key] = Transformer.load(folder / key, encoder.layout)
-                estimator = candidates.get(member["candidate"]).load(folder / str(entry["model"]))
+                    transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
+                estimator = candidates.get(member["candidate"]).load(_inside(folder, str(entry["model"])))
                 folds.append(FoldModel(key, transformers[key], estimator))
             members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds)))
         calibrator = Calibrator.from_json(record["calibrator"])
     except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
     return BagModel(task, encoder, tuple(members), calibrator)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ArtifactError(f"{folder} names a file outside itself: {name}", hint="Copy the whole model folder again")
+    return path

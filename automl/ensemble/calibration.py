@@ -1,7 +1,7 @@
 """Probabilities that mean what they say: one or two parameters fitted to the ensemble's out-of-fold predictions.
 
 Two classes: a logistic curve on the log odds, Platt 1999. More: a temperature on the log probabilities, Guo et al.
-2017, arXiv:1706.04599. Both keep the order of a class's probabilities in a binary task, so that metrics of ranks do not move.
+2017, arXiv:1706.04599. Both keep the order of the probabilities in a binary task, so that metrics of ranks do not move.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def to_normal(x: FloatArray, quantiles: FloatArray) -> FloatArray:
 
 
 def fit_yeo_johnson(x: FloatArray) -> Array:
-    """Exponents (p,) by maximum likelihood, 1 for a constant column. Yeo & Johnson 2000, doi:10.1093/biomet/87.4.954."""
+    """Exponents (p,) by maximum likelihood; 1 if constant. Yeo & Johnson 2000, doi:10.1093/biomet/87.4.954."""
     from sklearn.preprocessing import PowerTransformer
 
     lambdas = np.ones(x.shape[1], dtype=np.float64)

@@ -104,7 +104,8 @@ def _model_entry(result: TrialResult, weight: float) -> dict[str, Any]:
 
 def _ensemble_entry(members: list[TrialResult], score: float) -> dict[str, Any]:
     folds = min((len(member.fold_scores) for member in members), default=0)
-    means = [float(np.mean([member.fold_scores[fold] for member in members])) for fold in range(folds)]
+    by_fold = zip(*(member.fold_scores[:folds] for member in members), strict=True)
+    means = [None if None in scores else float(np.mean(scores)) for scores in by_fold]
     low, high = fold_interval(score, tuple(means))
     return {
         "name": f"ensemble of {len(members)}",
@@ -123,7 +124,7 @@ def _ensemble_entry(members: list[TrialResult], score: float) -> dict[str, Any]:
     }
 
 
-def fold_interval(score: float, fold_scores: tuple[float, ...]) -> tuple[float, float]:
+def fold_interval(score: float, fold_scores: tuple[float | None, ...]) -> tuple[float, float]:
     """95% interval of a mean from its folds; rough, as folds share training rows."""
     known = np.array([value for value in fold_scores if value is not None and np.isfinite(value)])
     if len(known) < 2:

@@ -78,8 +78,8 @@ class Oofs:
     def candidates(self) -> dict[int, FloatArray]:
         """What an ensemble may be made of: `on_scored_rows` without models that are constant in each fold.
 
-        A constant moves all rows of a fold alike; a metric of ranks hardly sees it, so that it would enter by accident. If
-        there is nothing else, the constants remain.
+        A constant moves all rows of a fold alike; a metric of ranks hardly sees it, so that it would enter by accident.
+        If there is nothing else, the constants remain.
         """
         scored = self.on_scored_rows()
         return {trial: outputs for trial, outputs in scored.items() if trial not in self._constant} or scored

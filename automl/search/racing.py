@@ -33,6 +33,8 @@ def judge_first_fold(
         blend: those of the current ensemble, or None.
     """
     z = paired_z(metric, y, new, best)
+    if np.isnan(z):
+        return Verdict(True, "its first fold has no score")
     if z < WORSE_Z:
         return Verdict(True, f"not worse than the best on its first fold (z {z:+.1f})")
     reference = best if blend is None else blend
@@ -51,7 +53,7 @@ def _mix(reference: FloatArray, new: FloatArray, share: float) -> FloatArray:
 
 
 def paired_z(metric: Metric, y: Array, one: FloatArray, other: FloatArray) -> float:
-    """Standard score of the mean difference in row losses: positive if `one` is worse."""
+    """Standard score of the mean difference in row losses: positive if `one` is worse; NaN if they are not defined."""
     difference = metric.row_losses(y, one) - metric.row_losses(y, other)
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     if spread == 0.0:

@@ -32,6 +32,7 @@ from automl.search.trial import POOL_START_SECONDS, SearchData, TrialResult, Tri
 from automl.space import split_params
 
 BATCH = 8
+FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # Share of the time left that one bag may use, by where the configuration comes from.
@@ -158,19 +159,22 @@ class Search:
             for stage in (self._first_folds, self._other_folds):
                 reason = self._run_all(stage(batch))
                 if reason:
+                    self._close_batch(batch)  # what is complete is worth having
                     return reason
-            finished = False
-            for active in batch:
-                finished = self._close(active) or finished
-            if finished:
-                self.blend = self.on_bag()
+            self._close_batch(batch)
+
+    def _close_batch(self, batch: list[_Active]) -> None:
+        closed = [self._close(active) for active in batch]
+        if any(closed):
+            self.blend = self.on_bag()
 
     def _next_batch(self, wanted: int) -> list[_Active]:
-        """The rest of a batch that a kill cut short, or the next 8."""
-        begun = len(self.records.specs)
+        """The rest of a batch that a kill cut short, or the next one: the baselines alone, so that there is a model soon,
+        then up to each multiple of 8."""
         batch = list(self.active.values())
-        # a batch ends at a multiple of 8, so that a resumed run asks with the same knowledge as an unbroken one
-        end = min(wanted, (begun // BATCH + (0 if batch and begun % BATCH == 0 else 1)) * BATCH)
+        # batches end at fixed numbers, so that a resumed run asks with the same knowledge as an unbroken one
+        least = len(self.records.specs) + (0 if batch else 1)
+        end = min(wanted, FIRST_BATCH if least <= FIRST_BATCH else -(-least // BATCH) * BATCH)
         while len(self.records.specs) < end and (spec := self._next_spec()):
             batch.append(self._begin(spec))
         return batch

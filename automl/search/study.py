@@ -48,6 +48,9 @@ class Study:
     def ask(self, family: str, space: SearchSpace, number: int) -> Params:
         """Parameters for trial `number` of a family, complete."""
         study = self._study(family)
+        if number in self._asked:  # asked before a kill and never begun: the sampler must not count it
+            stale_family, stale = self._asked.pop(number)
+            self._settle(self._study(stale_family), stale, None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # experimental features; conditional spaces fall back to independent draws
             study.sampler = self._optuna.samplers.TPESampler(
@@ -69,21 +72,16 @@ class Study:
                 infinity for the best value.
         """
         study = self._study(family)
-        state = self._optuna.trial.TrialState
-        value = score if score is not None and math.isfinite(score) else None
         known = self._asked.pop(number, None)
         if known is not None:
-            if value is None:
-                study.tell(known[1], state=state.FAIL)
-            else:
-                study.tell(known[1], value)
-        elif value is not None:
+            self._settle(study, known[1], score)
+        elif score is not None and math.isfinite(score):
             distributions = {name: _distribution(parameter) for name, parameter in space.walk(params)}
             study.add_trial(
                 self._optuna.trial.create_trial(
                     params={name: params[name] for name in distributions},
                     distributions=distributions,
-                    value=value,
+                    value=score,
                     user_attrs={"trial": number},
                 )
             )
@@ -100,15 +98,17 @@ class Study:
             for trial in study.get_trials(deepcopy=False, states=(state.RUNNING,)):
                 number = trial.user_attrs.get("trial")
                 if number in finished:
-                    score = finished[number]
-                    if score is None:
-                        study.tell(trial.number, state=state.FAIL)
-                    else:
-                        study.tell(trial.number, score)
+                    self._settle(study, trial.number, finished[number])
                 elif isinstance(number, int):
                     self._asked[number] = (summary, trial.number)
                 else:
-                    study.tell(trial.number, state=state.FAIL)
+                    self._settle(study, trial.number, None)
+
+    def _settle(self, study: Any, asked: int, score: float | None) -> None:
+        if score is not None and math.isfinite(score):
+            study.tell(asked, score)
+        else:
+            study.tell(asked, state=self._optuna.trial.TrialState.FAIL)
 
     def _study(self, family: str) -> Any:
         if family not in self._studies:

@@ -88,7 +88,7 @@ class TrialResult:
     Attributes:
         status: ok | pruned | timed_out | out_of_memory | crashed | failed | non_finite | orphaned.
         score: out-of-fold score over all rows scored, in the metric's own units; None unless ok (or one fold, pruned).
-        fold_scores, fold_seconds: a number for each fold that finished.
+        fold_scores, fold_seconds: a number for each fold that finished; None where the score is not defined.
         started, finished: seconds since the run began.
     """
 
@@ -99,7 +99,7 @@ class TrialResult:
     origin: str
     status: str
     score: float | None
-    fold_scores: tuple[float, ...] = ()
+    fold_scores: tuple[float | None, ...] = ()
     fold_seconds: tuple[float, ...] = ()
     seconds: float = 0.0
     peak_mb: float = 0.0
@@ -249,7 +249,8 @@ def _keep(
         np.save(own / "golden.npy", golden)
         record["size_bytes"] = sum(path.stat().st_size for path in own.rglob("*") if path.is_file())
         record["seconds"] = time.monotonic() - began
-        write_json(own / "fold.json", {**record, "score": _finite(record["score"])})
+        record["score"] = _finite(record["score"])  # a fold with one class has no ROC AUC
+        write_json(own / "fold.json", record)
         shutil.rmtree(place, ignore_errors=True)
         own.rename(place)
     finally:
