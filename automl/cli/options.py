@@ -83,9 +83,10 @@ def parse_size_mb(text: str, *, option: str = "--memory") -> int:
         UsageError: if it is none of these.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if match is None or match.group(2) not in _SIZES or not math.isfinite(float(match.group(1))):
+    size = float(match.group(1)) * _SIZES.get(match.group(2), math.nan) if match else math.nan
+    if not math.isfinite(size):
         raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 4G or 800M: {option} 4G")
-    return int(float(match.group(1)) * _SIZES[match.group(2)])
+    return int(size)
 
 
 def parse_roles(pairs: list[str] | None) -> dict[str, str]:

@@ -21,6 +21,7 @@ QUANTILE_BINS = 10  # strata of a number to be predicted
 GREEDY_GROUPS = 20_000  # the largest groups are placed one by one (25 µs each); the rest are dealt out
 TIME_FOLDS = 5  # a first block much smaller than a sixth trains models too poor to say anything
 PINNED_SHARE = 0.1  # groups that alone hold a class train everywhere if they are no more of the rows than this
+SECONDS_FOR_REPEATS = 120.0  # below this a second repeat costs more configurations than it is worth
 
 
 def make_split(
@@ -48,7 +49,7 @@ def make_split(
         times: (n,) float64, or None; rows without a time count as the oldest.
         folds: how many, 1 for a holdout; "auto" as `choose_folds`. Fewer are made if the rows, groups, times or the
             smaller of two classes do not suffice.
-        repeats: how often with another shuffle; "auto" is 2 below 300 rows, else 1. A time split is never repeated.
+        repeats: how often with another shuffle; "auto" is 2 below 300 rows if there are 2 minutes, else 1. A time split is never repeated.
         shape: size of the problem; None if it should not matter.
         seconds: time of the whole search; None in runs by number of trials.
 
@@ -65,7 +66,9 @@ def make_split(
     plan = _plan_groups(target, task, groups) if groups is not None else _plan_rows(target, task)
     parts = _count_parts(n, n_folds)
     parts, is_holdout = max(2, min(parts, plan.most_folds)), n_folds == 1
-    n_repeats = (2 if n < 300 and not is_holdout else 1) if repeats == "auto" else repeats
+    # going through the rows twice doubles the price of every configuration, which a short run feels
+    is_worth_two = n < 300 and not is_holdout and (seconds is None or seconds >= SECONDS_FOR_REPEATS)
+    n_repeats = (2 if is_worth_two else 1) if repeats == "auto" else repeats
     fold_rows: list[IntArray] = []
     for repeat in range(n_repeats):
         rng = np.random.default_rng([seed, repeat])

@@ -259,7 +259,7 @@ class Search:
             return left > MIN_FOLD_SECONDS
         rounds = -(-len(self.data.folds) // self.engine.slots)
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
-        need = expected * rounds * (0.5 if origin == "portfolio" else 1.0)
+        need = expected * rounds * (0.7 if origin == "portfolio" else 1.0)
         return need < left
 
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
