@@ -77,9 +77,10 @@ def choose_split(dataset: Dataset, findings: list[Finding], recipe: Recipe, tabl
 
 
 def choose_groups(dataset: Dataset, findings: list[Finding]) -> Any:
-    """The user's groups, or, if rows repeat, equal rows as groups; else None."""
-    if dataset.groups is None and any(finding.effects.get("group_rows") for finding in findings):
-        return group_rows(dataset)
+    """The user's groups, joined with those of equal rows where rows repeat; None if there are neither."""
+    if any(finding.effects.get("group_rows") for finding in findings):
+        groups = group_rows(dataset)
+        return dataset.groups if groups is None else groups
     return dataset.groups
 
 

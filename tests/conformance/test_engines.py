@@ -90,6 +90,21 @@ def test_libraries_in_workers_use_as_many_threads_as_a_job_may(engine: LocalEngi
         four.close()
 
 
+def test_the_clock_of_a_job_starts_when_a_worker_takes_it_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers come when their libraries are loaded; a limit shorter than that must not end the job."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1.5)\n", encoding="ascii")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    engine = LocalEngine(1, preload={"core": ("slow_to_import",)})
+    try:
+        began = time.monotonic()
+        outcome = run(engine, jobs.nap, 0.0, seconds=1.0)
+        assert outcome.status is Status.OK
+        assert outcome.seconds < 1.0
+        assert time.monotonic() - began > 1.5
+    finally:
+        engine.close()
+
+
 def test_what_a_worker_prints_goes_to_its_log(engine: LocalEngine, tmp_path: Path) -> None:
     run(engine, jobs.flood, 1)
     log = (tmp_path / "log" / "worker-0-core.log").read_bytes()

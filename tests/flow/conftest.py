@@ -53,7 +53,18 @@ def survey(shared: Tool, survey_fit: Result) -> Path:
 @pytest.fixture(scope="session")
 def penguins_fit(shared: Tool, recipe: Callable[[str], Path]) -> Result:
     """The command that made `penguins`, with --json."""
-    words = ("fit", PENGUINS, "--target", "body_mass_g", "--trials", "3", "--recipe", recipe("two"), "--out", "penguins")
+    words = (
+        "fit",
+        PENGUINS,
+        "--target",
+        "body_mass_g",
+        "--trials",
+        "3",
+        "--recipe",
+        recipe("two"),
+        "--out",
+        "penguins",
+    )
     return shared(*words, "--json")
 
 

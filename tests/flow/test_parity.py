@@ -43,7 +43,7 @@ def plant(path: Path, target: str, category: str, number: str) -> pd.DataFrame:
     frame.iloc[2, frame.columns.get_loc(number)] = np.nan
     frame.iloc[3] = None
     frame.insert(2, "a new column", np.arange(60) % 7)
-    frame["another, \"quoted\" one"] = "x, y"
+    frame['another, "quoted" one'] = "x, y"
     return frame[list(frame.columns)[::-1]]
 
 

@@ -63,9 +63,13 @@ class Family:
 
 
 def hang():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(1)
+
+
+def stay():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hang()
 
 
 def crash():
@@ -89,8 +93,10 @@ def refuse():
 
 hanging, crashing, leaving = Family("hanging", hang), Family("crashing", crash), Family("leaving", leave)
 eating, refusing, inventing = Family("eating", eat), Family("refusing", refuse), Family("inventing", lambda: None)
+staying = Family("staying", stay)
 '''
-NAMES = ("crashing", "leaving", "eating", "refusing", "inventing", "hanging")
+NAMES = ("hanging", "crashing", "leaving", "eating", "refusing", "inventing")
+UNTIL_THE_END = "staying"  # heeds no SIGTERM
 
 
 def offer_plug_ins(folder: Path) -> dict[str, str]:
@@ -99,7 +105,7 @@ def offer_plug_ins(folder: Path) -> dict[str, str]:
     facts = folder / "unruly-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: unruly\nVersion: 1.0\n", encoding="utf-8")
-    lines = "".join(f"{name} = unruly_families:{name}\n" for name in NAMES)
+    lines = "".join(f"{name} = unruly_families:{name}\n" for name in (*NAMES, UNTIL_THE_END))
     (facts / "entry_points.txt").write_text(f"[automl.candidates]\n{lines}", encoding="utf-8")
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths)}
@@ -132,10 +138,10 @@ def test_ten_seconds_are_ten_seconds(tool: Tool) -> None:
 
 @pytest.fixture(scope="module")
 def unruly(tmp_path_factory: pytest.TempPathFactory) -> tuple[Background, float, Path]:
-    """A run in which six families misbehave: the command, its seconds, its folder."""
+    """A run in which seven families misbehave: the command, its seconds, its folder."""
     tool = Tool(tmp_path_factory.mktemp("unruly"))
     env = offer_plug_ins(tool.folder)
-    names = ", ".join(("linear", *NAMES))
+    names = ", ".join(("linear", *NAMES, UNTIL_THE_END))
     (tool.work / "unruly.yaml").write_text(f"search: {{candidates: [{names}], tune: false}}\n", encoding="utf-8")
     words = ("fit", SURVEY, "--target", "married", "--recipe", "unruly.yaml", "--out", "run", "--json")
     running = tool.start(*words, "--time", "15s", "--memory", "1500M", env=env)

@@ -123,3 +123,11 @@ def test_a_reader_that_fails_is_switched_off_and_the_others_go_on(capsys: pytest
     assert seen == [first, second]
     assert calls == ["broken"]
     assert capsys.readouterr().err == "warning: an event reader failed and was switched off: no screen\n"
+
+
+def test_what_a_crash_left_behind_line_ends_is_cut_back_to_the_last_record(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"a": 1}\n' + bytes(50) + b"\n{ not a record\n\n[1]\n")
+    assert list(read_jsonl(path)) == [{"a": 1}]
+    assert cut_torn_tail(path) == 50 + 1 + 15 + 1 + 4
+    assert path.read_bytes() == b'{"a": 1}\n'

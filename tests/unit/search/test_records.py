@@ -39,7 +39,10 @@ def make_result(trial: int, **changes: Any) -> TrialResult:
 def test_what_is_added_is_read_back_as_it_was(tmp_path: Path) -> None:
     records = Records(tmp_path)
     specs = [make_spec(0, raced=False), make_spec(1, label="größe \u2028 #1")]
-    results = [make_result(0), make_result(1, status="failed", score=None, fold_scores=(), reason="OSError: \n\x85 \udcff")]
+    results = [
+        make_result(0),
+        make_result(1, status="failed", score=None, fold_scores=(), reason="OSError: \n\x85 \udcff"),
+    ]
     for spec, result in zip(specs, results, strict=True):
         records.add_spec(spec)
         records.add_result(result)
@@ -117,7 +120,7 @@ def test_a_number_that_json_lacks_is_refused_before_anything_is_written(tmp_path
 
 
 def test_a_folder_that_is_gone_is_an_error_of_the_environment(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="trials.jsonl"):
+    with pytest.raises(EngineError, match=r"trials\.jsonl"):
         append_line(tmp_path / "gone" / "trials.jsonl", {})
 
 

@@ -1,0 +1,154 @@
+"""What finished is never lost: a run is killed with all its processes at any moment, and taken up again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.flow.command import PENGUINS, SURVEY, Background, Tool, read_lines, read_record, stray_files, wait_for_trials
+
+
+def kill(running: Background) -> None:
+    """What the kernel or an operator does: no warning, the whole group at once."""
+    os.killpg(running.process.pid, signal.SIGKILL)
+    running.process.wait(10)
+    assert running.leftovers(within=5) == []
+
+
+def resume_whole(tool: Tool, run: Path, target_table: Path) -> None:
+    """Resume, and hold the promise: what was there is there, byte by byte, nothing ran twice, the model serves."""
+    trials = run / "search" / "trials.jsonl"
+    before = trials.read_bytes() if trials.exists() else b""
+    whole = before[: before.rfind(b"\n") + 1]
+    again = tool.start("resume", run, "--json")
+    result = again.wait()
+    assert result.code == 0, result
+    assert result.record["status"] == "complete"
+    assert trials.read_bytes().startswith(whole)
+    numbers = [line["trial"] for line in read_lines(trials)]
+    assert len(numbers) == len(set(numbers))
+    assert read_record(run / "run.json")["status"] == "complete"
+    assert again.leftovers(within=5) == []
+    assert stray_files(run) == []
+    predicted = tool("predict", run, target_table, "--quiet")
+    assert predicted.code == 0, predicted
+    assert len(predicted.out.splitlines()) == len(target_table.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("moment", [3.6, 6.1])
+def test_a_run_by_time_that_is_killed_goes_on(tool: Tool, recipe: Callable[[str], Path], moment: float) -> None:
+    run = tool.work / "run"
+    running = tool.start(
+        "fit", SURVEY, "--target", "married", "--time", "10s", "--recipe", recipe("several"), "--out", run
+    )
+    time.sleep(max(0.0, moment - running.seconds()))
+    if not (run / "data" / "split.npz").exists():  # a slow machine: the promise is about what had begun
+        wait_for_trials(running, run, 1)
+    kill(running)
+    assert tool("status", run, "--json").record["status"] == "killed"
+    resume_whole(tool, run, SURVEY)
+
+
+@pytest.fixture(scope="module")
+def killed_once(tmp_path_factory: pytest.TempPathFactory, recipe: Callable[[str], Path]) -> Path:
+    """A run by trials, killed when its first batch of 8 was recorded."""
+    tool = Tool(tmp_path_factory.mktemp("killed"))
+    run = tool.work / "run"
+    words = ("fit", PENGUINS, "--target", "body_mass_g", "--trials", "10", "--recipe", recipe("two"), "--out", run)
+    running = tool.start(*words)
+    wait_for_trials(running, run, 8)
+    while not (run / "model" / "manifest.json").exists() and not running.is_over():
+        time.sleep(0.01)
+    kill(running)
+    return run
+
+
+@pytest.fixture
+def killed(tool: Tool, killed_once: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return Path(shutil.copytree(killed_once, tool.work / "run"))
+
+
+def test_what_a_kill_left_half_done_is_mended_or_cleared_away(tool: Tool, killed: Path) -> None:
+    """Torn records, a fold half written, and a kill between the two renames that put a better model in its place."""
+    search = killed / "search"
+    (killed / "model").rename(killed / ".model.old")
+    (killed / ".model.tmp-4711").mkdir()
+    (killed / ".run.json.tmp-4711").write_text("{")
+    fold = search / "models" / ".0009-1.tmp-4711"
+    fold.mkdir(exist_ok=True)
+    (fold / "oof.npy").write_bytes(b"half")
+    for name in ("journal.log", "specs.jsonl"):
+        with (search / name).open("ab") as file:
+            file.write(b'{"half a rec')
+    with (killed / "events.jsonl").open("ab") as file:
+        file.write(bytes(300))  # as a file system leaves a block that never reached the disk
+    trials = search / "trials.jsonl"
+    trials.write_bytes(trials.read_bytes()[:-20])
+    resume_whole(tool, killed, PENGUINS)
+    assert len(read_lines(trials)) == 10
+
+
+def test_damage_that_hides_behind_a_line_end_is_survived(tool: Tool, killed: Path) -> None:
+    search = killed / "search"
+    journal = search / "journal.log"
+    journal.write_bytes(journal.read_bytes()[:-200])  # the sampler forgets a trial; the records do not
+    whole = (search / "trials.jsonl").read_bytes()
+    for path in (killed / "events.jsonl", search / "trials.jsonl", search / "specs.jsonl", journal):
+        with path.open("ab") as file:
+            file.write(bytes(50) + b"\n{ not a record\n")
+    result = tool("resume", killed, "--json")
+    assert result.code == 0, result
+    assert (search / "trials.jsonl").read_bytes().startswith(whole)
+    assert [line["trial"] for line in read_lines(search / "trials.jsonl")] == list(range(10))
+
+
+def test_resume_of_a_complete_run_changes_nothing(shared: Tool, penguins: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(penguins, run)
+
+    def contents() -> dict[str, bytes]:
+        return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    before = contents()
+    result = shared("resume", run, "--json")
+    assert result.code == 0, result
+    assert result.record["status"] == "complete"
+    after = contents()
+    before.pop("run.lock", None), after.pop("run.lock", None)
+    assert after == before
+
+
+def test_a_run_is_worked_on_by_one_process_only(tool: Tool, recipe: Callable[[str], Path]) -> None:
+    run = tool.work / "run"
+    words = ("fit", PENGUINS, "--target", "body_mass_g", "--time", "60s", "--recipe", recipe("two"), "--out", run)
+    running = tool.start(*words)
+    wait_for_trials(running, run, 1)
+    second = tool("resume", run)
+    assert second.code == 7, second
+    assert f"process {running.process.pid}" in second.err
+    kill(running)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_random_moments_of_half_a_minute(tool: Tool, seed: int) -> None:
+    moment = float(np.random.default_rng(seed).uniform(1.0, 29.5))
+    run = tool.work / "run"
+    running = tool.start("fit", SURVEY, "--target", "married", "--time", "30s", "--seed", str(seed), "--out", run)
+    time.sleep(moment)
+    if running.is_over():
+        assert running.wait().code == 0
+        return
+    kill(running)
+    if not (run / "run.json").exists():
+        assert moment < 10, "no run folder yet"
+        return
+    resume_whole(tool, run, SURVEY)

@@ -1,0 +1,96 @@
+"""After each complete bag: the model, ensemble.json and the leaderboard are at the best so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.ensemble.artifact import load_predictor
+from automl.ensemble.build import EnsembleBuilder
+from automl.events import BestImproved, Event
+from automl.files import read_json
+from automl.search.leaderboard import read_leaderboard
+from tests.unit.search.runs import StoredRun, make_multiclass_table, store_run
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> StoredRun:
+    return store_run(tmp_path / "run", make_multiclass_table(90), "kind", split={"folds": 2, "repeats": 1})
+
+
+def test_the_model_follows_the_best_ensemble_and_never_falls_back(stored: StoredRun) -> None:
+    events: list[Event] = []
+    oofs, records = stored.complete(stored.spec(0, "dummy"))
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=events.append, elapsed=lambda: 12.3456,
+    )  # fmt: skip
+    builder.update()
+    assert builder.weights == {0: 1.0}  # nothing else is there yet
+    constant = builder.score
+
+    more, records_more = stored.complete(stored.spec(1, "linear"), stored.spec(2, "naive_bayes"))
+    for trial in (1, 2):
+        oofs.read(trial)
+        records.results[trial] = records_more.results[trial]
+    blend = builder.update()
+    assert constant is not None and builder.score is not None and builder.score < constant
+    assert 0 not in builder.weights
+    assert blend is not None and oofs.score(blend) == pytest.approx(builder.score)
+    assert more.scores == {trial: oofs.scores[trial] for trial in (1, 2)}
+
+    record = read_json(stored.run.ensemble_path)
+    assert {member["trial"]: member["weight"] for member in record["members"]} == builder.weights
+    assert [entry["elapsed"] for entry in record["history"]] == [12.346, 12.346]
+    scores = [event.score for event in events if isinstance(event, BestImproved)]
+    assert scores == [constant, builder.score]
+    manifest = load_predictor(stored.run.path).manifest
+    assert manifest["out_of_fold_score"] == builder.score
+
+    before = (stored.run.model / "manifest.json").read_bytes()
+    builder.update()
+    assert (stored.run.model / "manifest.json").read_bytes() == before
+    assert len(events) == 2
+
+
+def test_the_leaderboard_shows_the_deployed_ensemble(stored: StoredRun) -> None:
+    oofs, records = stored.complete(
+        *(stored.spec(at, name) for at, name in enumerate(("dummy", "linear", "naive_bayes")))
+    )
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    models = read_leaderboard(stored.run)["models"]
+    ensembles = [model["score"] for model in models if model["kind"] == "ensemble"]
+    assert ensembles == ([builder.score] if len(builder.weights) > 1 else [])
+    weights = {model["trial"]: model["weight"] for model in models if model["weight"] and model["trial"] is not None}
+    assert weights == {trial: round(share, 4) for trial, share in builder.weights.items()}
+
+
+def test_without_a_complete_configuration_there_is_no_model(stored: StoredRun) -> None:
+    oofs, records = stored.complete()
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    assert builder.update() is None
+    assert builder.weights == {}
+    assert not stored.run.model.exists()
+
+
+def test_at_most_the_members_that_the_recipe_allows_are_deployed(tmp_path: Path) -> None:
+    table = make_multiclass_table(90)
+    split = {"folds": 2, "repeats": 1}
+    stored = store_run(tmp_path / "run", table, "kind", split=split, ensemble={"max_members": 1})
+    oofs, records = stored.complete(stored.spec(0, "linear"), stored.spec(1, "naive_bayes"))
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    assert builder.weights == {oofs.best: 1.0}
+    assert np.isfinite(builder.score or np.nan)

@@ -1,0 +1,134 @@
+"""Greedy selection: its weights, its promises on any input, and a case worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automl.ensemble.selection import MAX_MODELS, blend_outputs, sample_rows, select_ensemble
+from automl.errors import SearchError
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+
+METRICS = ("mae", "rmse", "roc_auc", "log_loss", "accuracy", "f1")
+
+
+def values(*numbers: float) -> FloatArray:
+    return np.array(numbers, dtype=np.float32)[:, None]
+
+
+def make_models(name: str, models: int, rows: int, seed: int) -> tuple[Any, dict[int, FloatArray]]:
+    """Targets and predictions of models between poor and good, some of them copies of others."""
+    rng = np.random.default_rng(seed)
+    if name in {"mae", "rmse"}:
+        y: Any = rng.normal(size=rows)
+        arrays = [(y + rng.normal(0, rng.uniform(0.2, 3), rows)).astype(np.float32)[:, None] for _ in range(models)]
+    else:
+        y = rng.permutation(np.arange(rows) % 2)
+        odds = [rng.uniform(-1, 2) * (2 * y - 1) + rng.normal(0, 1.5, rows) for _ in range(models)]
+        chances = [1 / (1 + np.exp(-each)) for each in odds]
+        arrays = [np.column_stack([1 - each, each]).astype(np.float32) for each in chances]
+    if models > 2 and seed % 3 == 0:
+        arrays[-1] = arrays[0].copy()
+    return y, {10 * place + 3: array for place, array in enumerate(arrays)}
+
+
+@given(
+    name=st.sampled_from(METRICS),
+    models=st.integers(1, 8),
+    rows=st.integers(4, 60),
+    seed=st.integers(0, 10_000),
+    rounds=st.integers(1, 30),
+    max_members=st.integers(1, 9),
+    weighted=st.booleans(),
+)
+def test_weights_are_shares_of_few_models_and_never_worse_than_the_best_alone(
+    name: str, models: int, rows: int, seed: int, rounds: int, max_members: int, weighted: bool
+) -> None:
+    metric = get_metric(name)
+    y, outputs = make_models(name, models, rows, seed)
+    weight = np.random.default_rng(seed).uniform(0.5, 2, rows) if weighted else None
+    found = select_ensemble(outputs, y, metric, weight=weight, rounds=rounds, max_members=max_members).weights
+    assert set(found) <= set(outputs)
+    assert all(share > 0 for share in found.values())
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert len(found) <= min(max_members, rounds)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    sign = -1 if metric.maximize else 1
+    best = min(sign * metric.score(y, each, weight) for each in outputs.values())
+    blended = sign * metric.score(y, blend_outputs(outputs, found), weight)
+    near_a_step = name in {"accuracy", "f1"}  # rounding of float32 may carry a row over the threshold
+    assert blended <= best + (1e-6 if not near_a_step else 1.5 / rows)
+    again = select_ensemble(outputs, y, metric, weight=weight, rounds=rounds, max_members=max_members).weights
+    assert again == found
+
+
+def test_two_models_that_err_against_each_other_worked_by_hand() -> None:
+    """Errors of +1 and −1: each alone scores 1, half of each 0; the third, off by 2, is never taken."""
+    outputs = {5: values(1, 1, 1), 7: values(-1, -1, -1), 9: values(2, 2, 2)}
+    found = select_ensemble(outputs, np.zeros(3), get_metric("mae"))
+    assert found.weights == {5: 0.5, 7: 0.5}
+
+
+def test_a_model_taken_twice_weighs_twice() -> None:
+    """Errors of +1 and −2: two thirds of the first and one third of the second is right."""
+    outputs = {0: values(1, 1), 1: values(-2, -2)}
+    found = select_ensemble(outputs, np.zeros(2), get_metric("mae"))
+    assert found.weights == pytest.approx({0: 2 / 3, 1: 1 / 3})
+
+
+def test_at_most_one_member_is_the_best_model() -> None:
+    outputs = {0: values(1, 1), 1: values(-0.9, -0.9), 2: values(3, 3)}
+    assert select_ensemble(outputs, np.zeros(2), get_metric("mae"), max_members=1).weights == {1: 1.0}
+
+
+def test_of_equal_models_the_one_in_use_is_taken_again() -> None:
+    """A twin brings nothing but its size; here +1 and its twins must balance −3 with a weight of three."""
+    outputs = {0: values(1, 1), 1: values(1, 1), 2: values(1, 1), 3: values(-3, -3)}
+    found = select_ensemble(outputs, np.zeros(2), get_metric("mae"))
+    assert found.weights == {0: 0.75, 3: 0.25}
+
+
+def test_models_without_a_score_are_never_taken() -> None:
+    outputs = {0: values(np.nan, 0), 1: values(5, 5), 2: values(np.inf, 0)}
+    assert select_ensemble(outputs, np.zeros(2), get_metric("mae")).weights == {1: 1.0}
+
+
+def test_weights_of_rows_decide_which_model_is_best() -> None:
+    outputs = {0: values(0, 9), 1: values(9, 0)}
+    y, metric = np.zeros(2), get_metric("mae")
+    for weight, best in (((1.9, 0.1), 0), ((0.1, 1.9), 1)):
+        assert max(select_ensemble(outputs, y, metric, weight=np.array(weight), rounds=1).weights) == best
+
+
+def test_without_models_there_is_nothing_to_choose() -> None:
+    with pytest.raises(SearchError, match="No configuration is complete"):
+        select_ensemble({}, np.zeros(2), get_metric("mae"))
+
+
+def test_of_very_many_models_only_the_best_are_looked_at() -> None:
+    """The worst one would complement the best exactly, but it does not stand among the first."""
+    outputs = {trial: values(1 + trial, 1 + trial) for trial in range(MAX_MODELS)}
+    outputs[99] = values(-100, -100)
+    assert select_ensemble(outputs, np.zeros(2), get_metric("mae"), rounds=150).weights == {0: 1.0}
+
+
+def test_rows_are_sampled_where_they_are_too_many_and_the_sample_follows_the_seed() -> None:
+    outputs = {trial: np.zeros((10_000, 1), dtype=np.float32) for trial in range(10)}
+    first, same, other = (sample_rows(np.zeros(10_000), outputs, seed, 50_000) for seed in (1, 1, 2))
+    assert len(first) == 5_000 == len(np.unique(first))
+    assert (np.diff(first) > 0).all()
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+    assert len(sample_rows(np.zeros(10_000), outputs, 1, 100_000)) == 10_000
+    assert len(sample_rows(np.zeros(10_000), outputs, 1, 1)) == 2_000
+
+
+def test_a_blend_is_the_weighted_mean() -> None:
+    blend = blend_outputs({0: values(0, 4), 1: values(8, 0), 2: values(99, 99)}, {0: 0.25, 1: 0.75})
+    assert blend.dtype == np.float32
+    assert blend[:, 0].tolist() == [6.0, 1.0]

@@ -1,0 +1,142 @@
+"""An evaluation of a small run, its jobs done in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.engines import Job, Outcome, Status
+from automl.engines.worker import run_job
+from automl.ensemble.build import EnsembleBuilder
+from automl.evaluate.evaluation import METHOD, Evaluator
+from automl.evaluate.evidence import read_evidence
+from automl.evaluate.honest import score_honestly
+from automl.evaluate.importance import measure_importance
+from automl.events import WarningRaised
+from automl.files import read_json
+from automl.metrics import get_metric
+from tests.unit.search.runs import StoredRun, make_regression_table, store_run
+
+
+@dataclasses.dataclass
+class HereEngine:
+    """Runs each job where it is submitted; those whose id is in `broken` fail."""
+
+    broken: frozenset[str] = frozenset()
+    slots: int = 1
+    jobs: list[Job] = dataclasses.field(default_factory=list)
+    done: list[Outcome] = dataclasses.field(default_factory=list)
+
+    def free_slots(self) -> int:
+        return 1 - len(self.done)
+
+    def submit(self, job: Job) -> int:
+        self.jobs.append(job)
+        status, value, reason, _ = (Status.FAILED, None, "it broke", "") if job.id in self.broken else run_job(job)
+        self.done.append(Outcome(id=job.id, status=status, value=value, reason=reason))
+        return 0
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        done, self.done = self.done, []
+        return done
+
+    def warm(self, pool: str) -> None: ...
+    def cancel(self, ids: set[str] | None = None) -> None: ...
+    def close(self) -> None: ...
+
+
+def train(path: Path, table: pd.DataFrame, target: str, **recipe: Any) -> StoredRun:
+    """A run with a deployed ensemble of a constant and a linear model."""
+    stored = store_run(path, table, target, split={"folds": 3, "repeats": 1}, **recipe)
+    oofs, records = stored.complete(
+        stored.spec(0, "dummy"), stored.spec(1, "linear"), stored.spec(2, "linear", model__alpha=0.9)
+    )
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    return stored
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    return train(tmp_path_factory.mktemp("evaluation") / "run", make_regression_table(), "price")
+
+
+def test_an_evaluation_has_all_its_parts_and_is_stored(stored: StoredRun) -> None:
+    engine = HereEngine()
+    evaluator = Evaluator(stored.run, stored.data, stored.recipe, engine, seconds=None)
+    result = evaluator.evaluate()
+    assert read_json(stored.run.evaluation_path) == result
+    assert evaluator.warnings == []
+    assert [job.id for job in engine.jobs] == ["honest score", "quality", "importance 0", "importance 1"]
+    assert (result["metric"], result["maximize"], result["method"]) == ("rmse", False, METHOD)
+    assert result["low"] < result["score"] < result["high"]
+    assert result["score"] == pytest.approx(result["raw_score"] + result["optimism"])
+    assert result["raw_score"] == pytest.approx(read_json(stored.run.ensemble_path)["score"])
+    assert (result["better_than_constant"], result["bootstraps"]) == (True, 30)
+    assert set(result["baselines"]) == {"constant", "linear"}
+    assert result["baselines"]["constant"]["score"] > 3 * result["baselines"]["linear"]["score"]
+    importance = {row["column"]: row["importance"] for row in result["importance"]}
+    assert list(importance)[:2] == ["size", "city"]
+    assert importance["size"] > 10_000
+    assert abs(importance["when"]) < 500
+
+
+@pytest.mark.parametrize("broken", ["honest score", "quality", "importance 1"])
+def test_a_part_that_fails_is_left_out_with_a_warning(stored: StoredRun, broken: str) -> None:
+    evaluator = Evaluator(stored.run, stored.data, stored.recipe, HereEngine(frozenset({broken})), seconds=None)
+    result = evaluator.evaluate()
+    texts = [event.text for event in evaluator.warnings if isinstance(event, WarningRaised)]
+    assert texts == [f"evaluation: {broken} is missing: it broke"]
+    assert result["score"] > 0
+    if broken == "honest score":
+        assert (result["score"], result["low"], result["optimism"]) == (result["raw_score"], None, None)
+        assert "not corrected" in result["method"]
+    if broken == "quality":
+        assert result["metrics"] == result["baselines"] == {}
+
+
+def test_jobs_are_given_the_time_that_is_left(stored: StoredRun) -> None:
+    engine = HereEngine()
+    Evaluator(stored.run, stored.data, stored.recipe, engine, seconds=3.0).evaluate()
+    assert {job.limits.seconds for job in engine.jobs} == {4.5}
+    assert engine.jobs[0].payload["seconds"] == 2.5
+    assert engine.jobs[0].payload["bootstraps"] is None
+
+
+def test_evidence_is_what_the_search_left(stored: StoredRun) -> None:
+    evidence = read_evidence(str(stored.run.path))
+    assert set(evidence.outputs) == {0, 1, 2}
+    assert 0 not in evidence.choices  # a constant is no choice
+    assert sum(evidence.weights.values()) == pytest.approx(1.0)
+    score = get_metric("rmse").score(evidence.y, evidence.blend)
+    assert score == pytest.approx(read_json(stored.run.ensemble_path)["score"])
+    constant = evidence.first_of("dummy")
+    assert constant is not None and len(np.unique(constant)) == 3
+    assert evidence.first_of("xgboost") is None
+
+
+def test_an_interval_for_a_run_with_groups_draws_whole_groups(tmp_path: Path) -> None:
+    table = make_regression_table()
+    table["who"] = np.arange(len(table)) // 4
+    stored = train(tmp_path / "run", table, "price", data={"group": "who"})
+    units = read_evidence(str(stored.run.path)).units
+    assert units is not None and np.unique(units, return_counts=True)[1].tolist() == [4] * 30
+    payload = {"run": str(stored.run.path), "seed": 0, "seconds": None, "rounds": 5, "max_members": 3, "bootstraps": 20}
+    found = score_honestly(payload)
+    assert found["low"] < found["score"] < found["high"]
+
+
+def test_importance_stops_at_its_time_with_what_it_has(stored: StoredRun) -> None:
+    payload = {"run": str(stored.run.path), "fold": 0, "seed": 0, "seconds": -1.0, "columns": ["size"]}
+    assert measure_importance(payload) == {"drops": {}}
+    first, second = (measure_importance({**payload, "seconds": 60.0})["drops"] for _ in range(2))
+    assert first == second
+    assert len(first["size"]) == 5

@@ -1,0 +1,176 @@
+"""The corrected score, held against the truth that only a simulation knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.evaluate.evidence import Evidence, resample
+from automl.evaluate.honest import correct_score, interval_from
+from automl.matrix import Array, FloatArray
+from automl.metrics import Metric, get_metric
+from automl.search.trial import SearchData
+from automl.task import Task, TaskKind
+
+BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"), metric="accuracy", maximize=True)
+REGRESSION = Task(kind=TaskKind.REGRESSION, target="y", metric="mae")
+
+
+def make_evidence(
+    task: Task, y: Array, outputs: dict[int, FloatArray], *, max_members: int = 1, units: Array | None = None
+) -> Evidence:
+    """What a search would leave that tried these models and deployed the best choice of them."""
+    metric: Metric = get_metric(task.metric)
+    weights = select_ensemble(outputs, y, metric, rounds=10, max_members=max_members).weights
+    data = SearchData.__new__(SearchData)
+    data.task = task
+    return Evidence(
+        data=data, metric=metric, results={}, outputs=outputs, choices=outputs, weights=weights,
+        blend=blend_outputs(outputs, weights), y=y, weight=None, units=units,
+    )  # fmt: skip
+
+
+def correct(evidence: Evidence, bootstraps: int | None = 40, max_members: int = 1, **options: Any) -> Any:
+    asked = {"seed": 3, "seconds": None, "rounds": 10, "max_members": max_members, "bootstraps": bootstraps, **options}
+    return correct_score(evidence, **asked)
+
+
+def equal_classifiers(models: int, rows: int, right: float, seed: int) -> tuple[Array, dict[int, FloatArray]]:
+    """Models that each decide a row rightly with the same chance, each on its own."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(rows) % 2)
+    outputs = {}
+    for trial in range(models):
+        decided = np.where(rng.random(rows) < right, y, 1 - y)
+        positive = np.where(decided, 0.9, 0.1)
+        outputs[trial] = np.column_stack([1 - positive, positive]).astype(np.float32)
+    return y, outputs
+
+
+def test_the_best_of_many_equal_models_is_no_better_than_any_of_them() -> None:
+    """30 models that are each right in 70% of the rows: the best of them seems to be right in about 78% of 150."""
+    raw, corrected, covered = [], [], []
+    for seed in range(24):
+        found = correct(make_evidence(BINARY, *equal_classifiers(30, 150, 0.7, seed)))
+        raw.append(found.raw_score - 0.7)
+        corrected.append(found.score - 0.7)
+        covered.append(found.low <= 0.7 <= found.high)
+        assert found.optimism == pytest.approx(found.raw_score - found.score)
+        assert found.bootstraps == 40
+    assert np.mean(raw) > 0.06
+    assert abs(np.mean(corrected)) < 0.25 * np.mean(raw)
+    assert np.mean(np.abs(corrected)) < 0.5 * np.mean(np.abs(raw))
+    assert np.mean(covered) >= 0.8
+
+
+def test_an_error_to_be_minimized_is_corrected_upwards() -> None:
+    """20 models with errors of ±1 or ±3 in equal shares, all of them worth a mean absolute error of 2."""
+    raw, corrected = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=80)
+        outputs = {trial: (y + rng.choice([-3, -1, 1, 3], 80)).astype(np.float32)[:, None] for trial in range(20)}
+        found = correct(make_evidence(REGRESSION, y, outputs))
+        assert found.optimism >= 0
+        assert found.score >= found.raw_score
+        raw.append(found.raw_score)
+        corrected.append(found.score)
+    assert np.mean(raw) < 1.85
+    assert np.mean(corrected) == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_choice_of_an_ensemble_is_corrected_as_well() -> None:
+    """Useless models of a balanced coin: whatever is put together of them is right in half of the rows."""
+    raw, corrected = [], []
+    for seed in range(12):
+        evidence = make_evidence(BINARY, *equal_classifiers(12, 120, 0.5, seed), max_members=6)
+        found = correct(evidence, max_members=6, bootstraps=30)
+        raw.append(found.raw_score)
+        corrected.append(found.score)
+    assert np.mean(raw) > 0.56
+    assert abs(np.mean(corrected) - 0.5) < 0.35 * abs(np.mean(raw) - 0.5)
+
+
+def test_a_choice_that_is_clear_needs_no_correction() -> None:
+    y, outputs = equal_classifiers(5, 400, 0.6, 1)
+    _, better = equal_classifiers(1, 400, 0.9, 1)
+    found = correct(make_evidence(BINARY, y, {**outputs, 9: better[0]}))
+    assert found.optimism < 0.002
+    assert found.low < 0.9 < found.high
+
+
+def test_a_single_model_was_not_chosen_and_is_not_corrected() -> None:
+    found = correct(make_evidence(BINARY, *equal_classifiers(1, 100, 0.7, 2)))
+    assert found.optimism == 0
+    assert found.score == found.raw_score
+    assert found.low < found.score < found.high
+
+
+def test_the_correction_never_makes_a_score_better() -> None:
+    for seed in range(6):
+        found = correct(make_evidence(BINARY, *equal_classifiers(3, 60, 0.7, seed)), bootstraps=5)
+        assert found.score <= found.raw_score
+
+
+def test_the_interval_is_as_wide_as_a_share_of_so_many_rows_makes_it() -> None:
+    """One model, right in 70% of 400 rows: ±1.96 √(0.7 · 0.3 / 400) = ±0.045."""
+    found = correct(make_evidence(BINARY, *equal_classifiers(1, 400, 0.7, 3)), bootstraps=400)
+    assert (found.high - found.low) / 2 == pytest.approx(0.045, rel=0.15)
+
+
+def test_rows_that_belong_together_make_the_interval_wider() -> None:
+    """Each row ten times over tells no more than once: the interval of 40 rows, not of 400."""
+    y, outputs = equal_classifiers(1, 40, 0.7, 4)
+    repeated = {trial: np.repeat(each, 10, axis=0) for trial, each in outputs.items()}
+    apart = correct(make_evidence(BINARY, np.repeat(y, 10), repeated), bootstraps=300)
+    together = correct(
+        make_evidence(BINARY, np.repeat(y, 10), repeated, units=np.repeat(np.arange(40), 10)), bootstraps=300
+    )
+    assert together.high - together.low > 2.5 * (apart.high - apart.low)
+
+
+def test_the_same_seed_gives_the_same_score() -> None:
+    evidence = make_evidence(BINARY, *equal_classifiers(8, 100, 0.7, 5))
+    assert correct(evidence, bootstraps=10) == correct(evidence, bootstraps=10)
+    assert correct(evidence, bootstraps=10) != correct(evidence, bootstraps=10, seed=4)
+
+
+def test_time_that_is_over_still_gives_a_score_and_an_interval() -> None:
+    evidence = make_evidence(BINARY, *equal_classifiers(8, 100, 0.7, 6))
+    found = correct(evidence, seconds=0.0, bootstraps=None)
+    assert found.bootstraps == 1
+    assert found.low < found.score < found.high
+
+
+# ---- resampling ----
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.integers(0, 1000))
+def test_groups_are_resampled_whole(groups: list[int], seed: int) -> None:
+    units = np.array(groups)
+    drawn = resample(np.random.default_rng(seed), len(units), units)
+    times = np.bincount(drawn, minlength=len(units))
+    if len(set(groups)) < len(groups):
+        for name in set(groups):
+            assert len(set(times[units == name])) == 1
+        drawn_groups = sum(times[units == name][0] for name in set(groups))
+        assert drawn_groups == len(set(groups))
+    else:
+        assert len(drawn) == len(units)
+
+
+def test_without_groups_as_many_rows_are_drawn_as_there_are() -> None:
+    drawn = resample(np.random.default_rng(0), 1000, None)
+    assert len(drawn) == 1000
+    assert 600 < len(np.unique(drawn)) < 660  # 1 − 1/e of them
+
+
+def test_an_interval_is_moved_onto_its_center_worked_by_hand() -> None:
+    """Scores 0, 1, …, 40 have the quantiles 1 and 39 and the mean 20."""
+    assert interval_from([float(score) for score in range(41)], 100.0) == pytest.approx((81.0, 119.0))
+    assert interval_from([5.0], 3.0) == interval_from([], 3.0) == (3.0, 3.0)

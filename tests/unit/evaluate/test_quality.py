@@ -1,0 +1,138 @@
+"""Figures beside the score, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.evaluate.quality import describe_calibration, describe_classes, describe_residuals, score_all
+from automl.matrix import Array, FloatArray
+from automl.metrics import get_metric, registry
+from automl.task import Task, TaskKind
+
+BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"), metric="roc_auc", maximize=True)
+MULTICLASS = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"), metric="log_loss")
+REGRESSION = Task(kind=TaskKind.REGRESSION, target="y", metric="rmse")
+
+
+def two_columns(*positive: float) -> FloatArray:
+    p = np.array(positive, dtype=np.float32)
+    return np.column_stack([1 - p, p])
+
+
+def make_case(task: Task, rows: int, seed: int = 0) -> tuple[Array, FloatArray]:
+    rng = np.random.default_rng(seed)
+    if task is REGRESSION:
+        values = rng.uniform(1, 9, rows)
+        return values, (values + rng.normal(0, 1, rows)).astype(np.float32)[:, None]
+    y = np.arange(rows) % task.n_classes
+    raised = np.exp(rng.normal(0, 1, (rows, task.n_classes)) + 1.5 * np.eye(task.n_classes)[y])
+    return y, (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("task", [BINARY, MULTICLASS, REGRESSION], ids=lambda task: str(task.kind))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_metric_of_the_task_is_there_with_an_interval_around_it(task: Task, weighted: bool) -> None:
+    y, outputs = make_case(task, 300)
+    weight = np.random.default_rng(1).uniform(0.5, 1.5, 300) if weighted else None
+    found = score_all(task, y, outputs, weight, seed=2)
+    assert set(found) == {name for name in registry.names() if task.kind in get_metric(name).kinds}
+    for name, figure in found.items():
+        value, low, high = figure["value"], figure["low"], figure["high"]
+        assert value == get_metric(name).score(y, outputs, weight)
+        assert low is not None and high is not None and value is not None
+        assert low < value < high
+    assert score_all(task, y, outputs, weight, seed=2) == found
+
+
+def test_a_metric_that_is_not_defined_has_no_value() -> None:
+    found = score_all(BINARY, np.zeros(20, dtype=np.int64), two_columns(*np.linspace(0, 1, 20)))
+    assert found["roc_auc"] == {"value": None, "low": None, "high": None}
+    assert found["accuracy"]["value"] == 0.5
+
+
+def test_one_row_has_a_value_and_no_spread() -> None:
+    found = score_all(REGRESSION, np.array([2.0]), np.array([[5.0]], dtype=np.float32))
+    assert found["mae"] == {"value": 3.0, "low": 3.0, "high": 3.0}
+
+
+def test_no_rows_have_no_values() -> None:
+    found = score_all(REGRESSION, np.zeros(0), np.zeros((0, 1), dtype=np.float32))
+    assert {figure["value"] for figure in found.values()} == {None}
+
+
+def test_intervals_of_very_many_rows_are_scaled_from_a_sample() -> None:
+    """16 times the rows, a quarter of the width."""
+    widths = []
+    for rows in (1_000, 16_000):
+        figure = score_all(REGRESSION, *make_case(REGRESSION, rows))["mae"]
+        assert figure["low"] is not None and figure["high"] is not None
+        widths.append(figure["high"] - figure["low"])
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.35)
+
+
+def test_figures_of_two_classes_worked_by_hand() -> None:
+    """Of 4 rows called yes 3 are; of 4 that are yes 3 were called so."""
+    y = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0])
+    found = describe_classes(BINARY, y, two_columns(0.9, 0.8, 0.5, 0.6, 0.4, 0.1, 0.1, 0.2, 0.3, 0.0))
+    assert found["confusion"] == [[5, 1], [1, 3]]
+    no, yes = found["classes"]
+    assert (yes["label"], yes["rows"]) == ("yes", 4)
+    assert (yes["precision"], yes["recall"], yes["f1"]) == (0.75, 0.75, pytest.approx(0.75))
+    assert (no["precision"], no["recall"], no["rows"]) == (5 / 6, 5 / 6, 6)
+
+
+def test_a_class_that_is_never_right_or_never_there_has_zeros_not_an_error() -> None:
+    y = np.array([0, 0, 1, 1])
+    found = describe_classes(MULTICLASS, y, np.eye(3, dtype=np.float32)[[0, 0, 0, 2]])
+    assert found["confusion"] == [[2, 0, 0], [1, 0, 1], [0, 0, 0]]
+    assert [figures["rows"] for figures in found["classes"]] == [2, 2, 0]
+    assert found["classes"][1] == {"label": "b", "rows": 2, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert found["classes"][2] == {"label": "c", "rows": 0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+def test_calibration_worked_by_hand() -> None:
+    """20 rows in ten bins of two: 0.05 and 0.05, …; each bin off by what is told minus what happened."""
+    probability = np.repeat(np.arange(10) / 10 + 0.05, 2)
+    happened = np.array([0, 0] * 5 + [1, 1] * 5, dtype=bool)
+    points, error = describe_calibration(probability, happened)
+    assert [point["rows"] for point in points] == [2] * 10
+    assert [point["predicted"] for point in points] == pytest.approx([0.05 + at / 10 for at in range(10)])
+    assert [point["observed"] for point in points] == [0.0] * 5 + [1.0] * 5
+    assert error == pytest.approx(0.25)  # (0.05 + 0.15 + 0.25 + 0.35 + 0.45) · 2 / 10
+
+
+def test_calibration_does_not_depend_on_the_order_of_the_rows() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.permutation(np.linspace(0, 1, 97))
+    happened = rng.random(97) < probability
+    order = rng.permutation(97)
+    assert describe_calibration(probability, happened) == describe_calibration(probability[order], happened[order])
+
+
+def test_probabilities_that_come_true_have_a_small_error_and_others_a_large_one() -> None:
+    rng = np.random.default_rng(1)
+    probability = rng.random(20_000)
+    happened = rng.random(20_000) < probability
+    assert describe_calibration(probability, happened)[1] < 0.02
+    assert describe_calibration(1 - probability, happened)[1] > 0.4
+
+
+def test_few_rows_have_fewer_bins_and_none_has_none() -> None:
+    points, error = describe_calibration(np.array([0.2, 0.9]), np.array([False, True]))
+    assert [point["rows"] for point in points] == [1, 1]
+    assert error == pytest.approx(0.15)
+    assert describe_calibration(np.zeros(0), np.zeros(0, dtype=bool)) == ([], 0.0)
+
+
+def test_several_classes_are_calibrated_by_how_sure_the_decision_is() -> None:
+    outputs = np.array([[0.6, 0.3, 0.1]] * 10, dtype=np.float32)
+    found = describe_classes(MULTICLASS, np.array([0] * 6 + [1] * 4), outputs)
+    assert found["calibration_error"] == pytest.approx(sum(abs(0.6 - right) for right in [1] * 6 + [0] * 4) / 10)
+
+
+def test_residuals_are_true_minus_predicted() -> None:
+    found = describe_residuals(np.arange(101.0), np.zeros((101, 1), dtype=np.float32))
+    assert found["quantiles"] == {"5": 5.0, "25": 25.0, "50": 50.0, "75": 75.0, "95": 95.0}
+    assert sum(found["histogram"]["counts"]) == 101
+    assert len(found["histogram"]["edges"]) == len(found["histogram"]["counts"]) + 1

@@ -1,0 +1,66 @@
+"""The clock of a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from automl.search.budget import Clock, process_age_seconds
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 1030.0)
+
+
+def test_time_is_counted_from_the_commands_start(now: None) -> None:
+    clock = Clock(started=1000.0, seconds=100.0)
+    assert (clock.elapsed(), clock.left()) == (30.0, 70.0)
+    assert clock.search_left() == 70.0 - clock.reserve()
+
+
+def test_a_run_by_trials_has_all_the_time(now: None) -> None:
+    clock = Clock(started=1000.0, seconds=None)
+    assert (clock.elapsed(), clock.left(), clock.reserve(), clock.search_left()) == (
+        30.0,
+        float("inf"),
+        0.0,
+        float("inf"),
+    )
+
+
+def test_time_that_is_over_is_negative(now: None) -> None:
+    assert Clock(started=1000.0, seconds=20.0).left() == -10.0
+
+
+def test_the_reserve_grows_with_the_time_but_never_beyond_a_minute() -> None:
+    reserves = [Clock(started=0.0, seconds=seconds).reserve() for seconds in (3.0, 10.0, 60.0, 600.0, 1e5)]
+    assert reserves == sorted(reserves)
+    assert 2.0 < reserves[0] < 3.0  # of the shortest time there is, something is left to search in
+    assert reserves[2] < 0.2 * 60
+    assert reserves[-1] == 60.0
+
+
+def test_a_process_knows_how_long_ago_it_began() -> None:
+    script = (
+        "import time; time.sleep(0.5)\n"
+        "from automl.search.budget import process_age_seconds\n"
+        "print(process_age_seconds())"
+    )
+    began = time.monotonic()
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", script]
+    age = float(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60).stdout)
+    assert 0.4 < age < time.monotonic() - began + 0.1
+
+
+def test_where_the_system_does_not_tell_a_processes_age_it_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert process_age_seconds() == 0.0

@@ -1,0 +1,124 @@
+"""The race: whether a first fold deserves the others, by a test worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+from automl.search.racing import judge_first_fold, paired_z
+
+MAE = get_metric("mae")
+ACCURACY = get_metric("accuracy")
+LOG_LOSS = get_metric("log_loss")
+ROC_AUC = get_metric("roc_auc")
+
+
+def values(*numbers: float) -> FloatArray:
+    return np.array(numbers, dtype=np.float32)[:, None]
+
+
+def chances(positive: np.ndarray) -> FloatArray:
+    return np.column_stack([1 - positive, positive]).astype(np.float32)
+
+
+def noisy(y: np.ndarray, noise: float, seed: int) -> FloatArray:
+    """Predictions of y with an independent error."""
+    return (y + np.random.default_rng(seed).normal(0, noise, len(y))).astype(np.float32)[:, None]
+
+
+def test_the_standard_score_of_a_paired_difference_worked_by_hand() -> None:
+    """Errors 2 1 2 3 against 1 1 1 1: differences 1 0 1 2, mean 1, deviation √(2/3), so z = 1 / (√(2/3) / 2) = √6."""
+    y = np.zeros(4)
+    one, other = values(2, 1, -2, 3), values(1, -1, 1, 1)
+    assert paired_z(MAE, y, one, other) == pytest.approx(6**0.5)
+    assert paired_z(MAE, y, other, one) == pytest.approx(-(6**0.5))
+
+
+def test_a_metric_to_be_maximized_is_positive_for_the_worse_too() -> None:
+    """The first is wrong in rows 0 and 1, the second in none: differences 1 1 0 0, z = ½ / (√⅓ / 2) = √3."""
+    y = np.array([0, 0, 0, 0])
+    wrong_twice, right = chances(np.array([0.9, 0.9, 0.1, 0.1])), chances(np.full(4, 0.1))
+    assert paired_z(ACCURACY, y, wrong_twice, right) == pytest.approx(3**0.5)
+
+
+def test_equal_predictions_do_not_differ() -> None:
+    assert paired_z(MAE, np.arange(5.0), values(1, 2, 3, 4, 5), values(1, 2, 3, 4, 5)) == 0.0
+
+
+def test_one_row_tells_nothing() -> None:
+    assert paired_z(MAE, np.zeros(1), values(9), values(0)) == 0.0
+
+
+def test_what_has_no_row_losses_has_no_standard_score() -> None:
+    outputs = chances(np.array([0.1, 0.9, 0.3]))
+    assert np.isnan(paired_z(ROC_AUC, np.zeros(3, dtype=np.int64), outputs, outputs))
+
+
+def test_the_better_and_the_equal_go_on() -> None:
+    y = np.linspace(-2, 2, 200)
+    for noise in (0.5, 1.0):
+        verdict = judge_first_fold(MAE, y, noisy(y, noise, 1), noisy(y, 1.0, 2), None, None)
+        assert verdict.promote
+        assert verdict.reason.startswith("not worse than the best on its first fold (z ")
+
+
+def test_what_is_a_little_worse_on_few_rows_goes_on() -> None:
+    y = np.zeros(4)
+    verdict = judge_first_fold(MAE, y, values(3, 0, 2, 1), values(1, 1, 1, 2), None, None)
+    assert verdict.promote  # differences 2 -1 1 -1: z = 0.25 / (1.5 / 2) = 0.33
+    assert verdict.reason == "not worse than the best on its first fold (z +0.3)"
+
+
+def test_what_is_clearly_worse_and_adds_nothing_is_given_up() -> None:
+    y = np.linspace(-2, 2, 400)
+    best = noisy(y, 0.1, 1)
+    verdict = judge_first_fold(MAE, y, best + noisy(np.zeros(400), 2.0, 2), best, None, None)
+    assert not verdict.promote
+    assert verdict.reason.startswith("worse than the best on its first fold (z +")
+    assert verdict.reason.endswith(") and no gain to the blend")
+
+
+def test_what_is_worse_alone_but_errs_elsewhere_goes_on() -> None:
+    """Independent errors of 1 and 1.4: half of each errs by √(1 + 1.96) / 2 = 0.86."""
+    y = np.linspace(-2, 2, 800)
+    verdict = judge_first_fold(MAE, y, noisy(y, 1.4, 1), noisy(y, 1.0, 2), None, None)
+    assert verdict.promote
+    assert verdict.reason.endswith("but the blend gains from it")
+
+
+def test_the_gain_is_asked_of_the_blend_where_there_is_one() -> None:
+    """The same two models, but a blend that is already without error cannot gain."""
+    y = np.linspace(-2, 2, 800)
+    perfect = y.astype(np.float32)[:, None]
+    assert not judge_first_fold(MAE, y, noisy(y, 1.4, 1), noisy(y, 1.0, 2), perfect, None).promote
+
+
+def test_a_metric_to_be_maximized_is_raced_the_same_way() -> None:
+    y = np.arange(400) % 2
+    sure, unsure = chances(np.where(y, 0.9, 0.1)), chances(np.where(np.arange(400) % 3, 0.9, 0.1))
+    assert judge_first_fold(ACCURACY, y, sure, unsure, None, None).promote
+    assert not judge_first_fold(ACCURACY, y, unsure, sure, None, None).promote
+
+
+def test_weights_decide_whether_the_blend_gains() -> None:
+    """The new model is right where the best is wrong, in rows that count for nothing or for much."""
+    y = np.array([1] * 100)
+    best = chances(np.where(np.arange(100) < 15, 0.3, 0.9))
+    new = chances(np.where(np.arange(100) < 15, 0.9, 0.3))
+    much = np.where(np.arange(100) < 15, 6.0, 0.1)
+    none = np.where(np.arange(100) < 15, 0.0, 1.0)
+    assert paired_z(LOG_LOSS, y, new, best) > 1.5
+    assert not judge_first_fold(LOG_LOSS, y, new, best, None, none).promote
+    assert paired_z(LOG_LOSS, y, ((best + new) / 2).astype(np.float32), best) > -0.5
+    assert not judge_first_fold(LOG_LOSS, y, new, best, None, much).promote  # the paired test has the last word
+
+
+def test_a_first_fold_with_one_class_cannot_be_judged_and_goes_on() -> None:
+    """Otherwise nothing after the first configuration would ever be completed."""
+    y = np.zeros(50, dtype=np.int64)
+    outputs = chances(np.linspace(0.1, 0.9, 50))
+    verdict = judge_first_fold(ROC_AUC, y, outputs, outputs[::-1], outputs, None)
+    assert verdict.promote
+    assert verdict.reason == "its first fold has no score"
