@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, BinaryIO, TextIO
+from typing import Any, BinaryIO, ClassVar, TextIO
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,8 @@ def make_split(
         times: (n,) float64, or None; rows without a time count as the oldest.
         folds: how many, 1 for a holdout; "auto" as `choose_folds`. Fewer are made if the rows, groups, times or the
             smaller of two classes do not suffice.
-        repeats: how often with another shuffle; "auto" is 2 below 300 rows if there are 2 minutes, else 1. A time split is never repeated.
+        repeats: how often with another shuffle; "auto" is 2 below 300 rows if there are 2 minutes, else 1. A time
+            split is never repeated.
         shape: size of the problem; None if it should not matter.
         seconds: time of the whole search; None in runs by number of trials.
 

@@ -169,8 +169,10 @@ class Search:
             self.blend = self.on_bag()
 
     def _next_batch(self, wanted: int) -> list[_Active]:
-        """The rest of a batch that a kill cut short, or the next one: the baselines alone, so that there is a model soon,
-        then up to each multiple of 8."""
+        """The rest of a batch that a kill cut short, or the next one.
+
+        First the baselines alone, so that there is a model soon, then up to each multiple of 8.
+        """
         batch = list(self.active.values())
         # batches end at fixed numbers, so that a resumed run asks with the same knowledge as an unbroken one
         least = len(self.records.specs) + (0 if batch else 1)

@@ -57,14 +57,14 @@ def random_walk() -> pd.DataFrame:
 
 
 def sorted_by_label() -> pd.DataFrame:
-    """1,000 rows of noise, sorted by the label, with the row number that a careless export adds."""
+    """1,000 rows of noise, sorted by the label, with row numbers as careless exports add them."""
     rng = np.random.default_rng(SEED)
     frame = pd.DataFrame(rng.normal(size=(1000, 5)), columns=list("abcde")).assign(
         label=rng.choice(["no", "yes"], 1000)
     )
     frame = frame.sort_values("label").reset_index(drop=True)
     frame.insert(0, "Unnamed: 0", np.arange(1000))
-    return frame
+    return frame.assign(index=np.arange(1000) + 1)
 
 
 TABLES: dict[str, Callable[[], pd.DataFrame]] = {
@@ -176,6 +176,8 @@ def test_the_row_number_of_a_sorted_file_is_not_a_feature(runs: dict[str, Path])
     record = read_record(run / "evaluation.json")
     assert abs(record["score"] - 0.5) < 0.07
     schema = read_record(run / "data" / "schema.json")
-    roles = {column["name"]: column["role"] for column in schema["columns"]}
-    assert roles["Unnamed: 0"] == "ignore"
-    assert "Unnamed: 0" in findings(run)["identifier"]["columns"]
+    used = [column["name"] for column in schema["columns"] if column["role"] != "ignore"]
+    assert used == list("abcde")
+    assert findings(run)["identifier"]["columns"] == ["index"]
+    notices = [notice["text"] for notice in read_record(run / "profile.json")["notices"]]
+    assert "dropped the unnamed first column" in notices
