@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from automl.data.load import read_table
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import SearchError, UsageError
+from automl.errors import DataError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
 from automl.events import (
@@ -49,7 +50,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.budget import Clock, process_age_seconds
 from automl.search.search import Search
-from automl.search.trial import PRELOAD, SearchData
+from automl.search.trial import PRELOAD, SearchData, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,8 @@ def fit(
         SearchError: if nothing but the constant model finished.
     """
     recipe = apply_shorthands(recipe or Recipe(), changes)
+    for name in () if recipe.search.candidates == "auto" else recipe.search.candidates:
+        candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
     engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
     try:
@@ -102,7 +105,12 @@ def fit(
         )
         write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked():
-            return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
+            try:
+                return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
+            except (DataError, UsageError):  # refused before anything was learned: no folder is left behind
+                if not run.is_done("split"):
+                    shutil.rmtree(run.path, ignore_errors=True)
+                raise
     finally:
         engine.close()
 
@@ -246,7 +254,7 @@ class _Session:
         return result
 
     def _profile(self, dataset: Dataset) -> list[Finding]:
-        new = read_new(dataset, self.run.record["test"], self.recipe)
+        new = read_new(dataset, self.run.record["test"], self.recipe, labelled=True)
         findings = find_all(dataset, new)
         record = {
             "profile": summarize(dataset).to_json(),
@@ -342,6 +350,10 @@ class _Session:
         frame = read_table(Path(test), options=self.recipe.data).frame
         y = predictor.encode_target(predictor.find_target(frame))
         known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+        if not known.any():
+            text = f"{test} was not scored: no row has a known value in {predictor.task.target!r}"
+            self.emit(WarningRaised(text=text))
+            return
         outputs = predictor.predict_outputs(frame)
         scores = score_all(predictor.task, y[known], outputs[known], seed=self.recipe.seed)
         result["test"] = {"file": test, "rows": int(known.sum()), "metrics": scores}

@@ -13,7 +13,7 @@ from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
 from automl.data.split import make_split
 from automl.ensemble.artifact import golden_records
-from automl.errors import DataError
+from automl.errors import DataError, did_you_mean
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
 from automl.preprocess.table import Table, TableEncoder
@@ -54,11 +54,23 @@ def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
     )
 
 
-def read_new(dataset: Dataset, path: Path | str | None, recipe: Recipe) -> pd.DataFrame | None:
-    """The typed features of a second file, held against the first one's schema; None without one."""
+def read_new(
+    dataset: Dataset, path: Path | str | None, recipe: Recipe, *, labelled: bool = False
+) -> pd.DataFrame | None:
+    """The typed features of a second file, held against the first one's schema; None without one.
+
+    Raises:
+        DataError: if it cannot be read, lacks columns, or, asked to be `labelled`, lacks the target.
+    """
     if not path:
         return None
-    return dataset.schema.parse(read_table(Path(path), options=recipe.data).frame)
+    frame = read_table(Path(path), options=recipe.data).frame
+    names = [str(name) for name in frame.columns]
+    if labelled and dataset.task.target not in names:
+        raise DataError(
+            f"{path} has no target column {dataset.task.target!r}", hint=did_you_mean(dataset.task.target, names)
+        )
+    return dataset.schema.parse(frame)
 
 
 def choose_split(dataset: Dataset, findings: list[Finding], recipe: Recipe, table: Table) -> Split:

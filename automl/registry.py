@@ -107,8 +107,17 @@ class Registry(Generic[P]):
             elif name in self._entry_points:
                 self._loaded[name] = cast(P, _load(self._entry_points[name], self.noun))
             else:
-                raise UsageError(f"Unknown {self.noun} {name!r}", hint=did_you_mean(name, self.names()))
+                self.check(name)
         return self._loaded[name]
+
+    def check(self, name: str) -> None:
+        """Refuse a name that nothing has, without importing anything.
+
+        Raises:
+            UsageError: the nearest name is suggested.
+        """
+        if name not in self.names():
+            raise UsageError(f"Unknown {self.noun} {name!r}", hint=did_you_mean(name, self.names()))
 
 
 def _load(point: EntryPoint, noun: str) -> Any:

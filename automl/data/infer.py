@@ -184,6 +184,10 @@ def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
             f"{guess.bad_rows} unreadable cell(s) count as missing: {listed}",
             "all others are numbers",
         )
+    if evidence.any_match(r"(?i)^[+-]?inf(inity)?$"):
+        infinite = ("inf", "infinity")
+        found = zip(evidence.texts, evidence.counts, strict=True)
+        evidence.infinite = sum(int(count) for text, count in found if text.lower().lstrip("+-") in infinite)
     values = cells.parse_numbers(evidence.series, cell_format)
     return _number_column(evidence, values, dataclasses.replace(guess, format=cell_format), remarks)
 

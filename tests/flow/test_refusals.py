@@ -27,13 +27,15 @@ FILES: dict[str, bytes] = {
     "page.csv": HTML,
     "picture.csv": PNG + bytes(range(256)) * 8,
     "notes.csv": b"Dear all,\nthe meeting is moved.\n",
+    "few.csv": b"a,y\n1,no\n",
+    "blind.csv": b"a,b,yy\n1,2,no\n",
     "recipe.yaml": b"serach: {candidates: [linear]}\nbudget: {seconds: soon}\n",
 }
 
 # name → words after `fit`, exit code, what the error says, what the hint says
 FITS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "an empty file": (("empty.csv", "-t", "y"), 3, "empty.csv is empty", ""),
-    "a header and nothing else": (("header.csv", "-t", "y"), 3, "header.csv", ""),
+    "a header and nothing else": (("header.csv", "-t", "y"), 3, "no rows", ""),
     "a target that is misspelt": (("good.csv", "-t", "Yy"), 3, "'Yy'", "Did you mean 'y'?"),
     "a constant target": (("constant.csv", "-t", "y"), 3, "'yes'", ""),
     "a target that is missing everywhere": (("no_target.csv", "-t", "y"), 3, "'y'", ""),
@@ -54,6 +56,9 @@ FITS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "a recipe with faults": (("good.csv", "-t", "y", "--recipe", "recipe.yaml"), 2, "serach", ""),
     "a group that is not there": (("good.csv", "-t", "y", "--group", "bb"), 3, "'bb'", "'b'"),
     "a size that is none": (("good.csv", "-t", "y", "--memory", "much"), 2, "'much'", "--memory 4G"),
+    "a test file that is not there": (("good.csv", "-t", "y", "--test", "tset.csv"), 3, "tset.csv", ""),
+    "a test file without columns": (("good.csv", "-t", "y", "--test", "few.csv"), 3, "'b'", ""),
+    "a test file without the target": (("good.csv", "-t", "y", "--test", "blind.csv"), 3, "'y'", "'yy'"),
     "a family that is not there": (("good.csv", "-t", "y", "--recipe", "family.yaml"), 2, "'xgbost'", "xgboost"),
 }
 
@@ -81,14 +86,23 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     return tool
 
 
-@pytest.mark.parametrize("case", FITS)
-def test_fit_refuses(work: Tool, case: str) -> None:
-    words, code, error, hint = FITS[case]
-    before = {path.name for path in work.work.iterdir()}
-    result = work("fit", *words, "--out", "run") if "--out" not in words else work("fit", *words)
-    assert_told_well(result, code, error, hint)
-    assert {path.name for path in work.work.iterdir()} == before
-    assert result.seconds < 10
+@pytest.fixture(scope="module")
+def refused(work: Tool) -> dict[str, Result]:
+    """What `fit` said in each case, two at a time."""
+    numbered = enumerate(FITS.items())
+    return work.all({name: ("fit", *case[0], "--out", f"run{number}", "--quiet") for number, (name, case) in numbered})
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_fit_refuses(refused: dict[str, Result], name: str) -> None:
+    _, code, error, hint = FITS[name]
+    assert_told_well(refused[name], code, error, hint)
+    assert refused[name].seconds < 10
+
+
+def test_refusals_leave_nothing_behind(work: Tool, refused: dict[str, Result]) -> None:
+    assert len(refused) == len(FITS)
+    assert {path.name for path in work.work.iterdir()} == {*FILES, "family.yaml"}
 
 
 def test_fit_refuses_a_folder_that_holds_a_run_or_anything_else(work: Tool, penguins: Path) -> None:

@@ -2,69 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flow.command import PENGUINS, SURVEY, Tool, read_lines, read_record, without_times
-
-FIT = ("--target", "body_mass_g", "--trials", "12", "--seed", "7")
+from tests.flow.command import PENGUINS, SURVEY, Tool, read_record, without_times
 
 
 def board(run: Path) -> list[dict[str, Any]]:
     return without_times(read_record(run / "leaderboard.json"))
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, recipe: Callable[[str], Path]) -> Path:
-    """12 trials with seed 7 in one worker."""
-    tool = Tool(tmp_path_factory.mktemp("first"))
-    words = ("fit", PENGUINS, *FIT, "--jobs", "1", "--recipe", recipe("several"), "--out", "run")
-    result = tool(*words, env={"PYTHONHASHSEED": "0"})
-    assert result.code == 0, result
-    return tool.work / "run"
-
-
 def test_the_leaderboard_is_the_same_for_two_workers_and_another_hash_seed(
-    tool: Tool, first: Path, recipe: Callable[[str], Path]
+    tool: Tool, seventh: Path, recipe: Callable[[str], Path]
 ) -> None:
-    words = ("fit", PENGUINS, *FIT, "--jobs", "2", "--recipe", recipe("several"), "--out", "run")
-    result = tool(*words, env={"PYTHONHASHSEED": "1"})
+    words = ("fit", PENGUINS, "--target", "body_mass_g", "--trials", "12", "--seed", "7", "--jobs", "2")
+    result = tool(*words, "--recipe", recipe("several"), "--out", "run", env={"PYTHONHASHSEED": "1"})
     assert result.code == 0, result
-    assert len(board(first)) >= 4
-    assert board(tool.work / "run") == board(first)
+    assert len(board(seventh)) >= 4
+    assert board(tool.work / "run") == board(seventh)
     for name in ("score", "low", "high", "raw_score"):
-        again, before = (read_record(run / "evaluation.json")[name] for run in (tool.work / "run", first))
+        again, before = (read_record(run / "evaluation.json")[name] for run in (tool.work / "run", seventh))
         assert again == before
 
 
-def test_the_recipe_of_a_run_repeats_it_even_if_it_was_killed_between(tool: Tool, first: Path) -> None:
-    shutil.copy(first / "recipe.yaml", tool.work / "recipe.yaml")
+def test_the_recipe_of_a_run_repeats_it_even_if_it_is_killed_between(tool: Tool, seventh: Path, killed: Path) -> None:
     run = tool.work / "run"
-    running = tool.start(
-        "fit", PENGUINS, "--target", "body_mass_g", "--recipe", tool.work / "recipe.yaml", "--jobs", "2", "--out", run
-    )
-    deadline = time.monotonic() + 60
-    while len(read_lines(run / "search" / "specs.jsonl")) < 9 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.killpg(running.process.pid, signal.SIGKILL)
-    running.process.wait(10)
-    assert len(read_lines(run / "search" / "trials.jsonl")) < 12
+    shutil.copytree(killed, run)
     result = tool("resume", run, "--quiet")
     assert result.code == 0, result
-    assert board(run) == board(first)
+    assert board(run) == board(seventh)
 
 
-def test_another_seed_gives_another_run(tool: Tool, survey: Path, recipe: Callable[[str], Path]) -> None:
-    words = ("fit", SURVEY, "--target", "married", "--trials", "2", "--seed", "8", "--recipe", recipe("linear"))
-    assert tool(*words, "--out", "run", "--quiet").code == 0
-    linear = [[m["score"] for m in board(run) if m["name"] == "linear"] for run in (tool.work / "run", survey)]
+def test_another_seed_gives_another_result(seventh: Path, penguins: Path) -> None:
+    linear = [[model["score"] for model in board(run) if model["name"] == "linear"] for run in (seventh, penguins)]
     assert linear[0] != linear[1]  # other folds
 
 
