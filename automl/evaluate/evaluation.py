@@ -12,6 +12,7 @@ from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.leaderboard import correct_leaderboard
 from automl.search.trial import SearchData
 
 METHOD = (
@@ -56,6 +57,7 @@ class Evaluator:
                     self.warnings.append(WarningRaised(text=text))
         result = self._join(values)
         write_json(self.run.evaluation_path, result)
+        correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
         return result
 
     def _jobs(self) -> list[Job]:

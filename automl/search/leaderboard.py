@@ -26,7 +26,9 @@ class Entry:
 
     Attributes:
         kind: "ensemble", "model" or "baseline".
-        score: out of fold, in the metric's own units; `low` and `high` from the spread over folds.
+        score: out of fold, in the metric's own units; `low` and `high` from the spread over folds. Once the run is
+            evaluated, those of the deployed model are the corrected score and its interval.
+        raw_score: what it was ranked by.
         tied: a paired test on common rows cannot tell it from the first.
         fit_seconds: all folds together, of all members.
         predict_ms: one row among many, of all members together.
@@ -39,6 +41,7 @@ class Entry:
     score: float
     low: float
     high: float
+    raw_score: float
     tied: bool
     folds: int
     fit_seconds: float
@@ -92,6 +95,7 @@ def _model_entry(result: TrialResult, weight: float) -> dict[str, Any]:
         "score": result.score,
         "low": low,
         "high": high,
+        "raw_score": result.score,
         "folds": len(result.fold_scores),
         "fit_seconds": round(sum(result.fold_seconds), 3),
         "predict_ms": round(result.predict_row_seconds * 1000 * len(result.fold_scores), 4),
@@ -114,6 +118,7 @@ def _ensemble_entry(members: list[TrialResult], score: float) -> dict[str, Any]:
         "score": score,
         "low": low,
         "high": high,
+        "raw_score": score,
         "folds": folds,
         "fit_seconds": round(sum(sum(member.fold_seconds) for member in members), 3),
         "predict_ms": round(sum(member.predict_row_seconds * len(member.fold_scores) for member in members) * 1000, 4),
@@ -133,18 +138,28 @@ def fold_interval(score: float, fold_scores: tuple[float | None, ...]) -> tuple[
     return score - half, score + half
 
 
+def correct_leaderboard(run: Run, *, score: float, low: float | None, high: float | None) -> None:
+    """Give the deployed model the score that can be believed; ranks stay as the models were chosen."""
+    record = read_leaderboard(run)
+    for model in record["models"]:
+        if model["weight"] == 1.0:
+            model.update(score=score, low=score if low is None else low, high=score if high is None else high)
+    _write(run, record)
+
+
 def write_leaderboard(run: Run, entries: list[Entry], metric_name: str, *, maximize: bool) -> None:
     """leaderboard.json for programs, leaderboard.csv for spreadsheets."""
     models = [dataclasses.asdict(entry) for entry in entries]
-    write_json(
-        run.path / "leaderboard.json",
-        {"schema_version": 1, "metric": metric_name, "maximize": maximize, "models": models},
-    )
+    _write(run, {"schema_version": 1, "metric": metric_name, "maximize": maximize, "models": models})
+
+
+def _write(run: Run, record: dict[str, Any]) -> None:
+    write_json(run.path / "leaderboard.json", record)
     columns = [field.name for field in dataclasses.fields(Entry) if field.name != "params"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(models)
+    writer.writerows(record["models"])
     write_text(run.leaderboard_path, buffer.getvalue())
 
 

@@ -39,6 +39,8 @@ def leaderboard_table(source: RunSource, caption: str = "") -> Table:
     left_out = len(source.leaderboard) - len(models)
     notes = ["“=” marks a tie with the best: these rows cannot tell the two apart."] if tied else []
     notes += ["“weight” is a model's share in the ensemble."] if weighted else []
+    if any(is_figure(model.get("raw_score")) and model["raw_score"] != model.get("score") for model in models):
+        notes.append("The deployed model's score is corrected for its having been chosen; the others' are not.")
     notes += [f"{left_out:,} more in leaderboard.csv."] if left_out else []
     return Table(
         headings=("#", "model", source.metric.title, "kind", "weight", "fit s", "ms/row", "MB", "folds"),

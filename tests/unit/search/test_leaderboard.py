@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,18 @@ import numpy as np
 import pytest
 
 from automl.errors import SearchError
+from automl.files import write_json
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.run import Run
-from automl.search.leaderboard import Entry, build_leaderboard, fold_interval, read_leaderboard, write_leaderboard
+from automl.search.leaderboard import (
+    Entry,
+    build_leaderboard,
+    correct_leaderboard,
+    fold_interval,
+    read_leaderboard,
+    write_leaderboard,
+)
 from automl.search.trial import TrialResult
 from tests.unit.search.test_records import make_result
 
@@ -135,9 +144,25 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
     with run.leaderboard_path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        "rank", "name", "candidate", "kind", "score", "low", "high", "tied", "folds", "fit_seconds", "predict_ms",
-        "size_mb", "weight", "trial",
+        "rank", "name", "candidate", "kind", "score", "low", "high", "raw_score", "tied", "folds", "fit_seconds",
+        "predict_ms", "size_mb", "weight", "trial",
     ]  # fmt: skip
     for row, model in zip(rows, record["models"], strict=True):
         assert row == {key: str(value) for key, value in model.items() if key != "params"}
     assert record["models"][0]["params"] == {"model.C": 0.5}
+
+
+def test_the_deployed_model_gets_the_corrected_score_and_keeps_its_rank(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", data_name="d", record={})
+    model = {field.name: None for field in dataclasses.fields(Entry)}
+    board = [{**model, "rank": 1, "weight": 1.0, "score": 0.9, "raw_score": 0.9}, {**model, "rank": 2, "weight": 0.4}]
+    write_json(
+        run.path / "leaderboard.json", {"schema_version": 1, "metric": "roc_auc", "maximize": True, "models": board}
+    )
+
+    correct_leaderboard(run, score=0.88, low=0.85, high=0.91)
+
+    first, second = read_leaderboard(run)["models"]
+    assert (first["rank"], first["score"], first["low"], first["high"]) == (1, 0.88, 0.85, 0.91)
+    assert first["raw_score"] == 0.9
+    assert second["score"] is None
