@@ -97,7 +97,7 @@ def run(arguments: list[str]) -> int:
         return _say(error.message, error.hint, error.exit_code, arguments)
     except KeyboardInterrupt:
         return _say("Interrupted; what had finished is kept", "automl resume RUN goes on", INTERRUPTED, arguments)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the parser ends with SystemExit when the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except typer.Exit as error:

@@ -3,4 +3,4 @@ from tests.docs.huber import plugin as huber
 
 
 class TestHuber(CandidateConformance):
-    plugin = huber
+    candidate, plugin = "huber", huber

@@ -78,8 +78,10 @@ def test_the_leaderboard_is_ranked_and_says_its_version(shared: Tool, survey: Pa
     models = result.record["models"]
     assert [model["rank"] for model in models] == list(range(1, len(models) + 1))
     assert {"rank", "name", "candidate", "score"} <= set(models[0])
-    scores = [model["score"] for model in models]
-    assert scores == sorted(scores, reverse=True)
+    chosen_by = [model["raw_score"] for model in models]
+    assert chosen_by == sorted(chosen_by, reverse=True)
+    deployed = next(model for model in models if model["weight"] == 1.0)
+    assert deployed["score"] == read_record(survey / "evaluation.json")["score"]  # corrected for having been chosen
     assert {model["candidate"] for model in models} >= {"dummy", "linear", "xgboost"}
     assert models[-1]["candidate"] == "dummy"
     text = shared("leaderboard", survey)
@@ -88,8 +90,9 @@ def test_the_leaderboard_is_ranked_and_says_its_version(shared: Tool, survey: Pa
 
 
 def test_a_loss_is_ranked_upwards(shared: Tool, penguins: Path) -> None:
-    scores = [model["score"] for model in shared("leaderboard", penguins, "--json").record["models"]]
-    assert scores == sorted(scores)
+    chosen_by = [model["raw_score"] for model in shared("leaderboard", penguins, "--json").record["models"]]
+    assert chosen_by == sorted(chosen_by)
+    assert chosen_by[0] < chosen_by[-1]
 
 
 def test_predict_writes_csv_jsonl_parquet_and_stdout_alike(
