@@ -144,7 +144,7 @@ class Search:
             return stop
         if self.clock.search_left() > 0:
             return ""
-        # if reading took all the time, the baselines may use what is kept for the rest: a late model is better than none
+        # if reading took all the time, the baselines may use what is kept for the rest: better a late model than none
         return "" if not self._has_model and self.clock.left() > 0 else "complete"
 
     def _next_job(self) -> tuple[_Active, int] | None:

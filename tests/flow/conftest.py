@@ -12,10 +12,11 @@ import pytest
 
 from tests.flow.command import PENGUINS, SURVEY, Result, Tool, read_lines
 
+SPLIT = "split: {folds: 4, repeats: 1}"
 RECIPES = {
-    "linear": "search: {candidates: [linear], tune: false}",
-    "two": "search: {candidates: [linear, xgboost], tune: true}",
-    "several": "search: {candidates: [linear, xgboost, extra_trees, naive_bayes], tune: true}",
+    "linear": "search: {candidates: [linear], tune: false}\n" + SPLIT,
+    "two": "search: {candidates: [linear, xgboost], tune: true}\n" + SPLIT,
+    "several": "search: {candidates: [linear, xgboost, extra_trees, naive_bayes], tune: true}\n" + SPLIT,
 }
 
 
