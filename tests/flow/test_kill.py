@@ -16,7 +16,6 @@ from tests.flow.command import (
     PENGUINS,
     SURVEY,
     Background,
-    Result,
     Tool,
     read_lines,
     read_record,
