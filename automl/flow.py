@@ -59,6 +59,10 @@ MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
+# A run killed before its first real model gets this much on resume, however little of its time is left.
+FIRST_MODEL_SECONDS = 10.0
+# The family that every other model has to beat.
+CONSTANT = "dummy"
 
 
 def fit(
@@ -131,12 +135,16 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         if record["status"] == "complete":
             return run
         recipe = build_recipe(yaml.safe_load(run.recipe_path.read_text(encoding="utf-8")), source=str(run.recipe_path))
-        began = (time.monotonic() if started is None else started) - spent_seconds(run)
+        spent = spent_seconds(run)
+        began = (time.monotonic() if started is None else started) - spent
+        seconds = recipe.budget.seconds
+        if seconds is not None and not has_usable_model(run):
+            seconds = max(seconds, spent + FIRST_MODEL_SECONDS)
         engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
         try:
             engine.warm("core")
             run.stop_path.unlink(missing_ok=True)
-            session = _Session(run, recipe, Clock(began, recipe.budget.seconds), engine, sinks)
+            session = _Session(run, recipe, Clock(began, seconds), engine, sinks)
             if run.is_done("split"):
                 return session.from_folder()
             if record["data"] == "a data frame":
@@ -187,6 +195,13 @@ def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: P
         "versions": {**installed_versions(), "python": sys.version.split()[0]},
         "argv": sys.argv,
     }
+
+
+def has_usable_model(run: Run) -> bool:
+    """Whether the deployed model is more than a constant."""
+    if not run.ensemble_path.exists():
+        return False
+    return any(member["candidate"] != CONSTANT for member in read_json(run.ensemble_path)["members"])
 
 
 def spent_seconds(run: Run) -> float:
@@ -360,8 +375,7 @@ class _Session:
         write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:
-        only_constant = {builder.records.results[trial].candidate for trial in builder.weights} <= {"dummy"}
-        usable = bool(builder.weights) and not only_constant
+        usable = has_usable_model(self.run)
         elapsed = self.clock.elapsed()
         self.run.stop_path.unlink(missing_ok=True)
         self.run.clear_leftovers()  # of workers that were ended in the middle of a fold
