@@ -41,6 +41,8 @@ HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
 MIN_FOLD_SECONDS = 0.3
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
+# How long after the time is up the baselines may still run if there is no model at all.
+LATE_SECONDS = 2.0
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
 
@@ -145,7 +147,7 @@ class Search:
         if self.clock.search_left() > 0:
             return ""
         # if reading took all the time, the baselines may use what is kept for the rest: better a late model than none
-        return "" if not self._has_model and self.clock.left() > 0 else "complete"
+        return "" if not self._has_model and self.clock.left() > -LATE_SECONDS else "complete"
 
     def _next_job(self) -> tuple[_Active, int] | None:
         for active in self.active.values():

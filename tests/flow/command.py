@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ AUTOML = (sys.executable, "-m", "automl.cli.main")
 DATASETS = Path(__file__).parents[2] / "datasets"
 SURVEY, PENGUINS = DATASETS / "social_survey.csv", DATASETS / "penguins.csv"
 MARK = "AUTOML_TEST_MARK"
+
+# Given a folder, writes what a command needs into it and returns its words; NAME=value sets a variable, as in a shell.
+Maker = Callable[[Path], Iterable[str | Path]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,15 +125,46 @@ class Tool:
             )
         return Background(process, place, mark)
 
-    def all(self, commands: Mapping[str, Sequence[str | Path]], at_once: int = 2) -> dict[str, Result]:
-        """Several commands, a few at a time."""
-        with ThreadPoolExecutor(at_once) as pool:
-            running = {name: pool.submit(self, *words) for name, words in commands.items()}
-            return {name: future.result() for name, future in running.items()}
-
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}}
         return {**kept, "HOME": str(self.home), "TMPDIR": str(self.temporary), "TERM": "xterm", **(more or {})}
+
+
+class Prepared:
+    """Commands whose results several tests look at, made in the background while others go on, one at a time."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+        self._makers: dict[str, Maker] = {}
+        self._pool = ThreadPoolExecutor(1)
+        self._futures: dict[str, Future[Result]] = {}
+
+    def offer(self, makers: Mapping[str, Maker]) -> None:
+        self._makers |= makers
+
+    def start(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._futures:
+                self._futures[name] = self._pool.submit(self._make, self._makers[name])
+
+    def __getitem__(self, name: str) -> Result:
+        self.start([name])
+        return self._futures[name].result()
+
+    def run(self, name: str) -> Path:
+        """The run folder that the command `name` was to make in `tool.work`."""
+        result = self[name]
+        assert result.code == 0, f"{name}: {result}"
+        return self.tool.work / name
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _make(self, maker: Maker) -> Result:
+        words = list(maker(self.tool.work))
+        settings = [word for word in words if isinstance(word, str) and re.match(r"[A-Z]+=", word)]
+        env = dict(word.split("=", 1) for word in settings)
+        return self.tool(*(word for word in words if word not in settings), env=env)
 
 
 def python(program: str, *words: str | Path, env: Mapping[str, str] | None = None) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flow.command import PENGUINS, SURVEY, Result, Tool, read_lines
+from tests.flow.command import PENGUINS, SURVEY, Maker, Prepared, Result, Tool, read_lines
 
-SPLIT = "split: {folds: 4, repeats: 1}"
+Words = tuple[str | Path, ...]
+
+SPLIT = "split: {folds: 3, repeats: 1}"
 RECIPES = {
     "linear": "search: {candidates: [linear], tune: false}\n" + SPLIT,
     "two": "search: {candidates: [linear, xgboost], tune: true}\n" + SPLIT,
@@ -20,13 +22,28 @@ RECIPES = {
 }
 
 
-@pytest.fixture(scope="session")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Name of a short search → its file."""
-    folder = tmp_path_factory.mktemp("recipes")
-    for name, text in RECIPES.items():
-        (folder / f"{name}.yaml").write_text(text + "\n", encoding="utf-8")
-    return lambda name: folder / f"{name}.yaml"
+def write_recipe(work: Path, name: str) -> Path:
+    """A short search of `RECIPES`, as a file."""
+    path = work.parent / f"{name}.yaml"
+    path.write_text(RECIPES[name] + "\n", encoding="utf-8")
+    return path
+
+
+def make_survey(work: Path) -> Words:
+    return "fit", SURVEY, "-t", "married", "--trials", "4", "--recipe", write_recipe(work, "two"), "--out", "survey"
+
+
+def make_penguins(work: Path) -> Words:
+    short = ("--trials", "3", "--recipe", write_recipe(work, "two"))
+    return "fit", PENGUINS, "-t", "body_mass_g", *short, "--out", "penguins", "--json"
+
+
+def make_seventh(work: Path) -> Words:
+    twelve = ("--trials", "12", "--seed", "7", "--recipe", write_recipe(work, "two"))
+    return "PYTHONHASHSEED=0", "fit", PENGUINS, "-t", "body_mass_g", *twelve, "--jobs", "1", "--out", "seventh"
+
+
+PREPARED: dict[str, Maker] = {"survey": make_survey, "penguins": make_penguins, "seventh": make_seventh}
 
 
 @pytest.fixture(scope="session")
@@ -35,63 +52,68 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     return Tool(tmp_path_factory.mktemp("shared"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared(request: pytest.FixtureRequest, shared: Tool) -> Iterator[Prepared]:
+    """What PREPARED of this file and of the test modules makes; begun at once for the tests that are to run."""
+    prepared = Prepared(shared)
+    prepared.offer(PREPARED)
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    wanted = [item for item in items if item.get_closest_marker("slow") is None]
+    prepared.start(name for name in PREPARED if any(name in item.fixturenames for item in wanted))
+    for module in dict.fromkeys(item.module for item in items):
+        offered = getattr(module, "PREPARED", {})
+        prepared.offer(offered)
+        if any(item.module is module for item in wanted):
+            prepared.start(offered)
+    yield prepared
+    prepared.close()
+
+
+@pytest.fixture(scope="session")
+def recipe(shared: Tool) -> Callable[[str], Path]:
+    """Name of a short search → its file."""
+    return lambda name: write_recipe(shared.work, name)
+
+
 @pytest.fixture
 def tool(tmp_path: Path) -> Tool:
     return Tool(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def survey_fit(shared: Tool, recipe: Callable[[str], Path]) -> Result:
+def survey_fit(prepared: Prepared) -> Result:
     """The command that made `survey`."""
-    words = ("fit", SURVEY, "--target", "married", "--trials", "4", "--recipe", recipe("two"), "--out", "survey")
-    return shared(*words)
+    return prepared["survey"]
 
 
 @pytest.fixture(scope="session")
-def survey(shared: Tool, survey_fit: Result) -> Path:
+def survey(prepared: Prepared) -> Path:
     """A complete run: binary, labels that are words, categories, missing cells."""
-    assert survey_fit.code == 0, survey_fit
-    return shared.work / "survey"
+    return prepared.run("survey")
 
 
 @pytest.fixture(scope="session")
-def penguins_fit(shared: Tool, recipe: Callable[[str], Path]) -> Result:
+def penguins_fit(prepared: Prepared) -> Result:
     """The command that made `penguins`, with --json."""
-    words = (
-        "fit",
-        PENGUINS,
-        "--target",
-        "body_mass_g",
-        "--trials",
-        "3",
-        "--recipe",
-        recipe("two"),
-        "--out",
-        "penguins",
-    )
-    return shared(*words, "--json")
+    return prepared["penguins"]
 
 
 @pytest.fixture(scope="session")
-def penguins(shared: Tool, penguins_fit: Result) -> Path:
+def penguins(prepared: Prepared) -> Path:
     """A complete run: regression."""
-    assert penguins_fit.code == 0, penguins_fit
-    return shared.work / "penguins"
+    return prepared.run("penguins")
+
+
+@pytest.fixture(scope="session")
+def seventh(prepared: Prepared) -> Path:
+    """12 trials with seed 7, in one worker."""
+    return prepared.run("seventh")
 
 
 @pytest.fixture(scope="session")
 def survey_predictions(shared: Tool, survey: Path) -> Result:
     """What `survey` says of the table that it learned from, as CSV."""
     return shared("predict", survey, SURVEY, "--proba", "--quiet")
-
-
-@pytest.fixture(scope="session")
-def seventh(shared: Tool, recipe: Callable[[str], Path]) -> Path:
-    """12 trials with seed 7, in one worker."""
-    words = ("fit", PENGUINS, "--target", "body_mass_g", "--trials", "12", "--seed", "7", "--jobs", "1")
-    result = shared(*words, "--recipe", recipe("several"), "--out", "seventh", env={"PYTHONHASHSEED": "0"})
-    assert result.code == 0, result
-    return shared.work / "seventh"
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +124,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, seventh: Path) -> Path:
     words = ("fit", PENGUINS, "--target", "body_mass_g", "--recipe", seventh / "recipe.yaml", "--out", run)
     running = tool.start(*words, "--jobs", "2", env={"PYTHONHASHSEED": "2"})
     deadline = time.monotonic() + 60
-    while len(read_lines(run / "search" / "specs.jsonl")) < 9 and time.monotonic() < deadline:
+    while len(read_lines(run / "search" / "specs.jsonl")) < 10 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(running.process.pid, signal.SIGKILL)
     running.process.wait(10)

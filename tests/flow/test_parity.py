@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tests.flow.command import PENGUINS, SURVEY, Tool, python
+from tests.flow.command import PENGUINS, SURVEY, Maker, Prepared, Tool, python
+from tests.flow.conftest import write_recipe
 
 PROGRAM = """
 import json, sys
@@ -83,46 +83,33 @@ def test_values_agree_on_rows_that_were_never_seen(shared: Tool, penguins: Path,
     np.testing.assert_allclose(told["alone"], outputs[:15], rtol=1e-6)
 
 
-def test_rows_keep_their_order(shared: Tool, penguins: Path, tmp_path: Path) -> None:
-    frame = pd.read_csv(PENGUINS)
-    shuffled = frame.sample(frac=1, random_state=1)
-    frame.to_csv(tmp_path / "in_order.csv", index=False)
-    shuffled.to_csv(tmp_path / "shuffled.csv", index=False)
-    plain, other = (
-        pd.read_csv(io.StringIO(shared("predict", penguins, tmp_path / name).out)).prediction.to_numpy()
-        for name in ("in_order.csv", "shuffled.csv")
-    )
-    np.testing.assert_allclose(other, plain[shuffled.index], rtol=1e-6)
+CLASSES = [(10, 20, 30)[row % 3] for row in range(240)]
 
 
-LABELS: dict[str, list[Any]] = {
-    "int": [(10, 20, 30)[row % 3] for row in range(240)],
-    "bool": [row % 3 > 0 for row in range(240)],
-}
-
-
-def test_labels_keep_the_form_they_had(tool: Tool, recipe: Callable[[str], Path]) -> None:
+def make_classes(work: Path) -> tuple[str | Path, ...]:
     rng = np.random.default_rng(3)
-    commands: dict[str, tuple[str | Path, ...]] = {}
-    for kind, labels in LABELS.items():
-        code = np.array([labels.index(label) for label in labels])
-        frame = pd.DataFrame({"x": code + rng.normal(0, 0.2, 240), "z": rng.normal(size=240), "y": labels})
-        frame.to_csv(tool.work / f"{kind}.csv", index=False)
-        words = ("fit", f"{kind}.csv", "--target", "y", "--trials", "2", "--recipe", recipe("linear"), "--jobs", "1")
-        commands[kind] = (*words, "--out", kind, "--quiet")
-    for kind, result in tool.all(commands).items():
-        assert result.code == 0, f"{kind}: {result}"
-    for kind, labels in LABELS.items():
-        result = tool("predict", kind, f"{kind}.csv", "--out", "out.jsonl")
-        assert result.code == 0, result
-        found = [json.loads(line)["prediction"] for line in (tool.work / "out.jsonl").read_text().splitlines()]
-        assert {type(label) for label in found} == {type(labels[0])}
-        assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.95
-        answer = python(
-            "import sys, json, automl, pandas as pd\n"
-            "p = automl.load(sys.argv[1]); f = pd.read_csv(sys.argv[2])\n"
-            "print(json.dumps([p.predict(f).tolist(), p.predict_proba(f).columns.tolist()]))",
-            tool.work / kind,
-            tool.work / f"{kind}.csv",
-        )
-        assert json.loads(answer) == [found, sorted(set(labels))]
+    x = np.array(CLASSES) / 10 + rng.normal(0, 0.2, 240)
+    pd.DataFrame({"x": x, "z": rng.normal(size=240), "y": CLASSES}).to_csv(work / "classes.csv", index=False)
+    short = ("--trials", "2", "--recipe", write_recipe(work, "linear"), "--jobs", "1")
+    return "fit", "classes.csv", "--target", "y", *short, "--out", "classes", "--quiet"
+
+
+PREPARED: dict[str, Maker] = {"classes": make_classes}
+
+
+def test_labels_that_were_whole_numbers_are_whole_numbers_again(prepared: Prepared, tmp_path: Path) -> None:
+    run = prepared.run("classes")
+    table = run.with_name("classes.csv")
+    result = prepared.tool("predict", run, table, "--out", tmp_path / "out.jsonl")
+    assert result.code == 0, result
+    found = [json.loads(line)["prediction"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {type(label) for label in found} == {int}
+    assert np.mean(np.array(found) == np.array(CLASSES)) > 0.95  # the order of the rows is kept
+    answer = python(
+        "import sys, json, automl, pandas as pd\n"
+        "p = automl.load(sys.argv[1]); f = pd.read_csv(sys.argv[2])\n"
+        "print(json.dumps([p.predict(f).tolist(), p.predict_proba(f).columns.tolist()]))",
+        run,
+        table,
+    )
+    assert json.loads(answer) == [found, [10, 20, 30]]

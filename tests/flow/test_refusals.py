@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.flow.command import PENGUINS, SURVEY, Result, Tool, python
+from tests.flow.command import PENGUINS, SURVEY, Maker, Prepared, Result, Tool, python
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63000100000500010d0a2db4"
@@ -29,37 +30,56 @@ FILES: dict[str, bytes] = {
     "notes.csv": b"Dear all,\nthe meeting is moved.\n",
     "few.csv": b"a,y\n1,no\n",
     "blind.csv": b"a,b,yy\n1,2,no\n",
+    "family.yaml": b"search: {candidates: [xgbost]}\n",
     "recipe.yaml": b"serach: {candidates: [linear]}\nbudget: {seconds: soon}\n",
 }
 
+BLIND = ("--test", "refusals/blind.csv")
+FAMILY = ("--recipe", "refusals/family.yaml")
+
 # name → words after `fit`, exit code, what the error says, what the hint says
 FITS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
-    "an empty file": (("empty.csv", "-t", "y"), 3, "empty.csv is empty", ""),
-    "a header and nothing else": (("header.csv", "-t", "y"), 3, "no rows", ""),
-    "a target that is misspelt": (("good.csv", "-t", "Yy"), 3, "'Yy'", "Did you mean 'y'?"),
-    "a constant target": (("constant.csv", "-t", "y"), 3, "'yes'", ""),
-    "a target that is missing everywhere": (("no_target.csv", "-t", "y"), 3, "'y'", ""),
-    "two columns of one name": (("twice.csv", "-t", "y"), 3, "'a'", ""),
-    "rows of other lengths": (("ragged.csv", "-t", "y"), 3, "62", ""),
-    "a web page": (("page.csv", "-t", "y"), 3, "HTML", ""),
-    "a picture": (("picture.csv", "-t", "y"), 3, "PNG", ""),
-    "a file that is not there": (("goood.csv", "-t", "y"), 3, "goood.csv", "good.csv"),
-    "a folder": ((".", "-t", "y"), 3, "folder", ""),
-    "an option that is not there": (("good.csv", "--tarhet", "y"), 2, "--tarhet", "automl fit --help"),
-    "no target": (("good.csv",), 2, "--target", "automl fit --help"),
-    "a time that is none": (("good.csv", "-t", "y", "--time", "soon"), 2, "'soon'", "--time 5m"),
-    "a time too short": (("good.csv", "-t", "y", "--time", "1s"), 2, "budget.seconds", ""),
-    "a metric that is not there": (("good.csv", "-t", "y", "--metric", "roc_acu"), 2, "'roc_acu'", "roc_auc"),
-    "a metric of another task": (("good.csv", "-t", "y", "--metric", "rmse"), 2, "'rmse'", "roc_auc"),
-    "a task that is not there": (("good.csv", "-t", "y", "--task", "ranking"), 2, "'ranking'", ""),
-    "a recipe that is not there": (("good.csv", "-t", "y", "--recipe", "blanced"), 2, "'blanced'", "balanced"),
-    "a recipe with faults": (("good.csv", "-t", "y", "--recipe", "recipe.yaml"), 2, "serach", ""),
-    "a group that is not there": (("good.csv", "-t", "y", "--group", "bb"), 3, "'bb'", "'b'"),
-    "a size that is none": (("good.csv", "-t", "y", "--memory", "much"), 2, "'much'", "--memory 4G"),
-    "a test file that is not there": (("good.csv", "-t", "y", "--test", "tset.csv"), 3, "tset.csv", ""),
-    "a test file without columns": (("good.csv", "-t", "y", "--test", "few.csv"), 3, "'b'", ""),
-    "a test file without the target": (("good.csv", "-t", "y", "--test", "blind.csv"), 3, "'y'", "'yy'"),
-    "a family that is not there": (("good.csv", "-t", "y", "--recipe", "family.yaml"), 2, "'xgbost'", "xgboost"),
+    "an empty file": (("refusals/empty.csv", "-t", "y"), 3, "empty.csv is empty", ""),
+    "a header and nothing else": (("refusals/header.csv", "-t", "y"), 3, "no rows", ""),
+    "a target that is misspelt": (("refusals/good.csv", "-t", "Yy"), 3, "'Yy'", "Did you mean 'y'?"),
+    "a constant target": (("refusals/constant.csv", "-t", "y"), 3, "'yes'", ""),
+    "a target that is missing everywhere": (("refusals/no_target.csv", "-t", "y"), 3, "'y'", ""),
+    "two columns of one name": (("refusals/twice.csv", "-t", "y"), 3, "'a'", ""),
+    "rows of other lengths": (("refusals/ragged.csv", "-t", "y"), 3, "62", ""),
+    "a web page": (("refusals/page.csv", "-t", "y"), 3, "HTML", ""),
+    "a picture": (("refusals/picture.csv", "-t", "y"), 3, "PNG", ""),
+    "a file that is not there": (("refusals/goood.csv", "-t", "y"), 3, "goood.csv", "good.csv"),
+    "a folder": (("refusals", "-t", "y"), 3, "folder", ""),
+    "an option that is not there": (("refusals/good.csv", "--tarhet", "y"), 2, "--tarhet", "automl fit --help"),
+    "no target": (("refusals/good.csv",), 2, "--target", "automl fit --help"),
+    "a time that is none": (("refusals/good.csv", "-t", "y", "--time", "soon"), 2, "'soon'", "--time 5m"),
+    "a time too short": (("refusals/good.csv", "-t", "y", "--time", "1s"), 2, "budget.seconds", ""),
+    "a metric that is not there": (("refusals/good.csv", "-t", "y", "--metric", "roc_acu"), 2, "'roc_acu'", "roc_auc"),
+    "a metric of another task": (("refusals/good.csv", "-t", "y", "--metric", "rmse"), 2, "'rmse'", "roc_auc"),
+    "a task that is not there": (("refusals/good.csv", "-t", "y", "--task", "ranking"), 2, "'ranking'", ""),
+    "a recipe that is not there": (("refusals/good.csv", "-t", "y", "--recipe", "blanced"), 2, "'blanced'", "balanced"),
+    "a recipe with faults": (("refusals/good.csv", "-t", "y", "--recipe", "refusals/recipe.yaml"), 2, "serach", ""),
+    "a group that is not there": (("refusals/good.csv", "-t", "y", "--group", "bb"), 3, "'bb'", "'b'"),
+    "a size that is none": (("refusals/good.csv", "-t", "y", "--memory", "much"), 2, "'much'", "--memory 4G"),
+    "a test file that is not there": (
+        ("refusals/good.csv", "-t", "y", "--test", "refusals/tset.csv"),
+        3,
+        "tset.csv",
+        "",
+    ),
+    "a test file without columns": (("refusals/good.csv", "-t", "y", "--test", "refusals/few.csv"), 3, "'b'", ""),
+    "a test file without the target": (
+        ("refusals/good.csv", "-t", "y", "--test", "refusals/blind.csv"),
+        3,
+        "'y'",
+        "'yy'",
+    ),
+    "a family that is not there": (
+        ("refusals/good.csv", "-t", "y", "--recipe", "refusals/family.yaml"),
+        2,
+        "'xgbost'",
+        "xgboost",
+    ),
 }
 
 
@@ -77,49 +97,47 @@ def assert_told_well(result: Result, code: int, error: str, hint: str) -> None:
     assert result.out == ""
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Tool:
-    tool = Tool(tmp_path_factory.mktemp("refusals"))
-    for name, content in FILES.items():
-        (tool.work / name).write_bytes(content)
-    (tool.work / "family.yaml").write_text("search: {candidates: [xgbost]}\n", encoding="utf-8")
-    return tool
+def make_refusal(number: int, words: tuple[str, ...], work: Path) -> tuple[str | Path, ...]:
+    folder = work / "refusals"
+    if not folder.exists():
+        folder.mkdir()
+        for name, content in FILES.items():
+            (folder / name).write_bytes(content)
+    return "fit", *words, "--out", f"refusals/run{number}", "--quiet"
 
 
-@pytest.fixture(scope="module")
-def refused(work: Tool) -> dict[str, Result]:
-    """What `fit` said in each case, two at a time."""
-    numbered = enumerate(FITS.items())
-    return work.all({name: ("fit", *case[0], "--out", f"run{number}", "--quiet") for number, (name, case) in numbered})
+PREPARED: dict[str, Maker] = {
+    name: partial(make_refusal, number, case[0]) for number, (name, case) in enumerate(FITS.items())
+}
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_fit_refuses(refused: dict[str, Result], name: str) -> None:
+def test_fit_refuses(prepared: Prepared, name: str) -> None:
     _, code, error, hint = FITS[name]
-    assert_told_well(refused[name], code, error, hint)
-    assert refused[name].seconds < 10
+    assert_told_well(prepared[name], code, error, hint)
+    assert prepared[name].seconds < 10
 
 
-def test_refusals_leave_nothing_behind(work: Tool, refused: dict[str, Result]) -> None:
-    assert len(refused) == len(FITS)
-    assert {path.name for path in work.work.iterdir()} == {*FILES, "family.yaml"}
+def test_refusals_leave_nothing_behind(prepared: Prepared) -> None:
+    assert all(prepared[name].code for name in FITS)
+    assert {path.name for path in (prepared.tool.work / "refusals").iterdir()} == set(FILES)
 
 
-def test_fit_refuses_a_folder_that_holds_a_run_or_anything_else(work: Tool, penguins: Path) -> None:
+def test_fit_refuses_a_folder_that_holds_a_run_or_anything_else(tool: Tool, penguins: Path) -> None:
     held = (penguins / "run.json").read_bytes()
-    result = work("fit", PENGUINS, "--target", "body_mass_g", "--out", penguins)
+    result = tool("fit", PENGUINS, "--target", "body_mass_g", "--out", penguins)
     assert_told_well(result, 2, "already holds a run", "automl resume")
     assert (penguins / "run.json").read_bytes() == held
-    (work.folder / "full").mkdir()
-    (work.folder / "full" / "letter.txt").write_text("dear")
-    result = work("fit", PENGUINS, "--target", "body_mass_g", "--out", work.folder / "full")
+    (tool.folder / "full").mkdir()
+    (tool.folder / "full" / "letter.txt").write_text("dear")
+    result = tool("fit", PENGUINS, "--target", "body_mass_g", "--out", tool.folder / "full")
     assert_told_well(result, 2, "not empty", "--out")
-    assert [path.name for path in (work.folder / "full").iterdir()] == ["letter.txt"]
+    assert [path.name for path in (tool.folder / "full").iterdir()] == ["letter.txt"]
 
 
-def test_a_folder_that_cannot_be_written_is_the_environments_fault(work: Tool) -> None:
-    (work.folder / "file").write_text("not a folder")
-    result = work("fit", PENGUINS, "--target", "body_mass_g", "--out", work.folder / "file" / "run")
+def test_a_folder_that_cannot_be_written_is_the_environments_fault(tool: Tool) -> None:
+    (tool.folder / "file").write_text("not a folder")
+    result = tool("fit", PENGUINS, "--target", "body_mass_g", "--out", tool.folder / "file" / "run")
     assert_told_well(result, 5, "run", "--out DIR")
 
 

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flow.command import PENGUINS, SURVEY, Tool, read_record, without_times
+from tests.flow.command import PENGUINS, SURVEY, Maker, Prepared, Tool, read_record, without_times
+from tests.flow.conftest import write_recipe
 
 
 def board(run: Path) -> list[dict[str, Any]]:
     return without_times(read_record(run / "leaderboard.json"))
 
 
-def test_the_leaderboard_is_the_same_for_two_workers_and_another_hash_seed(
-    tool: Tool, seventh: Path, recipe: Callable[[str], Path]
-) -> None:
-    words = ("fit", PENGUINS, "--target", "body_mass_g", "--trials", "12", "--seed", "7", "--jobs", "2")
-    result = tool(*words, "--recipe", recipe("several"), "--out", "run", env={"PYTHONHASHSEED": "1"})
-    assert result.code == 0, result
+def make_again(work: Path) -> tuple[str | Path, ...]:
+    twelve = ("--trials", "12", "--seed", "7", "--recipe", write_recipe(work, "two"))
+    return "PYTHONHASHSEED=1", "fit", PENGUINS, "-t", "body_mass_g", *twelve, "--jobs", "2", "--out", "again"
+
+
+PREPARED: dict[str, Maker] = {"again": make_again}
+
+
+def test_the_leaderboard_is_the_same_for_two_workers_and_another_hash_seed(prepared: Prepared, seventh: Path) -> None:
+    again = prepared.run("again")
     assert len(board(seventh)) >= 4
-    assert board(tool.work / "run") == board(seventh)
+    assert board(again) == board(seventh)
     for name in ("score", "low", "high", "raw_score"):
-        again, before = (read_record(run / "evaluation.json")[name] for run in (tool.work / "run", seventh))
-        assert again == before
-
-
-def test_the_recipe_of_a_run_repeats_it_even_if_it_is_killed_between(tool: Tool, seventh: Path, killed: Path) -> None:
-    run = tool.work / "run"
-    shutil.copytree(killed, run)
-    result = tool("resume", run, "--quiet")
-    assert result.code == 0, result
-    assert board(run) == board(seventh)
+        assert read_record(again / "evaluation.json")[name] == read_record(seventh / "evaluation.json")[name]
 
 
 def test_another_seed_gives_another_result(seventh: Path, penguins: Path) -> None:
