@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,10 @@ class Prepared:
         result = self[name]
         assert result.code == 0, f"{name}: {result}"
         return self.tool.work / name
+
+    def wait(self) -> None:
+        """Until all that was started is done, however it ended."""
+        futures.wait(self._futures.values())
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -120,12 +120,13 @@ def write_wide_table(path: Path) -> None:
     frame.to_csv(path, index=False)
 
 
-@pytest.mark.parametrize("families", ["auto", "[linear, staying, hanging, xgboost]"], ids=["all", "hanging"])
-def test_ten_seconds_are_ten_seconds(tool: Tool, families: str) -> None:
+def test_ten_seconds_are_ten_seconds_whatever_the_models_do(prepared: Prepared, tool: Tool) -> None:
+    prepared.wait()  # what this machine can do in ten seconds is for this run alone
     table = tool.work / "table.csv"
     write_wide_table(table)
-    (tool.work / "mine.yaml").write_text(f"search: {{candidates: {families}}}\n", encoding="utf-8")
-    env = offer_plug_ins(tool.folder) if families != "auto" else {}
+    families = f"linear, xgboost, extra_trees, hanging, {UNTIL_THE_END}"
+    (tool.work / "mine.yaml").write_text(f"search: {{candidates: [{families}]}}\n", encoding="utf-8")
+    env = offer_plug_ins(tool.folder)
     words = ("fit", table, "--target", "label", "--time", "10s", "--recipe", "mine.yaml", "--out", "run", "--json")
     running = tool.start(*words, env=env)
     result = running.wait()
