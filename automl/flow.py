@@ -20,7 +20,7 @@ from automl.data.load import read_table
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import DataError, SearchError, UsageError
+from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
 from automl.events import (
@@ -393,6 +393,9 @@ class _Session:
         )
         self.run.mark_stage("finish", seconds=round(self.clock.elapsed(), 3))
         self.log.close()
+        if not usable and status == "interrupted":
+            text = f"Interrupted before a first model was finished in {self.run.path}"
+            raise InterruptedRunError(text, hint=f"automl resume {self.run.path}")
         if not usable:
             raise SearchError(*_explain_failure(self.run, builder))
         return self.run
