@@ -13,9 +13,14 @@ from automl.report.blocks import (
     Block,
     Cell,
     Chart,
+    Check,
+    Checks,
     Code,
     Document,
+    Explorer,
     Facts,
+    Gallery,
+    Heatmap,
     Interval,
     Matrix,
     Paragraph,
@@ -24,6 +29,7 @@ from automl.report.blocks import (
     Spark,
     Table,
     Tag,
+    Timeline,
     Tone,
 )
 from automl.report.document import build_section
@@ -231,7 +237,7 @@ def _chart(block: Chart, width: int) -> RenderableType | None:
     rows: list[RenderableType] = [_text(block.title, "bold")]
     for series in block.series:
         pairs = [(x, y) for x, y in zip(series.x, series.y, strict=False) if y is not None]
-        if not pairs or series.mark in {"scatter", "rule"}:
+        if not pairs or series.mark in {"scatter", "rule", "cells", "named"}:
             continue
         if block.kind == "bar" and all(isinstance(x, str) for x, _ in pairs):
             rows.append(_bars(pairs, width))
@@ -243,6 +249,103 @@ def _chart(block: Chart, width: int) -> RenderableType | None:
     if block.caption:
         rows.append(_text(block.caption, "dim"))
     return Group(*rows) if len(rows) > 1 else None
+
+
+def _checks(block: Checks, width: int) -> RenderableType | None:
+    from rich.console import Group
+
+    parts: list[RenderableType] = [_text(block.title, "bold")] if block.title else []
+    parts += [_check(item) for item in block.items]
+    return Group(*parts) if block.items else None
+
+
+def _check(item: Check) -> RenderableType:
+    from rich.text import Text
+
+    text = Text(f"{_SIGNS[item.tone]} {item.title}: ", style=STYLES[item.tone])
+    return text.append(item.text, style="not bold default")
+
+
+def _gallery(block: Gallery, width: int) -> RenderableType | None:
+    """One line a chart: its name and its figures as small bars."""
+    from rich.console import Group
+    from rich.table import Table as Grid
+
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width // 3))
+    grid.add_column(no_wrap=True)
+    grid.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+    for chart in block.charts:
+        values = [y for y in chart.series[0].y if y is not None] if chart.series else []
+        if values and chart.kind == "bar":
+            grid.add_row(_text(chart.title), _text(sparkline(values, 12), "cyan"), _text(chart.caption))
+    if not grid.row_count:
+        return None
+    return Group(_text(block.title, "bold"), grid)
+
+
+def _heatmap(block: Heatmap, width: int) -> RenderableType | None:
+    """The strongest pairs; a square of figures fits no terminal."""
+    pairs = [
+        (block.rows[i], block.columns[j], value)
+        for i, values in enumerate(block.values)
+        for j, value in enumerate(values)
+        if value is not None and (j > i or block.rows != block.columns)
+    ]
+    if not pairs:
+        return None
+    pairs.sort(key=lambda pair: -pair[2])
+    table = Table(
+        headings=("one", "other", "strength"),
+        rows=tuple(pairs[:8]),
+        formats=("", "", f".{block.decimals}f"),
+        numeric=(False, False, True),
+        caption=f"{block.title}: the strongest",
+    )
+    return _table(table, width)
+
+
+def _timeline(block: Timeline, width: int) -> RenderableType | None:
+    """How busy each lane was."""
+    end = max((span.end for span in block.spans), default=0.0)
+    if end <= 0:
+        return None
+    rows = []
+    for lane, name in enumerate(block.lanes):
+        spans = [span for span in block.spans if span.lane == lane]
+        busy = sum(span.end - span.start for span in spans)
+        rows.append((name, len(spans), busy, f"{100 * busy / end:.0f}%"))
+    table = Table(
+        headings=("lane", "jobs", "busy s", "share"),
+        rows=tuple(rows),
+        formats=("", "d", ".1f", ""),
+        numeric=(False, True, True, True),
+        caption=block.title,
+    )
+    return _table(table, width)
+
+
+def tabulate_thresholds(block: Explorer) -> Table:
+    """An explorer's figures at every tenth, and at the threshold in use."""
+    shown = {round(place / 10, 2) for place in range(1, 10)} | {round(block.current, 2)}
+    rows: list[tuple[Cell, ...]] = []
+    for threshold, hits, alarms in zip(block.threshold, block.hits, block.alarms, strict=True):
+        if round(threshold, 2) in shown:
+            called = hits + alarms
+            precision = hits / called if called else None
+            recall = hits / block.positives if block.positives else None
+            rows.append((threshold, hits, alarms, block.positives - hits, precision, recall))
+    return Table(
+        headings=("from probability", "found", "false alarms", "missed", "precision", "recall"),
+        rows=tuple(rows),
+        formats=(".2f", ",d", ",d", ",d", ".3f", ".3f"),
+        numeric=(True,) * 6,
+        caption=block.title,
+    )
+
+
+def _explorer(block: Explorer, width: int) -> RenderableType:
+    return _table(tabulate_thresholds(block), width)
 
 
 def _bars(pairs: Sequence[tuple[str, float]], width: int) -> RenderableType:
@@ -369,6 +472,11 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Facts: _facts,
     Score: _score,
     Matrix: _matrix,
+    Gallery: _gallery,
+    Heatmap: _heatmap,
+    Timeline: _timeline,
+    Checks: _checks,
+    Explorer: _explorer,
     Chart: _chart,
     Table: _table,
 }

@@ -8,8 +8,10 @@ from automl.report.blocks import (
     Alert,
     Block,
     Cell,
+    Checks,
     Code,
     Document,
+    Explorer,
     Facts,
     Interval,
     Matrix,
@@ -19,7 +21,7 @@ from automl.report.blocks import (
     Table,
     Tag,
 )
-from automl.report.console import format_cell, format_interval
+from automl.report.console import format_cell, format_interval, tabulate_thresholds
 from automl.report.text import format_score
 
 CARD_SECTIONS = ("verdict", "data", "decisions", "quality", "usage", "reproduce")
@@ -58,6 +60,10 @@ def render_block(block: Block) -> str:
         return f"> **{escape(block.title)}.** {escape(block.text)}"
     if isinstance(block, Facts):
         return "\n".join(f"- {escape(label)}: {escape(' — '.join(filter(None, rest)))}" for label, *rest in block.items)
+    if isinstance(block, Checks):
+        return "\n".join(f"- **{escape(item.title)}**: {escape(item.text)}" for item in block.items)
+    if isinstance(block, Explorer):
+        return _render_table(tabulate_thresholds(block))
     if isinstance(block, Code):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
         title = f"{escape(block.title)}:\n\n" if block.title else ""
