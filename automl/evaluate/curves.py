@@ -1,4 +1,4 @@
-"""What a classifier does at every threshold: ROC, precision-recall, gain, counts for a threshold to be chosen by cost."""
+"""What a classifier does at every threshold: ROC, precision-recall, gain, and the counts behind a choice by cost."""
 
 from __future__ import annotations
 

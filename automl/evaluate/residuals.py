@@ -1,4 +1,4 @@
-"""Where a model of numbers errs: truth against prediction, residuals along prediction and columns, interval coverage."""
+"""Where a model of numbers errs: truth against prediction, residuals along columns, interval coverage."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Table:
     """Rows under headings. Numbers stay numbers; `formats` gives each column's format spec, such as ".4f" or "".
 
     Columns stand in order of importance: a narrow console leaves out the last ones.
-    `caption` stands above the table, `note` below it.
+    `caption` stands above the table, `note` below it; a `folded` one is opened by its caption.
     """
 
     headings: tuple[str, ...]
@@ -89,6 +89,7 @@ class Table:
     caption: str = ""
     numeric: tuple[bool, ...] = ()
     note: str = ""
+    folded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,8 @@ class Chart:
     """A chart; in HTML an inline SVG with its figures as a table under it, on the console a few bars or a sparkline.
 
     Bars with names lie, bars with numbers stand. `y_range` cuts the y axis where outliers would flatten the rest.
-    With `x_scale` "date" x are seconds since the epoch. `square` gives both axes one length: for a truth against a guess.
+    With `x_scale` "date" x are seconds since the epoch. `square` gives both axes one
+    length, and such charts stand side by side.
     """
 
     kind: Literal["line", "step", "scatter", "bar"]
@@ -244,19 +246,7 @@ class Alert:
 
 
 Block = (
-    Paragraph
-    | Facts
-    | Score
-    | Table
-    | Matrix
-    | Chart
-    | Gallery
-    | Heatmap
-    | Timeline
-    | Checks
-    | Explorer
-    | Code
-    | Alert
+    Paragraph | Facts | Score | Table | Matrix | Chart | Gallery | Heatmap | Timeline | Checks | Explorer | Code | Alert
 )
 
 

@@ -1,8 +1,9 @@
-"""Charts as inline SVG, styled by the page's colours: lying bars, and planes of lines, points, bands, cells and bars."""
+"""Charts as inline SVG, styled by the page's colours: lying bars, and planes of lines, points, areas and bars."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from automl.report.svg import CHARACTER, Axis, element, format_tick, log_ticks, 
 from automl.report.text import format_date, format_figure
 
 COLORS = 8
+SQUARE = 400
 SMALL = 300  # narrower than this a chart is one of many: fewer ticks, no axis titles
 LEVELS = 6
 
@@ -114,7 +116,7 @@ def _draw_plane(chart: Chart, width: int, ident: str) -> Markup:
     small = width < SMALL
     height = 128.0 if small else 230.0 if width <= 500 else 280.0
     if chart.square:
-        width, height = min(width, 460), float(min(width, 460))
+        width, height = min(width, SQUARE), float(min(width, SQUARE))
     (x_low, x_high), (y_low, y_high) = _ranges(chart)
     y_ticks = nice_ticks(y_low, y_high, 2 if small else 4 if width <= 500 else 5)
     y_step = y_ticks[1] - y_ticks[0] if len(y_ticks) > 1 else 1.0
@@ -177,7 +179,7 @@ def _y_tick(y: float, label: str, left: float, right: float) -> Markup:
 
 
 def _x_ticks(plane: _Plane) -> list[Markup]:
-    axis, count = plane.x, 2 if plane.small else 4 if plane.width <= 500 else 7
+    axis, count = plane.x, 3 if plane.small else 4 if plane.width <= 500 else 7
     if plane.chart.x_scale == "date":
         count = min(count, 4)
         ticks = [axis.low + (axis.high - axis.low) * index / count for index in range(count + 1)]
@@ -250,14 +252,18 @@ def _draw_names(series: Series, plane: _Plane) -> Markup:
             continue
         text = shorten(label, 26)
         left, top, length = plane.x.at(float(x)), plane.y.at(float(y)), len(text) * CHARACTER
-        end = left + 9 + length > plane.width - 4
-        start = left - 9 - length if end else left + 9
-        if start < 0 or any(abs(top - other) < 14 and start < to and start + length > at for at, to, other in taken):
-            continue
-        taken.append((start, start + length, top))
-        anchor = "end" if end else "start"
-        place = left - 9 if end else left + 9
-        drawn.append(element("text", text, class_name="name", x=place, y=top + 4, text_anchor=anchor))
+        places = [
+            ("start", left + 9, top + 4, left + 9),
+            ("end", left - 9, top + 4, left - 9 - length),
+            ("end", left + 6, top - 10, left + 6 - length),
+            ("end", left + 6, top + 18, left + 6 - length),
+        ]
+        for anchor, at, base, start in places:
+            inside = plane.left <= start and start + length <= plane.width - 2
+            if inside and not any(abs(base - y) < 14 and start < to and start + length > fro for fro, to, y in taken):
+                taken.append((start, start + length, base))
+                drawn.append(element("text", text, class_name="name halo", x=at, y=base, text_anchor=anchor))
+                break
     return element("g", *drawn)
 
 
@@ -285,14 +291,13 @@ def _cells(series: Series, points: Sequence[tuple[float, float, int]], plane: _P
     """Squares of one size whose depth tells how many rows lie there; the root makes few of them visible."""
     most = max((weight for weight in series.weights if weight), default=1.0)
     xs = sorted({float(x) for x in series.x})
-    cell = min((after - before for before, after in zip(xs, xs[1:], strict=False)), default=1.0)
+    cell = min((after - before for before, after in itertools.pairwise(xs)), default=1.0)
     side = abs(plane.x.at(plane.x.low + cell) - plane.x.start)
     squares = []
     for left, top, index in points:
         weight = series.weights[index] if index < len(series.weights) else 1.0
-        title = (
-            f"{format_figure(weight)} rows at {format_x(series.x[index], plane.chart)}, {format_figure(series.y[index])}"
-        )
+        ends = f"{format_x(series.x[index], plane.chart)}, {format_figure(series.y[index])}"
+        title = f"{format_figure(weight)} rows at {ends}"
         squares.append(
             element(
                 "rect",

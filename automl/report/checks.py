@@ -172,10 +172,11 @@ def _slice(source: RunSource) -> Check | None:
     worst, overall = found[0], float(record["overall"])
     write = format_share if record.get("rates") else lambda value: format_figure(value, 3)
     where = " and ".join(str(part) for part in worst.get("conditions") or [])
-    text = f"Where {where} ({format_share(worst.get('share'))} of the rows) it errs by {write(worst['error'])}"
+    errs = "is wrong for" if record.get("rates") else "is off by"
+    text = f"Where {where} ({format_share(worst.get('share'))} of the rows) it {errs} {write(worst['error'])}"
     tone: Tone = "warn" if overall > 0 and worst["low"] > WORSE_SLICE * overall else "neutral"
     title = "Some rows are much harder" if tone == "warn" else "Some rows are harder"
-    return Check(tone=tone, title=title, text=f"{text}, over all rows by {write(overall)}.")
+    return Check(tone=tone, title=title, text=f"{text}; over all rows: {write(overall)}.")
 
 
 _CHECKS: tuple[Callable[[RunSource], Check | None], ...] = (

@@ -54,7 +54,9 @@ def render_html(document: Document) -> str:
         {
             "name": section.name,
             "title": section.title,
-            "blocks": [view_block(block, f"{section.name}-{index}") for index, block in enumerate(section.blocks)],
+            "rows": group_views(
+                [view_block(block, f"{section.name}-{index}") for index, block in enumerate(section.blocks)]
+            ),
         }
         for section in document.sections
     ]
@@ -68,6 +70,17 @@ def render_html(document: Document) -> str:
         style_hash=digest(style),
         twin=embed_json(document.to_json()),
     )
+
+
+def group_views(views: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Square charts that follow each other stand in one row; everything else has a row of its own."""
+    rows: list[list[dict[str, Any]]] = []
+    for view in views:
+        if view["half"] and rows and rows[-1][0]["half"]:
+            rows[-1].append(view)
+        else:
+            rows.append([view])
+    return rows
 
 
 def digest(text: str) -> str:
@@ -88,6 +101,7 @@ def embed_json(record: Any) -> Markup:
 def view_block(block: Block, ident: str) -> dict[str, Any]:
     """A block as the template takes it: its kind, itself, and what was drawn of it."""
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block, "ident": ident}
+    view["half"] = isinstance(block, Chart) and block.square
     if isinstance(block, Chart):
         view |= _view_chart(block, ident)
     elif isinstance(block, Score):
@@ -113,7 +127,7 @@ def _view_chart(chart: Chart, ident: str) -> dict[str, Any]:
 
     return {
         "wide": draw_chart(chart, WIDE, f"{ident}-wide"),
-        "narrow": draw_chart(chart, NARROW, f"{ident}-narrow"),
+        "narrow": draw_chart(chart, NARROW, f"{ident}-narrow") if not chart.square else "",
         "tables": [view_table(_figures(chart, series)) for series in chart.series if series.mark != "rule"],
         "legend": _view_legend(chart),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+
 from markupsafe import Markup, escape
 
 CHARACTER = 7.2  # width of a 12 px character of the page's font, in px, on the generous side
@@ -52,7 +53,8 @@ def format_tick(value: float, step: float) -> str:
     # a step of 2.5 needs one digit more than its size says
     while places < 6 and abs(round(value, places) - value) > abs(step) * 1e-6:
         places += 1
-    return f"{value:,.{places}f}"
+    text = f"{value:,.{places}f}"
+    return text if abs(value) >= 10_000 else text.replace(",", "")  # years have no comma
 
 
 def log_ticks(low: float, high: float) -> list[float]:

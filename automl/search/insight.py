@@ -1,4 +1,4 @@
-"""What a finished search says of its parameters, for the report: which mattered in a family, and where they were tried."""
+"""What a finished search says of its parameters, for the report: which mattered, and where they were tried."""
 
 from __future__ import annotations
 

@@ -139,7 +139,9 @@ def _gallery(columns: list[dict[str, Any]]) -> Gallery | None:
     if not charts:
         return None
     more = len(drawn) - len(charts)
-    caption = f"The {len(charts)} columns that go with the target most; {more:,} more in the table below." if more else ""
+    caption = (
+        f"The {len(charts)} columns that go with the target most; {more:,} more in the table below." if more else ""
+    )
     return Gallery(title="How values are spread", charts=tuple(charts), caption=caption)
 
 

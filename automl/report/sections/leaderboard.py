@@ -178,7 +178,9 @@ def _settings(models: list[dict[str, Any]]) -> Table | None:
             rows.append((str(model.get("name") or "–"), text))
     if not rows:
         return None
-    return Table(headings=("model", "parameters"), rows=tuple(rows), caption="Parameters of the best models")
+    return Table(
+        headings=("model", "parameters"), rows=tuple(rows), caption="Parameters of the best models", folded=True
+    )
 
 
 plugin = Leaderboard()

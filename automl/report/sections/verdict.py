@@ -31,7 +31,8 @@ class Verdict:
         score = _score(source)
         if score is not None:
             natural = describe_accuracy(source)
-            blocks += [score, *([Paragraph(text=natural)] if natural else []), _comparison(source)]
+            blocks[1:1] = [Paragraph(text=natural)] if natural else []
+            blocks += [score, _comparison(source)]
         blocks.append(_facts(source))
         checks = list_checks(source)
         if checks is not None:
@@ -173,7 +174,7 @@ def _finding_alerts(source: RunSource) -> list[Alert]:
 def _skipped_alerts(source: RunSource) -> list[Alert]:
     if not source.skipped:
         return []
-    text = f"Time did not allow every measurement. The rest, whenever there is time: automl report {source.shown_path} --full"
+    text = f"Time did not allow every measurement. For the rest: automl report {source.shown_path} --full"
     return [Alert(tone="neutral", title="This report is a short one", text=text)]
 
 
