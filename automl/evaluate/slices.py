@@ -26,6 +26,8 @@ MOST_COLUMNS = 200
 MOST_LEVELS = 12
 MOST_SLICES = 6
 Z = 1.96
+# A split must explain this many times what one split at random explains; the best of many is worth about ten of them.
+MIN_GAIN = 12.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,10 +74,11 @@ def find_slices(
     matrix, splits = make_matrix(table.take(rows), schema)
     if not splits:
         return result
-    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=leaf, random_state=seed)
     chosen = errors[rows]
     # amounts have long tails: the tree is to find where rows err, not the one row that errs most
     aim = chosen if rates else np.minimum(chosen, np.quantile(chosen, 0.99))
+    worth = MIN_GAIN * float(aim[grown].var()) / int(grown.sum())
+    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=leaf, min_impurity_decrease=worth, random_state=seed)
     tree.fit(matrix[grown], aim[grown])
     result["slices"] = _measure(tree.tree_, matrix[~grown], chosen[~grown], splits, rates)
     return result

@@ -26,7 +26,7 @@ from automl.report.blocks import (
     Tag,
     Timeline,
 )
-from automl.report.console import format_cell, tabulate_thresholds
+from automl.report.tables import format_cell, tabulate_thresholds
 from automl.report.text import format_figure, format_score, format_share
 
 if TYPE_CHECKING:

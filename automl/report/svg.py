@@ -54,7 +54,7 @@ def format_tick(value: float, step: float) -> str:
     while places < 6 and abs(round(value, places) - value) > abs(step) * 1e-6:
         places += 1
     text = f"{value:,.{places}f}"
-    return text if abs(value) >= 10_000 else text.replace(",", "")  # years have no comma
+    return text.replace(",", "") if abs(value) < 10_000 and step <= 100 else text  # years have no comma
 
 
 def log_ticks(low: float, high: float) -> list[float]:

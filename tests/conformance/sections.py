@@ -36,6 +36,7 @@ WRITERS = (
 )
 
 
+FILES = ("profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "details.json")
 DAMAGES = (
     "{",
     "[]",
@@ -88,7 +89,7 @@ class SectionConformance:
             assert render_model_card(_document(section)).startswith("# Model card: ")
 
     @pytest.mark.parametrize(
-        "name", ["profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "details.json"]
+        "name", FILES
     )
     def test_it_outlives_a_missing_and_a_damaged_file(self, name: str, tmp_path: Path) -> None:
         run = write_full_run(tmp_path / "run")

@@ -103,7 +103,7 @@ def write_regression_run(folder: Path) -> Run:
 
 
 def write_single_run(folder: Path) -> Run:
-    """A run stopped after its first real model: one trial beside the constant one, nothing measured beyond the score."""
+    """A run stopped after its first real model: one trial beside the constant one, and no details."""
     run = write_full_run(folder)
     run.update(status="stopped", finished_seconds=9.0)
     models = _models()

@@ -16,7 +16,8 @@ def draw_curves(source: RunSource) -> list[Block]:
     record = source.details.get("curves")
     if not record:
         return []
-    built = [_roc(record), _precision_recall(record, source), _scores(record, source), *_gain(record, source)]
+    gain = _gain(record, source)
+    built = [_roc(record), _precision_recall(record, source), *gain[:1], _scores(record, source), *gain[1:]]
     return [*(block for block in built if block is not None), *_explorer(record, source)]
 
 

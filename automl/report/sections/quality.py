@@ -94,7 +94,7 @@ def _classes(evaluation: dict[str, Any]) -> Table | None:
     return Table(
         headings=("class", "precision", "recall", "F1", "rows"),
         rows=tuple(rows),
-        formats=("", ".3f", ".3f", ".3f", "d"),
+        formats=("", ".3f", ".3f", ".3f", ",d"),
         numeric=(False, True, True, True, True),
         caption="Per class",
         note=note,
