@@ -142,7 +142,8 @@ def _draw_plane(chart: Chart, width: int, ident: str) -> Markup:
     ]
     if not small:
         middle = (left + width) / 2
-        grid.append(element("text", chart.x_label, class_name="label", x=middle, y=height - 4, text_anchor="middle"))
+        label = shorten(chart.x_label, int((width - left) / CHARACTER))
+        grid.append(element("text", label, class_name="label", x=middle, y=height - 4, text_anchor="middle"))
     marks = [_draw_series(series, index % COLORS, plane) for index, series in enumerate(chart.series)]
     drawn = element("g", *reversed(marks), clip_path=f"url(#{ident}-clip)")  # the first series lies on top
     names = [_draw_names(series, plane) for series in chart.series if series.mark == "named"]

@@ -21,6 +21,10 @@ from tests.browser.hostile import HOSTILE
 from tests.golden.runs import write_full_run
 
 
+# Those that are also the name of the target, a class, a file and a model on a page; all thirty are columns of it.
+NAMED = (0, 1, 2, 3, 4, 10, 11, 12, 15, 21, 27)
+
+
 def replace_texts(value: Any, words: dict[str, str]) -> Any:
     if isinstance(value, str):
         for old, new in words.items():
@@ -57,7 +61,8 @@ def test_there_are_thirty_different_ones() -> None:
 
 
 def test_a_page_shows_them_all_and_runs_none(tmp_path: Path, page: Page) -> None:
-    for place, text in enumerate(HOSTILE):
+    for place in NAMED:
+        text = HOSTILE[place]
         report = write_report(write_hostile_run(tmp_path / str(place), text))
         page.open(report, width=390)
         assert page.run("return window.broken") is None, text
