@@ -27,17 +27,20 @@ class Verdict:
     title = "Verdict"
 
     def build(self, source: RunSource) -> Section | None:
-        blocks: list[Block] = [Paragraph(text=describe_task(source)), *_status_alerts(source)]
+        blocks: list[Block] = [Paragraph(text=describe_task(source))]
         score = _score(source)
         if score is not None:
             natural = describe_accuracy(source)
-            blocks[1:1] = [Paragraph(text=natural)] if natural else []
+            blocks += [Paragraph(text=natural)] if natural else []
             blocks += [score, _comparison(source)]
         blocks.append(_facts(source))
         checks = list_checks(source)
         if checks is not None:
             blocks.append(checks)
-        return Section(name="verdict", title=self.title, blocks=(*blocks, *_alerts(source)))
+        blocks += _alerts(source)
+        # what is wrong with the run stands before its figures; what is damaged is known once everything is read
+        blocks[1:1] = _status_alerts(source)
+        return Section(name="verdict", title=self.title, blocks=tuple(blocks))
 
 
 def _score(source: RunSource) -> Score | None:
