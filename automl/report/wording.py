@@ -92,10 +92,10 @@ def describe_accuracy(source: RunSource) -> str:
     median = (target.get("values") or {}).get("median") if isinstance(target, dict) else None
     if middle is None:
         return ""
-    text = f"Half of its predictions are within {format_score(middle)} of the true {task.target}"
+    text = f"Half of its predictions are within {format_figure(middle)} of the true {task.target}"
     if is_figure(median) and median:
         text += f" ({format_share(abs(middle / median))} of a typical one, {format_figure(median)})"
-    return text + (f"; the mean error is {format_score(typical)}." if typical is not None else ".")
+    return text + (f"; the mean error is {format_figure(typical)}." if typical is not None else ".")
 
 
 def improvement(score: float, beside: float, maximize: bool) -> float:

@@ -1,4 +1,4 @@
-"""The leaderboard: every complete model and the baselines, best first, ties shown as ties."""
+"""The leaderboard: every complete model in order, score against latency, and what the ensemble is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality: all metrics with intervals, figures per class, confusion, calibration or residuals."""
+"""The quality: all metrics, figures per class, curves, a threshold chosen by cost, residuals, where it errs most."""
 
 from __future__ import annotations
 

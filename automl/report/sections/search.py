@@ -1,4 +1,4 @@
-"""The search: how the best score grew, what each model family did, what failed and why, and what was not tried."""
+"""The search: how the best score grew, what families and workers did, which parameters mattered, what failed."""
 
 from __future__ import annotations
 

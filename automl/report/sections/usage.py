@@ -1,4 +1,4 @@
-"""The usage: the exact lines that put this model to work."""
+"""The usage: the exact lines that put this model to work, a request to copy, and what was exported."""
 
 from __future__ import annotations
 
