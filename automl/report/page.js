@@ -124,7 +124,7 @@
     tally.setAttribute("aria-live", "polite");
     const space = "http://www.w3.org/2000/svg";
     const chart = document.createElementNS(space, "svg");
-    chart.setAttribute("viewBox", "0 0 720 150");
+    chart.setAttribute("viewBox", "0 0 720 134");
     chart.setAttribute("role", "img");
     chart.setAttribute("aria-label", "Cost by threshold");
     const draw = (name, type) => {
@@ -135,7 +135,7 @@
     };
     const line = draw("path", "line line0");
     const marker = draw("path", "marker");
-    const legend = draw("text", "label");
+    const legend = make("p", "", "caption");
     const cell = (text, strong) => {
       const box = make("div", "", strong ? "" : "head");
       if (strong) box.append(make("b", strong));
@@ -154,8 +154,6 @@
       shown.textContent = facts.threshold[at].toFixed(2);
       line.setAttribute("d", costs.map((cost, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${y(cost).toFixed(1)}`).join(""));
       marker.setAttribute("d", `M${x(at).toFixed(1)} 8V130`);
-      legend.setAttribute("x", "4");
-      legend.setAttribute("y", "146");
       legend.textContent = `Cost by threshold, 0.01 to 0.99. Here ${(costs[at] / rows).toPrecision(3)} a row, at best ${(low / rows).toPrecision(3)} (${facts.threshold[costs.indexOf(low)].toFixed(2)})`;
       tally.replaceChildren(
         cell("", ""), cell(`called “${facts.positive}”`, ""), cell(`called “${facts.negative}”`, ""),
@@ -171,7 +169,7 @@
       slider.value = String(costs.indexOf(Math.min(...costs)));
       show();
     });
-    controls.append(left, tally, chart);
+    controls.append(left, tally, chart, legend);
     controls.hidden = false;
     show();
   }

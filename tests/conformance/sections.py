@@ -88,9 +88,7 @@ class SectionConformance:
             assert [entry["name"] for entry in record["sections"]] == [section.name]
             assert render_model_card(_document(section)).startswith("# Model card: ")
 
-    @pytest.mark.parametrize(
-        "name", FILES
-    )
+    @pytest.mark.parametrize("name", FILES)
     def test_it_outlives_a_missing_and_a_damaged_file(self, name: str, tmp_path: Path) -> None:
         run = write_full_run(tmp_path / "run")
         for damage in DAMAGES:

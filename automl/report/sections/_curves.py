@@ -188,7 +188,7 @@ def _explorer(record: dict[str, Any], source: RunSource) -> list[Block]:
         negatives=int(figures["negatives"]),
         current=float(current) if is_figure(current) else 0.5,
         caption=f"Predictions name “{task.classes[1]}” from {format_figure(current, 3)} on. For another threshold use "
-        "`automl predict --proba` and compare the column of probabilities with it.",
+        "automl predict with --proba and compare the column of probabilities with it.",
     )
     return [block, tabulate_costs(block)]
 
@@ -200,7 +200,7 @@ def tabulate_costs(block: Explorer) -> Table:
         costs = [ratio * (block.positives - hit) + alarm for hit, alarm in zip(block.hits, block.alarms, strict=True)]
         best = min(range(len(costs)), key=lambda place: (costs[place], abs(block.threshold[place] - block.current)))
         hits, alarms = block.hits[best], block.alarms[best]
-        name = f"{format_figure(ratio)} times as much" if ratio != 1 else "the same"
+        name = "the same" if ratio == 1 else f"{ratio:g} times as much" if ratio > 1 else f"1/{1 / ratio:g} as much"
         rows.append((name, block.threshold[best], hits, block.positives - hits, alarms))
     count = format_count(block.positives + block.negatives, "row")
     return Table(
