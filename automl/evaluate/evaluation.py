@@ -66,7 +66,7 @@ class Evaluator:
                     self.warnings.append(WarningRaised(text=text))
         result = self._join(values)
         write_json(self.run.evaluation_path, result)
-        write_json(self.run.details_path, join_details(values.get("details"), parameters))
+        write_json(self.run.details_path, join_details(values.get("details"), parameters or {}))
         correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
         return result
 

@@ -68,7 +68,7 @@ def _squeeze(codes: Array) -> IntArray:
     _, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
     if len(counts) <= MOST_LEVELS:
         return np.asarray(places, dtype=np.int64)
-    ranked = np.empty(len(counts), dtype=np.int64)
+    ranked: IntArray = np.empty(len(counts), dtype=np.int64)
     ranked[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
     return np.asarray(np.minimum(ranked, MOST_LEVELS)[places], dtype=np.int64)
 

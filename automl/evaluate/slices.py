@@ -113,7 +113,8 @@ def make_matrix(table: Table, schema: Schema) -> tuple[FloatArray, list[Split]]:
 def _measure(tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], rates: bool) -> list[dict[str, Any]]:
     """Leaves whose interval lies above the mean of all rows, the worst first."""
     leaves = tree.apply(matrix)
-    overall, found = float(errors.mean()), []
+    overall = float(errors.mean())
+    found: list[dict[str, Any]] = []
     for leaf, path in _paths(tree):
         part = errors[leaves == leaf]
         if len(part) < MIN_LEAF:

@@ -230,8 +230,9 @@ def _top(column: dict[str, Any]) -> list[Any]:
 
 def _describe_values(column: dict[str, Any]) -> str:
     """Least, middle and largest of numbers and dates, or the commonest values."""
-    figures = [column.get(key) for key in ("minimum", "median", "maximum")]
-    if all(is_figure(figure) for figure in figures):
+    known = [column.get(key) for key in ("minimum", "median", "maximum")]
+    figures = [figure for figure in known if is_figure(figure)]
+    if len(figures) == len(known):
         write = format_date if column.get("role") == "date" else format_figure
         return " … ".join(write(figure) for figure in figures)
     return ", ".join(str(value) if len(str(value)) <= 24 else str(value)[:23] + "…" for value, _ in _top(column)[:3])

@@ -101,8 +101,8 @@ def _trade(source: RunSource) -> Chart | None:
         caption += f" {hidden} far worse {'is' if hidden == 1 else 'are'} not drawn."
 
     def make(name: str, of: list[tuple[float, float, str]], mark: Any) -> Series:
-        x, y, labels = (tuple(point[place] for point in of) for place in range(3))
-        return Series(name=name, x=x, y=y, labels=labels, mark=mark)
+        x, y = tuple(ms for ms, _, _ in of), tuple(score for _, score, _ in of)
+        return Series(name=name, x=x, y=y, labels=tuple(label for _, _, label in of), mark=mark)
 
     shown = [point for point in front if window[0] <= point[1] <= window[1]]
     steps = Series(name="front", x=tuple(p[0] for p in shown), y=tuple(p[1] for p in shown), mark="rule")
