@@ -13,6 +13,7 @@ import typer
 
 from automl.cli import (
     check,
+    dashboard,
     doctor,
     evaluate,
     fit,
@@ -87,6 +88,7 @@ for _name, _command in (
     ("stop", stop.stop_command),
     ("leaderboard", leaderboard.leaderboard_command),
     ("report", report.report_command),
+    ("dashboard", dashboard.dashboard_command),
     ("predict", predict.predict_command),
     ("evaluate", evaluate.evaluate_command),
     ("recipes", recipes.recipes_command),

@@ -6,6 +6,7 @@ from typing import Any
 
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.cost import measure_cost
+from automl.evaluate.details import describe_details
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
 from automl.evaluate.quality import describe_quality
@@ -13,6 +14,7 @@ from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.insight import describe_parameters
 from automl.search.leaderboard import correct_leaderboard
 from automl.search.trial import SearchData
 
@@ -22,6 +24,10 @@ METHOD = (
 )
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2
+# With less time than this for all parts the report is a plain one; `automl report RUN --full` measures the rest.
+MIN_DETAIL_SECONDS = 4.0
+DETAIL_SHARE = 0.15
+PARAMETER_SECONDS = 1.0
 # Beyond its time a part is given this much before it is ended; the promise to the user has room for it.
 GRACE_SECONDS = 2.0
 
@@ -42,11 +48,14 @@ class Evaluator:
         waiting = self._jobs()
         values: dict[str, Any] = {}
         running: set[str] = set()
+        parameters: dict[str, Any] | None = None if self._is_detailed else {"skipped": ["parameters"]}
         while waiting or running:
             while waiting and self.engine.free_slots() > 0:
                 job = waiting.pop(0)
                 self.engine.submit(job)
                 running.add(job.id)
+            if parameters is None:  # the parent's own work, while the workers are busy
+                parameters = describe_parameters(self.run, maximize=self.data.task.maximize, seconds=PARAMETER_SECONDS)
             for outcome in self.engine.wait(0.25):
                 if outcome.id not in running:
                     continue
@@ -58,8 +67,13 @@ class Evaluator:
                     self.warnings.append(WarningRaised(text=text))
         result = self._join(values)
         write_json(self.run.evaluation_path, result)
+        write_json(self.run.details_path, join_details(values.get("details"), parameters or {}))
         correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
         return result
+
+    @property
+    def _is_detailed(self) -> bool:
+        return self.seconds is None or self.seconds >= MIN_DETAIL_SECONDS
 
     def _jobs(self) -> list[Job]:
         common = {"run": str(self.run.path), "seed": self.recipe.seed}
@@ -77,13 +91,16 @@ class Evaluator:
             Job(id="quality", function=describe_quality, payload=common, limits=Limits(seconds=limit)),
             Job(id="cost", function=measure_cost, payload=common, limits=Limits(seconds=limit)),
         ]
+        if self._is_detailed:
+            payload = {**common, "seconds": None if seconds is None else DETAIL_SHARE * seconds}
+            jobs.append(Job(id="details", function=describe_details, payload=payload, limits=Limits(seconds=limit)))
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
             payload = {
                 **common,
                 "fold": fold,
                 "columns": columns,
-                "seconds": 10.0 if seconds is None else seconds * 0.45,
+                "seconds": 10.0 if seconds is None else seconds * (0.375 if self._is_detailed else 0.45),
             }
             jobs.append(
                 Job(
@@ -125,3 +142,21 @@ class Evaluator:
             "cost": values.get("cost"),
             "importance": summarize_importance(drops),
         }
+
+
+def join_details(measured: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any]:
+    """details.json: what was measured, and under "skipped" what time did not allow."""
+    record = dict(measured or {"schema_version": 1, "skipped": ["details"]})
+    record["skipped"] = [*record.get("skipped", []), *parameters.get("skipped", [])]
+    if "families" in parameters:
+        record["parameters"] = parameters["families"]
+    return record
+
+
+def measure_all_details(run: Run, seed: int) -> dict[str, Any]:
+    """Everything that `details.json` can hold, however long it takes, for a run that is finished."""
+    measured = describe_details({"run": str(run.path), "seed": seed, "seconds": None})
+    parameters = describe_parameters(run, maximize=SearchData(run.data).task.maximize, seconds=None)
+    record = join_details(measured, parameters)
+    write_json(run.details_path, record)
+    return record

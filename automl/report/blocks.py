@@ -80,7 +80,7 @@ class Table:
     """Rows under headings. Numbers stay numbers; `formats` gives each column's format spec, such as ".4f" or "".
 
     Columns stand in order of importance: a narrow console leaves out the last ones.
-    `caption` stands above the table, `note` below it.
+    `caption` stands above the table, `note` below it; a `folded` one is opened by its caption.
     """
 
     headings: tuple[str, ...]
@@ -89,6 +89,7 @@ class Table:
     caption: str = ""
     numeric: tuple[bool, ...] = ()
     note: str = ""
+    folded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,9 @@ class Matrix:
 class Series:
     """One line, set of points or set of bars of a chart; `low`/`high` are interval ends for bars and points.
 
-    `mark` overrides the chart's kind, so that points may lie under a line; "rule" is a thin dashed line.
+    `mark` overrides the chart's kind, so that points may lie under a line; "rule" is a thin dashed line, "band" a line
+    in the area from `low` to `high`, "cells" squares as dark as `weights` (counts) says, "named" points with `labels`
+    beside them. `labels` name the points of any mark when they are pointed at.
     """
 
     name: str
@@ -115,7 +118,9 @@ class Series:
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
-    mark: Literal["", "line", "step", "scatter", "rule"] = ""
+    mark: Literal["", "line", "step", "scatter", "rule", "band", "cells", "named"] = ""
+    labels: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,8 @@ class Chart:
     """A chart; in HTML an inline SVG with its figures as a table under it, on the console a few bars or a sparkline.
 
     Bars with names lie, bars with numbers stand. `y_range` cuts the y axis where outliers would flatten the rest.
+    With `x_scale` "date" x are seconds since the epoch. `square` gives both axes one
+    length, and such charts stand side by side.
     """
 
     kind: Literal["line", "step", "scatter", "bar"]
@@ -132,6 +139,92 @@ class Chart:
     series: tuple[Series, ...]
     caption: str = ""
     y_range: tuple[float, float] | None = None
+    x_scale: Literal["linear", "log", "date"] = "linear"
+    square: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Many small charts of one kind side by side, such as one for each column."""
+
+    title: str
+    charts: tuple[Chart, ...]
+    caption: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Heatmap:
+    """Strengths of one thing with another, from `low` (pale) to `high` (dark); `values[i][j]` is row i, column j."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    low: float = 0.0
+    high: float = 1.0
+    decimals: int = 2
+    caption: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time on one lane of a timeline; `group` gives the colour, `label` says what it was."""
+
+    lane: int
+    start: float
+    end: float
+    group: str
+    label: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Who did what when: lanes below each other, seconds from left to right."""
+
+    title: str
+    lanes: tuple[str, ...]
+    spans: tuple[Span, ...]
+    caption: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing looked at: good, to beware of, or bad, in a few words and a sentence."""
+
+    tone: Tone
+    title: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """A list of checks like traffic lights, the gravest first."""
+
+    items: tuple[Check, ...]
+    title: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Explorer:
+    """A threshold to be chosen by what each error costs; in HTML with JavaScript it can be moved.
+
+    Attributes:
+        positive, negative: what the two classes are called.
+        threshold: rising; `hits` and `alarms` are the rows called positive rightly and wrongly at each.
+        positives, negatives: rows of each class.
+        current: the threshold that the model uses.
+    """
+
+    title: str
+    positive: str
+    negative: str
+    threshold: tuple[float, ...]
+    hits: tuple[int, ...]
+    alarms: tuple[int, ...]
+    positives: int
+    negatives: int
+    current: float = 0.5
+    caption: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +245,9 @@ class Alert:
     text: str
 
 
-Block = Paragraph | Facts | Score | Table | Matrix | Chart | Code | Alert
+Block = (
+    Paragraph | Facts | Score | Table | Matrix | Chart | Gallery | Heatmap | Timeline | Checks | Explorer | Code | Alert
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +289,6 @@ class Document:
 def _record(block: Block) -> dict[str, Any]:
     """A block as a dict; a chart has a `kind` of its own, which goes by the name `chart`."""
     record = dataclasses.asdict(block)
-    if isinstance(block, Chart):
-        record["chart"] = record.pop("kind")
+    for chart in [record] if isinstance(block, Chart) else record.get("charts", []):
+        chart["chart"] = chart.pop("kind")
     return record

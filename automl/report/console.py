@@ -13,32 +13,33 @@ from automl.report.blocks import (
     Block,
     Cell,
     Chart,
+    Check,
+    Checks,
     Code,
     Document,
+    Explorer,
     Facts,
-    Interval,
+    Gallery,
+    Heatmap,
     Matrix,
     Paragraph,
     Score,
     Section,
-    Spark,
     Table,
-    Tag,
+    Timeline,
     Tone,
 )
 from automl.report.document import build_section
 from automl.report.source import RunSource
-from automl.report.text import clean, clean_line, format_figure, format_score
+from automl.report.tables import STYLES, draw_table, sparkline, tabulate_thresholds
+from automl.report.text import clean, clean_line, format_count, format_figure, format_score
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from automl.run import Run
 
-STYLES: dict[Tone, str] = {"neutral": "", "good": "green", "warn": "yellow", "bad": "red"}
 _SIGNS: dict[Tone, str] = {"neutral": "·", "good": "✓", "warn": "!", "bad": "✗"}
-_TICKS = "▁▂▃▄▅▆▇█"
-_LONGEST = 24  # a text column may fold to this width
 
 
 def open_console(stream: TextIO | None = None) -> Console:
@@ -92,7 +93,7 @@ def print_leaderboard(run: Run, console: Console) -> None:
     way = "higher is better" if source.metric.maximize else "lower is better"
     table = leaderboard_table(source)
     _line(console, f"{clean_line(source.metric.title)} · {way}", "dim")
-    console.print(_table(clean(table), console.width))
+    console.print(draw_table(clean(table), console.width))
 
 
 def print_verdict(run: Run, console: Console) -> None:
@@ -101,7 +102,7 @@ def print_verdict(run: Run, console: Console) -> None:
     section = build_section("verdict", source)
     if section is not None:
         console.print()
-        print_blocks(section.blocks, console)
+        print_blocks(_shorten_checks(section.blocks), console)
         console.print()
     path = clean_line(_quote(source.shown_path))
     if run.report_path.exists():
@@ -110,6 +111,21 @@ def print_verdict(run: Run, console: Console) -> None:
         _line(console, f"next: automl predict {path} NEW.csv --out predictions.csv")
     else:
         _line(console, f"next: automl resume {path}")
+
+
+def _shorten_checks(blocks: Iterable[Block]) -> list[Block]:
+    """Blocks whose lists of checks say what to beware of and count the rest."""
+    shown: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Checks):
+            kept = tuple(item for item in block.items if item.tone in {"bad", "warn"})
+            good = sum(1 for item in block.items if item.tone == "good")
+            if good:
+                text = "nothing to beware of" if not kept else "the report says which"
+                kept += (Check(tone="good", title=format_count(good, "check is", "checks are") + " good", text=text),)
+            block = Checks(items=kept, title=block.title)
+        shown.append(block)
+    return shown
 
 
 def _quote(path: str) -> str:
@@ -222,7 +238,7 @@ def _matrix(block: Matrix, width: int) -> RenderableType:
         caption=block.title,
         numeric=(False, *(True for _ in labels)),
     )
-    return _table(table, width)
+    return draw_table(table, width)
 
 
 def _chart(block: Chart, width: int) -> RenderableType | None:
@@ -231,7 +247,7 @@ def _chart(block: Chart, width: int) -> RenderableType | None:
     rows: list[RenderableType] = [_text(block.title, "bold")]
     for series in block.series:
         pairs = [(x, y) for x, y in zip(series.x, series.y, strict=False) if y is not None]
-        if not pairs or series.mark in {"scatter", "rule"}:
+        if not pairs or series.mark in {"scatter", "rule", "cells", "named"}:
             continue
         if block.kind == "bar" and all(isinstance(x, str) for x, _ in pairs):
             rows.append(_bars(pairs, width))
@@ -243,6 +259,84 @@ def _chart(block: Chart, width: int) -> RenderableType | None:
     if block.caption:
         rows.append(_text(block.caption, "dim"))
     return Group(*rows) if len(rows) > 1 else None
+
+
+def _checks(block: Checks, width: int) -> RenderableType | None:
+    from rich.console import Group
+
+    parts: list[RenderableType] = [_text(block.title, "bold")] if block.title else []
+    parts += [_check(item) for item in block.items]
+    return Group(*parts) if block.items else None
+
+
+def _check(item: Check) -> RenderableType:
+    from rich.text import Text
+
+    text = Text(f"{_SIGNS[item.tone]} {item.title}: ", style=STYLES[item.tone])
+    return text.append(item.text, style="not bold default")
+
+
+def _gallery(block: Gallery, width: int) -> RenderableType | None:
+    """One line a chart: its name and its figures as small bars."""
+    from rich.console import Group
+    from rich.table import Table as Grid
+
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width // 3))
+    grid.add_column(no_wrap=True)
+    grid.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+    for chart in block.charts:
+        values = [y for y in chart.series[0].y if y is not None] if chart.series else []
+        if values and chart.kind == "bar":
+            grid.add_row(_text(chart.title), _text(sparkline(values, 12), "cyan"), _text(chart.caption))
+    if not grid.row_count:
+        return None
+    return Group(_text(block.title, "bold"), grid)
+
+
+def _heatmap(block: Heatmap, width: int) -> RenderableType | None:
+    """The strongest pairs; a square of figures fits no terminal."""
+    pairs = [
+        (block.rows[i], block.columns[j], value)
+        for i, values in enumerate(block.values)
+        for j, value in enumerate(values)
+        if value is not None and (j > i or block.rows != block.columns)
+    ]
+    if not pairs:
+        return None
+    pairs.sort(key=lambda pair: -pair[2])
+    table = Table(
+        headings=("one", "other", "strength"),
+        rows=tuple(pairs[:8]),
+        formats=("", "", f".{block.decimals}f"),
+        numeric=(False, False, True),
+        caption=f"{block.title}: the strongest",
+    )
+    return draw_table(table, width)
+
+
+def _timeline(block: Timeline, width: int) -> RenderableType | None:
+    """How busy each lane was."""
+    end = max((span.end for span in block.spans), default=0.0)
+    if end <= 0:
+        return None
+    rows = []
+    for lane, name in enumerate(block.lanes):
+        spans = [span for span in block.spans if span.lane == lane]
+        busy = sum(span.end - span.start for span in spans)
+        rows.append((name, len(spans), busy, f"{100 * busy / end:.0f}%"))
+    table = Table(
+        headings=("lane", "jobs", "busy s", "share"),
+        rows=tuple(rows),
+        formats=("", "d", ".1f", ""),
+        numeric=(False, True, True, True),
+        caption=block.title,
+    )
+    return draw_table(table, width)
+
+
+def _explorer(block: Explorer, width: int) -> RenderableType:
+    return draw_table(tabulate_thresholds(block), width)
 
 
 def _bars(pairs: Sequence[tuple[str, float]], width: int) -> RenderableType:
@@ -261,107 +355,6 @@ def _bars(pairs: Sequence[tuple[str, float]], width: int) -> RenderableType:
     return grid
 
 
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Figures as a line of at most `width` small bars, each the last figure of its stretch."""
-    figures = [value for value in values if value is not None]
-    if not figures or width < 1:
-        return ""
-    if len(figures) > width:
-        figures = [figures[(index + 1) * len(figures) // width - 1] for index in range(width)]
-    least, span = min(figures), max(figures) - min(figures)
-    if span <= 0:
-        return _TICKS[3] * len(figures)
-    return "".join(_TICKS[round((figure - least) / span * (len(_TICKS) - 1))] for figure in figures)
-
-
-def _table(block: Table, width: int) -> RenderableType:
-    """A table without lines. Columns that do not fit are left out from the last on, and named."""
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table as Grid
-
-    columns = _columns(block)
-    kept = _fitting(block.headings, columns, width)
-    if kept < min(3, len(columns)):
-        columns = _columns(block, short=True)
-        kept = _fitting(block.headings, columns, width)
-    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for index in range(kept):
-        numeric = index < len(block.numeric) and block.numeric[index]
-        # names and reasons give way by folding, so that figures stay whole
-        stays = numeric or index == 0
-        widest = max((len(text) for text, _ in columns[index]), default=0)
-        grid.add_column(
-            _text(block.headings[index]),
-            justify="right" if numeric else "left",
-            no_wrap=stays,
-            overflow="ellipsis" if stays else "fold",
-            min_width=max(1, min(_LONGEST, widest, width // max(2, kept))),
-        )
-    for position in range(len(block.rows)):
-        grid.add_row(*(_text(*columns[index][position]) for index in range(kept)))
-    parts: list[RenderableType] = [_text(block.caption, "bold")] if block.caption else []
-    parts.append(grid)
-    if block.note:
-        parts.append(_text(block.note, "dim"))
-    if kept < len(block.headings):
-        parts.append(_text("not shown here: " + ", ".join(block.headings[kept:]), "dim"))
-    return Group(*parts)
-
-
-def _columns(block: Table, *, short: bool = False) -> list[list[tuple[str, str]]]:
-    """Text and style of every cell, column by column; `short` leaves intervals out."""
-    return [
-        [_cell(row[index], _format(block, index), short) for row in block.rows] for index in range(len(block.headings))
-    ]
-
-
-def _fitting(headings: Sequence[str], columns: Sequence[Sequence[tuple[str, str]]], width: int) -> int:
-    """How many of the first columns fit; at least two. A long text column counts for as much as it may fold to."""
-    used, kept = 0, 0
-    for heading, cells in zip(headings, columns, strict=True):
-        widest = max([len(heading), *(min(_LONGEST, len(text)) for text, _ in cells)])
-        used += widest + (2 if kept else 0)
-        if used > width and kept >= 2:
-            break
-        kept += 1
-    return kept
-
-
-def _format(block: Table, index: int) -> str:
-    return block.formats[index] if index < len(block.formats) else ""
-
-
-def _cell(cell: Cell, spec: str, short: bool) -> tuple[str, str]:
-    """A cell's text and style."""
-    if isinstance(cell, Spark):
-        return sparkline(cell.values, 12), "cyan"
-    if isinstance(cell, Tag):
-        return cell.text, STYLES[cell.tone]
-    if isinstance(cell, Interval):
-        return format_interval(Interval(value=cell.value) if short else cell, spec), ""
-    return format_cell(cell, spec), ""
-
-
-def format_cell(cell: str | int | float | None, spec: str) -> str:
-    """A plain cell by its format spec; scores in large units lose the digits that mean nothing."""
-    if cell is None or isinstance(cell, str):
-        return cell if cell is not None else "–"
-    if spec.endswith("f") and spec[1:-1].isdigit():
-        return format_score(float(cell), int(spec[1:-1]))
-    return f"{cell:{spec}}" if spec else format_figure(cell)
-
-
-def format_interval(cell: Interval, spec: str) -> str:
-    """ "0.9273 (0.9221–0.9321)"."""
-    decimals = int(spec[1:-1]) if spec.endswith("f") and spec[1:-1].isdigit() else 4
-    text = format_score(cell.value, decimals)
-    if cell.low is None or cell.high is None:
-        return text
-    low, high = (format_score(end, decimals, like=cell.value) for end in (cell.low, cell.high))
-    return f"{text} ({low}–{high})"
-
-
 _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Paragraph: _paragraph,
     Alert: _alert,
@@ -369,6 +362,11 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Facts: _facts,
     Score: _score,
     Matrix: _matrix,
+    Gallery: _gallery,
+    Heatmap: _heatmap,
+    Timeline: _timeline,
+    Checks: _checks,
+    Explorer: _explorer,
     Chart: _chart,
-    Table: _table,
+    Table: draw_table,
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from automl.registry import Registry
 from automl.report.blocks import Document, Section
 from automl.report.source import RunSource
-from automl.report.text import clean
+from automl.report.text import clean, is_figure
 from automl.run import Run
 
 
@@ -53,7 +53,15 @@ def build_document(run: Run) -> Document:
     title = f"{target} from {data.rsplit('/', 1)[-1]}" if target else data.rsplit("/", 1)[-1]
     started = str(record.get("started") or "")[:16].replace("T", " ")
     parts = [str(record.get("id") or run.path.name), started, source.status]
-    meta = {"run": str(record.get("id") or run.path.name), "status": source.status, "metric": source.metric.name}
+    meta: dict[str, Any] = {
+        "run": str(record.get("id") or run.path.name),
+        "status": source.status,
+        "metric": source.metric.name,
+    }
+    if source.task is not None:
+        meta |= {"task": str(source.task.kind), "data": data.rsplit("/", 1)[-1]}
+        score = source.evaluation.get("score")
+        meta |= {"score": float(score)} if is_figure(score) else {}
     return clean(
         Document(title=title, subtitle=" · ".join(part for part in parts if part), sections=tuple(sections), meta=meta)
     )

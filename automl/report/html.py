@@ -9,8 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.report.blocks import Block, Cell, Chart, Document, Interval, Matrix, Score, Series, Spark, Table, Tag
-from automl.report.console import format_cell
+from automl.report.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Document,
+    Explorer,
+    Gallery,
+    Heatmap,
+    Interval,
+    Matrix,
+    Score,
+    Series,
+    Spark,
+    Table,
+    Tag,
+    Timeline,
+)
+from automl.report.tables import format_cell, tabulate_thresholds
 from automl.report.text import format_figure, format_score, format_share
 
 if TYPE_CHECKING:
@@ -18,7 +34,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 FOLDER = Path(__file__).parent
-WIDE, NARROW = 720, 360
+WIDE, NARROW, SMALL = 720, 360, 250
+MOST_FIGURES = 500
 
 
 def render_html(document: Document) -> str:
@@ -33,12 +50,13 @@ def render_html(document: Document) -> str:
     # both are files of this package and hold no data
     style = Markup(_read("page.css"))  # noqa: S704
     script = Markup(_read("page.js"))  # noqa: S704
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     sections = [
         {
             "name": section.name,
             "title": section.title,
-            "blocks": [view_block(block, f"{section.name}-{index}") for index, block in enumerate(section.blocks)],
+            "rows": group_views(
+                [view_block(block, f"{section.name}-{index}") for index, block in enumerate(section.blocks)]
+            ),
         }
         for section in document.sections
     ]
@@ -48,9 +66,26 @@ def render_html(document: Document) -> str:
         sections=sections,
         style=style,
         script=script,
-        script_hash=f"sha256-{digest}",
+        script_hash=digest(script),
+        style_hash=digest(style),
         twin=embed_json(document.to_json()),
     )
+
+
+def group_views(views: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Square charts that follow each other stand in one row; everything else has a row of its own."""
+    rows: list[list[dict[str, Any]]] = []
+    for view in views:
+        if view["half"] and rows and rows[-1][0]["half"]:
+            rows[-1].append(view)
+        else:
+            rows.append([view])
+    return rows
+
+
+def digest(text: str) -> str:
+    """What a Content-Security-Policy calls this script or style by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def embed_json(record: Any) -> Markup:
@@ -66,6 +101,7 @@ def embed_json(record: Any) -> Markup:
 def view_block(block: Block, ident: str) -> dict[str, Any]:
     """A block as the template takes it: its kind, itself, and what was drawn of it."""
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block, "ident": ident}
+    view["half"] = isinstance(block, Chart) and block.square
     if isinstance(block, Chart):
         view |= _view_chart(block, ident)
     elif isinstance(block, Score):
@@ -74,40 +110,113 @@ def view_block(block: Block, ident: str) -> dict[str, Any]:
         view |= view_table(block)
     elif isinstance(block, Matrix):
         view["rows"] = _view_matrix(block)
+    elif isinstance(block, Gallery):
+        view["charts"] = [_view_small(chart, f"{ident}-{index}") for index, chart in enumerate(block.charts)]
+    elif isinstance(block, Heatmap):
+        view["rows"] = _view_heatmap(block)
+    elif isinstance(block, Timeline):
+        view |= _view_timeline(block, ident)
+    elif isinstance(block, Explorer):
+        view["figures"] = view_table(tabulate_thresholds(block))
+        view["data"] = json.dumps(_record_explorer(block), separators=(",", ":"))
     return view
 
 
 def _view_chart(chart: Chart, ident: str) -> dict[str, Any]:
-    from automl.report import svg
+    from automl.report.charts import draw_chart
 
     return {
-        "wide": svg.draw_chart(chart, WIDE, f"{ident}-wide"),
-        "narrow": svg.draw_chart(chart, NARROW, f"{ident}-narrow"),
+        "wide": draw_chart(chart, WIDE, f"{ident}-wide"),
+        "narrow": draw_chart(chart, NARROW, f"{ident}-narrow") if not chart.square else "",
         "tables": [view_table(_figures(chart, series)) for series in chart.series if series.mark != "rule"],
-        "legend": [series.name for series in chart.series] if len(chart.series) > 1 else [],
+        "legend": _view_legend(chart),
     }
+
+
+def _view_legend(chart: Chart) -> list[tuple[int, str]]:
+    """(colour, name) of the series that need a name."""
+    if len(chart.series) < 2:
+        return []
+    return [(index % 8, series.name) for index, series in enumerate(chart.series) if series.mark != "rule"]
+
+
+def _view_small(chart: Chart, ident: str) -> dict[str, Any]:
+    from automl.report.charts import draw_chart
+
+    return {
+        "title": chart.title,
+        "caption": chart.caption,
+        "drawn": draw_chart(chart, SMALL, ident),
+        "tables": [view_table(_figures(chart, series)) for series in chart.series if series.mark != "rule"],
+    }
+
+
+def _view_timeline(block: Timeline, ident: str) -> dict[str, Any]:
+    from automl.report.timeline import draw_timeline, list_groups
+
+    rows = tuple((block.lanes[span.lane], span.label, span.start, span.end - span.start) for span in block.spans)
+    table = Table(
+        headings=("lane", "what", "start s", "seconds"),
+        rows=rows[:MOST_FIGURES],
+        formats=("", "", ".1f", ".2f"),
+        numeric=(False, False, True, True),
+    )
+    return {
+        "wide": draw_timeline(block, WIDE, f"{ident}-wide"),
+        "narrow": draw_timeline(block, NARROW, f"{ident}-narrow"),
+        "tables": [view_table(table)],
+        "legend": [(index % 8, name) for index, name in enumerate(list_groups(block))],
+    }
+
+
+def _view_heatmap(block: Heatmap) -> list[dict[str, Any]]:
+    span = (block.high - block.low) or 1.0
+    return [
+        {
+            "label": label,
+            "cells": [
+                {
+                    "text": "–" if value is None else f"{value:.{block.decimals}f}",
+                    "shade": 0 if value is None else round(10 * min(1.0, max(0.0, (value - block.low) / span))),
+                }
+                for value in values
+            ],
+        }
+        for label, values in zip(block.rows, block.values, strict=True)
+    ]
+
+
+def _record_explorer(block: Explorer) -> dict[str, Any]:
+    names = ("positive", "negative", "threshold", "hits", "alarms", "positives", "negatives", "current")
+    return {name: getattr(block, name) for name in names}
 
 
 def _figures(chart: Chart, series: Series) -> Table:
     """The table under a chart."""
-    edges = len(series.x) == len(series.y) + 1
+    from automl.report.charts import format_x
+
+    edges, band = len(series.x) == len(series.y) + 1, bool(series.low and series.high)
     rows = []
-    for index, y in enumerate(series.y[:500]):
+    for index, y in enumerate(series.y[:MOST_FIGURES]):
         x = series.x[index]
-        name = f"{format_figure(x)} to {format_figure(series.x[index + 1])}" if edges else x
-        ends = (series.low[index], series.high[index]) if series.low and series.high else ()
-        rows.append((name, y, *ends))
-    bounded = bool(series.low and series.high)
+        name = f"{format_x(x, chart)} to {format_x(series.x[index + 1], chart)}" if edges else x
+        if chart.x_scale == "date" and not edges:
+            name = format_x(x, chart)
+        row: list[Cell] = [series.labels[index]] if index < len(series.labels) else []
+        row += [name, y, *((series.low[index], series.high[index]) if band else ())]
+        rows.append((*row, *(series.weights[index : index + 1])))
     value = chart.y_label if len(chart.series) == 1 else f"{chart.y_label}, {series.name}"
+    named = edges or chart.x_scale == "date" or all(isinstance(x, str) for x in series.x)
+    headings = (*(("what",) if series.labels else ()), chart.x_label, value, *(("low", "high") if band else ()))
     return Table(
-        headings=(chart.x_label, value, *(("low", "high") if bounded else ())),
+        headings=(*headings, *(("count",) if series.weights else ())),
         rows=tuple(rows),
-        numeric=(not edges and not all(isinstance(x, str) for x in series.x), True, True, True),
+        numeric=(*((False,) if series.labels else ()), not named, True, True, True, True),
     )
 
 
 def _view_score(score: Score, ident: str) -> dict[str, Any]:
-    from automl.report import svg
+    from automl.report.gauge import draw_score
 
     ends = ""
     if score.low is not None and score.high is not None:
@@ -116,8 +225,8 @@ def _view_score(score: Score, ident: str) -> dict[str, Any]:
     return {
         "value": format_score(score.value, score.decimals),
         "ends": ends,
-        "wide": svg.draw_score(score, 640, f"{ident}-wide"),
-        "narrow": svg.draw_score(score, 320, f"{ident}-narrow"),
+        "wide": draw_score(score, 640, f"{ident}-wide"),
+        "narrow": draw_score(score, 320, f"{ident}-narrow"),
     }
 
 
@@ -139,6 +248,7 @@ def view_table(table: Table) -> dict[str, Any]:
         "rows": rows,
         "caption": table.caption,
         "note": table.note,
+        "long": len(table.rows) > 12,
     }
 
 
@@ -153,17 +263,17 @@ def _scale(table: Table, index: int) -> tuple[float, float]:
 
 
 def _view_cell(cell: Cell, spec: str, numeric: bool, scale: tuple[float, float]) -> dict[str, Any]:
-    from automl.report import svg
+    from automl.report.gauge import draw_interval, draw_spark
 
     view: dict[str, Any] = {"text": "", "drawn": "", "note": "", "tone": "", "sort": "", "numeric": numeric}
     if isinstance(cell, Spark):
-        view["drawn"] = svg.draw_spark(cell.values)
+        view["drawn"] = draw_spark(cell.values)
     elif isinstance(cell, Tag):
         view |= {"text": cell.text, "tone": cell.tone}
     elif isinstance(cell, Interval):
         decimals = int(spec[1:-1]) if spec.endswith("f") and spec[1:-1].isdigit() else 4
         view |= {"text": format_score(cell.value, decimals), "sort": cell.value}
-        view["drawn"] = svg.draw_interval(cell, *scale)
+        view["drawn"] = draw_interval(cell, *scale)
         if cell.low is not None and cell.high is not None:
             ends = [format_score(end, decimals, like=cell.value) for end in (cell.low, cell.high)]
             view["note"] = f"{ends[0]} – {ends[1]}"
@@ -182,7 +292,8 @@ def _view_matrix(matrix: Matrix) -> list[dict[str, Any]]:
             {
                 "text": format_figure(value),
                 "share": format_share((value or 0) / total),
-                "shade": round(100 * (value or 0) / total),
+                "shade": round(10 * (value or 0) / total),
+                "sort": value,
                 "diagonal": position == index,
             }
             for position, value in enumerate(values)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from automl.report.blocks import (
     Alert,
     Block,
     Cell,
+    Checks,
     Code,
     Document,
+    Explorer,
     Facts,
     Interval,
     Matrix,
@@ -19,7 +22,7 @@ from automl.report.blocks import (
     Table,
     Tag,
 )
-from automl.report.console import format_cell, format_interval
+from automl.report.tables import format_cell, format_interval, tabulate_thresholds
 from automl.report.text import format_score
 
 CARD_SECTIONS = ("verdict", "data", "decisions", "quality", "usage", "reproduce")
@@ -37,12 +40,32 @@ missing from the data.
 
 def render_model_card(document: Document) -> str:
     """The parts of a report that belong beside a model, as Markdown in which data is never markup."""
-    parts = [f"# Model card: {escape(document.title)}", escape(document.subtitle)]
+    parts = [_front_matter(document)] if document.meta.get("task") else []
+    parts += [f"# Model card: {escape(document.title)}", escape(document.subtitle)]
     for section in document.sections:
         if section.name in CARD_SECTIONS:
             parts.append(f"## {escape(section.title)}")
             parts += [text for block in section.blocks if (text := render_block(block))]
     return "\n\n".join(parts) + "\n\n" + LIMITS
+
+
+def _front_matter(document: Document) -> str:
+    """The fields that model hubs read; every text is a JSON string, which YAML reads as it is."""
+    meta = document.meta
+    kind = "tabular-regression" if meta["task"] == "regression" else "tabular-classification"
+
+    def quote(text: object) -> str:
+        return json.dumps(str(text), ensure_ascii=False)
+
+    lines = ["---", "library_name: automl", f"pipeline_tag: {kind}", "tags:", "- automl", f"- {kind}"]
+    if isinstance(meta.get("score"), int | float):
+        lines += [
+            "metrics:", f"- {quote(meta['metric'])}", "model-index:", f"- name: {quote(meta['run'])}", "  results:",
+            "  - task:", f"      type: {kind}", "    dataset:", f"      name: {quote(meta.get('data') or 'a table')}",
+            "      type: tabular", "    metrics:", f"    - type: {quote(meta['metric'])}",
+            f"      value: {meta['score']}",
+        ]  # fmt: skip
+    return "\n".join([*lines, "---"])
 
 
 def escape(text: str) -> str:
@@ -58,6 +81,10 @@ def render_block(block: Block) -> str:
         return f"> **{escape(block.title)}.** {escape(block.text)}"
     if isinstance(block, Facts):
         return "\n".join(f"- {escape(label)}: {escape(' — '.join(filter(None, rest)))}" for label, *rest in block.items)
+    if isinstance(block, Checks):
+        return "\n".join(f"- **{escape(item.title)}**: {escape(item.text)}" for item in block.items)
+    if isinstance(block, Explorer):
+        return _render_table(tabulate_thresholds(block))
     if isinstance(block, Code):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
         title = f"{escape(block.title)}:\n\n" if block.title else ""

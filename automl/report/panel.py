@@ -97,7 +97,7 @@ def _budget_bar(progress: Progress, now: float) -> RenderableType:
 def _best_line(progress: Progress, width: int) -> RenderableType:
     from rich.text import Text
 
-    from automl.report.console import sparkline
+    from automl.report.tables import sparkline
     from automl.report.text import clean_line
 
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -141,6 +141,7 @@ def _top_table(progress: Progress, width: int) -> tuple[int, RenderableType]:
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
     if width >= 60:
+        grid.add_column(no_wrap=True, width=3)
         grid.add_column(justify="right", no_wrap=True, style="dim", width=12)
     for rank, entry in enumerate(progress.top(), start=1):
         took = format_duration(entry.seconds) if entry.seconds else ""
@@ -150,7 +151,9 @@ def _top_table(progress: Progress, width: int) -> tuple[int, RenderableType]:
             _one_line(clean_line(entry.name), style),
             _one_line(progress.show_score(entry.score), style),
         ]
-        grid.add_row(*([*cells, _one_line(took)] if width >= 60 else cells))
+        move = progress.move_of(entry)
+        color = {"▼": "yellow"}.get(move[:1], "green")
+        grid.add_row(*([*cells, _one_line(move, color), _one_line(took)] if width >= 60 else cells))
     return grid.row_count, grid
 
 

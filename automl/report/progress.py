@@ -42,6 +42,7 @@ class Entry:
     name: str
     score: float
     seconds: float
+    is_ensemble: bool = False
 
 
 class Progress:
@@ -63,6 +64,8 @@ class Progress:
         self.decisions: collections.deque[str] = collections.deque(maxlen=50)
         self.warnings: collections.deque[str] = collections.deque(maxlen=20)
         self.finished: events.RunFinished | None = None
+        self.moves: dict[str, str] = {}
+        self._ranks: list[str] = []
 
     def apply(self, event: events.Event) -> None:
         """Take one event in. Kinds that do not matter here are passed over."""
@@ -71,6 +74,22 @@ class Progress:
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
+        if isinstance(event, events.TrialFinished | events.BestImproved):
+            self._note_moves()
+
+    def _note_moves(self) -> None:
+        """What the last change did to the top five: name → "new", "▲2", "▼1" or nothing."""
+        ranks = ["ensemble" if entry.is_ensemble else entry.name for entry in self.top()]
+        if ranks == self._ranks:
+            return
+        before, self._ranks, self.moves = self._ranks, ranks, {}
+        for place, name in enumerate(ranks):
+            gain = before.index(name) - place if name in before else 0
+            arrow = f"{'▲' if gain > 0 else '▼'}{abs(gain)}" if gain else ""
+            self.moves[name] = ("new" if before else "") if name not in before else arrow
+
+    def move_of(self, entry: Entry) -> str:
+        return self.moves.get("ensemble" if entry.is_ensemble else entry.name, "")
 
     def elapsed(self, now: float) -> float:
         return max(0.0, now - self.started) if self.started is not None else 0.0
@@ -85,7 +104,7 @@ class Progress:
         maximize = self.metric is None or self.metric.maximize
         entries = list(self.entries)
         if self.best is not None and self.best.members > 1:
-            entries.append(Entry(f"ensemble of {self.best.members}", self.best.score, 0.0))
+            entries.append(Entry(f"ensemble of {self.best.members}", self.best.score, 0.0, is_ensemble=True))
         return sorted(entries, key=lambda entry: -entry.score if maximize else entry.score)[:TOP]
 
     def show_score(self, score: float | None) -> str:

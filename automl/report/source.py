@@ -77,6 +77,19 @@ class RunSource:
         return self._read(self.run.evaluation_path)
 
     @cached_property
+    def details(self) -> dict[str, Any]:
+        """Curves, slices, likeness and parameters, each a dict by its name; parts that were not measured are absent."""
+        record = self._read(self.run.details_path)
+        names = ("curves", "residuals", "slices", "members", "columns", "parameters")
+        return {name: record[name] for name in names if isinstance(record.get(name), dict)}
+
+    @cached_property
+    def skipped(self) -> list[str]:
+        """Parts of the report that time did not allow."""
+        names = self._read(self.run.details_path).get("skipped")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @cached_property
     def ensemble(self) -> dict[str, Any]:
         return self._read(self.run.ensemble_path)
 

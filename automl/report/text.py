@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import re
 from collections.abc import Sequence
@@ -129,6 +130,14 @@ def format_megabytes(megabytes: float | None) -> str:
     if megabytes < 0.1:
         return f"{max(1, round(megabytes * 1000))} kB"
     return f"{megabytes:.1f} MB" if megabytes < 100 else f"{megabytes:,.0f} MB"
+
+
+def format_date(seconds: float) -> str:
+    """Seconds since the epoch as a day, as far as calendars go."""
+    try:
+        return f"{datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=float(seconds)):%Y-%m-%d}"
+    except (OverflowError, ValueError):
+        return format_figure(seconds)
 
 
 def join_words(words: Sequence[str], limit: int = 8) -> str:

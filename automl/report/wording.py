@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.source import RunSource
-from automl.report.text import format_count, format_score, format_share, is_figure
+from automl.report.text import format_count, format_figure, format_score, format_share, is_figure
 from automl.task import TaskKind
 
 _MEANINGS = {
@@ -62,6 +62,40 @@ def describe_task(source: RunSource) -> str:
         sentence += f" from {sizes[0]}"
     data = str(record.get("data") or "")
     return sentence + (f" of {data.rsplit('/', 1)[-1]}." if data else ".")
+
+
+def describe_accuracy(source: RunSource) -> str:
+    """How good that is in natural units, beside always giving the same answer; empty where it is not known."""
+    metrics, task = source.evaluation.get("metrics"), source.task
+    if not isinstance(metrics, dict) or task is None:
+        return ""
+
+    def value(name: str) -> float | None:
+        entry = metrics.get(name)
+        found = entry.get("value") if isinstance(entry, dict) else None
+        return float(found) if is_figure(found) else None
+
+    if task.is_classification:
+        accuracy = value("accuracy")
+        entries = [entry for entry in source.evaluation.get("classes") or [] if isinstance(entry, dict)]
+        counts = {str(entry.get("label")): int(entry["rows"]) for entry in entries if is_figure(entry.get("rows"))}
+        if accuracy is None or not sum(counts.values()):
+            return ""
+        common = max(counts, key=lambda label: counts[label])
+        share = counts[common] / sum(counts.values())
+        return (
+            f"Of 100 rows it has not seen, it names the right class for {100 * accuracy:.0f}; "
+            f"always answering “{common}” would be right for {100 * share:.0f}."
+        )
+    middle, typical = value("median_absolute_error"), value("mae")
+    target = source.profile.get("target")
+    median = (target.get("values") or {}).get("median") if isinstance(target, dict) else None
+    if middle is None:
+        return ""
+    text = f"Half of its predictions are within {format_figure(middle)} of the true {task.target}"
+    if is_figure(median) and median:
+        text += f" ({format_share(abs(middle / median))} of a typical one, {format_figure(median)})"
+    return text + (f"; the mean error is {format_figure(typical)}." if typical is not None else ".")
 
 
 def improvement(score: float, beside: float, maximize: bool) -> float:

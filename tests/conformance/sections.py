@@ -17,9 +17,33 @@ from automl.report.markdown import render_model_card
 from automl.report.source import RunSource
 from automl.report.text import clean
 from automl.run import Run
-from tests.golden.runs import write_empty_run, write_failed_run, write_full_run, write_regression_run
+from tests.golden.runs import (
+    write_empty_run,
+    write_failed_run,
+    write_full_run,
+    write_interrupted_run,
+    write_regression_run,
+    write_single_run,
+)
 
-WRITERS = (write_full_run, write_regression_run, write_empty_run, write_failed_run)
+WRITERS = (
+    write_full_run,
+    write_regression_run,
+    write_single_run,
+    write_interrupted_run,
+    write_empty_run,
+    write_failed_run,
+)
+
+
+FILES = ("profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "details.json")
+DAMAGES = (
+    "{",
+    "[]",
+    '{"profile": 3, "models": [7], "importance": [{}], "classes": [null]}',
+    '{"curves": {"roc": [7], "gain": 3}, "slices": {"overall": 1, "slices": [7]}, "columns": {"columns": 3}}',
+    '{"residuals": {"columns": [7], "bands": [{}]}, "members": {"members": []}, "parameters": {"a": {"values": 3}}}',
+)
 
 
 class SectionConformance:
@@ -64,10 +88,10 @@ class SectionConformance:
             assert [entry["name"] for entry in record["sections"]] == [section.name]
             assert render_model_card(_document(section)).startswith("# Model card: ")
 
-    @pytest.mark.parametrize("name", ["profile.json", "evaluation.json", "ensemble.json", "leaderboard.json"])
+    @pytest.mark.parametrize("name", FILES)
     def test_it_outlives_a_missing_and_a_damaged_file(self, name: str, tmp_path: Path) -> None:
         run = write_full_run(tmp_path / "run")
-        for damage in ("{", "[]", '{"profile": 3, "models": [7], "importance": [{}], "classes": [null]}'):
+        for damage in DAMAGES:
             (run.path / name).write_text(damage, encoding="utf-8")
             self.plugin.build(RunSource(run))
         (run.path / name).unlink()

@@ -11,6 +11,8 @@ from automl.events import (
     DataLoaded,
     Decision,
     Event,
+    JobFinished,
+    JobStarted,
     RunFinished,
     RunStarted,
     StageStarted,
@@ -62,6 +64,7 @@ def write_full_run(folder: Path) -> Run:
             "history": [{"elapsed": 3.0, "score": 0.5, "members": 1}],
         },
     )
+    write_json(run.details_path, _details())
     _write_lines(run.search / "trials.jsonl", _trials())
     _write_lines(run.events_path, [event.to_json() for event in full_events()])
     run.recipe_path.write_text("name: balanced\nsearch:\n  candidates: [dummy, linear, xgboost, svm, neighbors]\n")
@@ -95,6 +98,30 @@ def write_regression_run(folder: Path) -> Run:
         },
     }
     write_json(run.evaluation_path, evaluation)
+    write_json(run.details_path, _regression_details())
+    return run
+
+
+def write_single_run(folder: Path) -> Run:
+    """A run stopped after its first real model: one trial beside the constant one, and no details."""
+    run = write_full_run(folder)
+    run.update(status="stopped", finished_seconds=9.0)
+    models = _models()
+    one = {**models[2], "rank": 1, "weight": 1.0}
+    board = {"schema_version": 1, "metric": "roc_auc", "maximize": True, "models": [one, {**models[3], "rank": 2}]}
+    write_json(run.path / "leaderboard.json", board)
+    write_json(run.ensemble_path, {"score": 0.8311, "members": [{"trial": 2, "name": "linear #2", "weight": 1.0}]})
+    write_json(run.details_path, {"schema_version": 1, "skipped": ["details"]})
+    _write_lines(run.search / "trials.jsonl", _trials()[:2])
+    return run
+
+
+def write_interrupted_run(folder: Path) -> Run:
+    """A run that was killed while it searched: models, but no checked score."""
+    run = write_full_run(folder)
+    run.update(status="interrupted", finished_seconds=21.0)
+    run.evaluation_path.unlink()
+    run.details_path.unlink()
     return run
 
 
@@ -122,10 +149,16 @@ def full_events() -> list[Event]:
         DataLoaded(at=START + 1.0, rows=1200, columns=5, task="binary", metric="roc_auc", classes=2, folds=5),
         Decision(at=START + 1.1, topic="columns", text="dropped customer_id", reason="every value is different"),
         StageStarted(at=START + 1.5, stage="search"),
+        JobStarted(at=START + 2, trial=0, fold=0, candidate="dummy", worker=0),
+        JobFinished(at=START + 2.5, trial=0, fold=0, candidate="dummy", worker=0, status="ok", seconds=0.5),
+        JobStarted(at=START + 2.5, trial=2, fold=0, candidate="linear", worker=1),
+        JobFinished(at=START + 5.75, trial=2, fold=0, candidate="linear", worker=1, status="ok", seconds=3.25),
+        JobStarted(at=START + 2.5, trial=3, fold=0, candidate="xgboost", worker=0),
         TrialFinished(at=START + 3, trial=0, candidate="dummy", status="ok", score=0.5, seconds=0.2, folds=5),
         BestImproved(at=START + 3, score=0.5, model="dummy #0", elapsed=3.0),
         TrialFinished(at=START + 6, trial=2, candidate="linear", status="ok", score=0.8311, seconds=1.4, folds=5),
         BestImproved(at=START + 6, score=0.8311, model="linear #2", elapsed=6.0),
+        JobFinished(at=START + 19.5, trial=3, fold=0, candidate="xgboost", worker=0, status="ok", seconds=17.0),
         TrialFinished(at=START + 20, trial=3, candidate="xgboost", status="ok", score=0.8452, seconds=9.0, folds=5),
         BestImproved(at=START + 20, score=0.8493, model="ensemble", members=2, elapsed=20.0),
         Decision(at=START + 21, topic="models", text="svm is not tried", reason="more than 1,000 rows a second"),
@@ -256,6 +289,115 @@ def _evaluation() -> dict[str, Any]:
             {"predicted": 0.25, "observed": 0.27, "rows": 400},
             {"predicted": 0.61, "observed": 0.58, "rows": 400},
         ],
+    }
+
+
+def _details() -> dict[str, Any]:
+    """A report's measurements, small enough to be checked by hand."""
+    curves = {
+        "calibration_before": {
+            "bins": [
+                {"predicted": 0.15, "observed": 0.06, "rows": 400},
+                {"predicted": 0.35, "observed": 0.27, "rows": 400},
+                {"predicted": 0.7, "observed": 0.58, "rows": 400},
+            ],
+            "error": 0.0967,
+        },
+        "roc": [{"label": "yes", "fpr": [0.0, 0.1, 0.4, 1.0], "tpr": [0.0, 0.6, 0.9, 1.0], "auc": 0.8471}],
+        "precision_recall": {
+            "recall": [0.2, 0.6, 1.0],
+            "precision": [0.9, 0.65, 0.25],
+            "average_precision": 0.6712,
+            "base_rate": 0.25,
+        },
+        "gain": {
+            "share": [0.0, 0.1, 0.2, 0.5, 1.0],
+            "gain": [0.0, 0.3, 0.55, 0.91, 1.0],
+            "rows": [0, 120, 240, 600, 1200],
+            "found": [0, 90, 165, 273, 300],
+        },
+        "thresholds": {
+            "threshold": [0.1, 0.3, 0.5, 0.7, 0.9],
+            "hits": [290, 240, 170, 90, 20],
+            "alarms": [500, 220, 95, 30, 2],
+            "positives": 300,
+            "negatives": 900,
+        },
+        "scores": {"edges": [0.0, 0.25, 0.5, 0.75, 1.0], "counts": [[600, 205, 70, 25], [60, 70, 90, 80]]},
+    }
+    slices = [
+        {
+            "conditions": ["plan is pro", "age > 41.5"],
+            "rows": 80,
+            "share": 0.1333,
+            "error": 0.45,
+            "low": 0.345,
+            "high": 0.559,
+        },
+    ]
+    parameters = {
+        "xgboost": {
+            "trials": 6,
+            "importances": {"model.learning_rate": 0.7, "model.grow_policy": 0.3},
+            "values": {
+                "model.learning_rate": {
+                    "values": [0.02, 0.04, 0.08, 0.3],
+                    "scores": [0.83, 0.845, 0.84, 0.81],
+                    "log": True,
+                },
+                "model.grow_policy": {
+                    "values": ["depthwise", "lossguide", "depthwise", "lossguide"],
+                    "scores": [0.83, 0.845, 0.84, 0.81],
+                    "log": False,
+                },
+            },
+        }
+    }
+    return {
+        "schema_version": 1,
+        "skipped": [],
+        "curves": curves,
+        "slices": {"overall": 0.1875, "rates": True, "slices": slices},
+        "members": {"members": ["xgboost #3", "linear #2"], "values": [[1.0, 0.81], [0.81, 1.0]]},
+        "columns": {
+            "columns": ["age", "plan", "region"],
+            "values": [[1.0, 0.21, 0.03], [0.21, 1.0, None], [0.03, None, 1.0]],
+            "rows": 1200,
+        },
+        "parameters": parameters,
+    }
+
+
+def _regression_details() -> dict[str, Any]:
+    band = [
+        {"at": 60000.0, "low": -21000.0, "median": 400.0, "high": 22000.0, "rows": 60},
+        {"at": 140000.0, "low": -30000.0, "median": -200.0, "high": 31000.0, "rows": 70},
+        {"at": 250000.0, "low": -60000.0, "median": 2500.0, "high": 65000.0, "rows": 60},
+    ]
+    days = [{**one, "at": at} for one, at in zip(band, (1704067200.0, 1719792000.0, 1735603200.0), strict=True)]
+    levels = [
+        {"level": "north", "mean": 1500.0, "low": -200.0, "high": 3200.0, "rows": 120},
+        {"level": "south", "mean": -2600.0, "low": -4100.0, "high": -1100.0, "rows": 70},
+    ]
+    return {
+        "schema_version": 1,
+        "skipped": [],
+        "residuals": {
+            "plane": {
+                "predicted": [50000.0, 100000.0, 100000.0, 150000.0],
+                "true": [50000.0, 100000.0, 150000.0, 150000.0],
+                "rows": [40, 80, 20, 48],
+                "cell": 50000.0,
+                "left_out": 2,
+            },
+            "bands": band,
+            "coverage": [{"level": 0.9, "observed": 0.8947, "half_width": 51250.0}],
+            "columns": [
+                {"column": "sold", "kind": "date", "bands": days},
+                {"column": "side", "kind": "category", "levels": levels},
+            ],
+        },
+        "slices": {"overall": 21000.0, "rates": False, "slices": []},
     }
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import collections
-import datetime
-from typing import Any
+from typing import Any, Literal
 
-from automl.report.blocks import Block, Cell, Chart, Facts, Section, Series, Spark, Table, Tag, Tone
+from automl.report.blocks import Block, Cell, Chart, Facts, Gallery, Heatmap, Section, Series, Spark, Table, Tag, Tone
 from automl.report.source import RunSource
-from automl.report.text import format_count, format_figure, format_share, is_figure, join_words
+from automl.report.text import format_count, format_date, format_figure, format_share, is_figure, join_words
 
 LIMIT = 100
+GALLERY = 24
 _TONES: dict[str, Tone] = {"ignore": "warn"}
 
 
@@ -29,7 +29,11 @@ class Data:
         if target is not None:
             blocks.append(target)
         if columns:
+            blocks += [block for block in (_links(source, columns), _gallery(columns)) if block is not None]
             blocks.append(_columns_table(columns))
+        likeness = _likeness(source)
+        if likeness is not None:
+            blocks.append(likeness)
         return Section(name="data", title=self.title, blocks=tuple(blocks)) if blocks else None
 
 
@@ -104,6 +108,77 @@ def _describe_quantiles(values: dict[str, Any]) -> str:
     return f"{join_words(parts, 12).capitalize()}." if parts else ""
 
 
+def _links(source: RunSource, columns: list[dict[str, Any]]) -> Chart | None:
+    """The columns that go with the target most."""
+    linked = [column for column in columns if is_figure(column.get("association"))]
+    linked.sort(key=lambda column: -column["association"])
+    shown = [column for column in linked[:12] if column["association"] > 0]
+    if len(shown) < 2:
+        return None
+    series = Series(
+        name="link",
+        x=tuple(str(column.get("name")) for column in shown),
+        y=tuple(round(float(column["association"]), 4) for column in shown),
+    )
+    measures = join_words(sorted({str(column["measure"]) for column in shown if column.get("measure")}))
+    return Chart(
+        kind="bar",
+        title="What goes with the target, each column alone",
+        x_label="column",
+        y_label="strength, 0 to 1",
+        series=(series,),
+        caption=f"Strength from 0 (none) to 1: {measures}. The first {len(shown)} of {len(linked):,} columns.",
+    )
+
+
+def _gallery(columns: list[dict[str, Any]]) -> Gallery | None:
+    """The distributions of the columns that go with the target most, in the order of the file."""
+    drawn = [column for column in columns if column.get("role") != "ignore" and (column.get("counts") or _top(column))]
+    kept = sorted(drawn, key=lambda column: -(column.get("association") or 0))[:GALLERY]
+    charts = [_distribution(column) for column in drawn if any(column is other for other in kept)]
+    if not charts:
+        return None
+    more = len(drawn) - len(charts)
+    caption = (
+        f"The {len(charts)} columns that go with the target most; {more:,} more in the table below." if more else ""
+    )
+    return Gallery(title="How values are spread", charts=tuple(charts), caption=caption)
+
+
+def _distribution(column: dict[str, Any]) -> Chart:
+    name = str(column.get("name", "?"))
+    missing = column.get("missing")
+    caption = f"{format_share(missing)} missing" if is_figure(missing) and missing > 0 else ""
+    counts, edges = column.get("counts") or [], column.get("edges") or []
+    if counts and len(edges) == len(counts) + 1:
+        series = Series(name="rows", x=tuple(edges), y=tuple(counts))
+        scale: Literal["linear", "date"] = "date" if column.get("role") == "date" else "linear"
+        return Chart(
+            kind="bar", title=name, x_label=name, y_label="rows", series=(series,), caption=caption, x_scale=scale
+        )
+    top = [(str(value), count) for value, count in _top(column) if is_figure(count)]
+    distinct = column.get("distinct")
+    if is_figure(distinct) and distinct > len(top):
+        caption = "; ".join([f"{int(distinct) - len(top):,} rarer values", *([caption] if caption else [])])
+    series = Series(name="rows", x=tuple(value for value, _ in top), y=tuple(count for _, count in top))
+    return Chart(kind="bar", title=name, x_label=name, y_label="rows", series=(series,), caption=caption)
+
+
+def _likeness(source: RunSource) -> Heatmap | None:
+    record = source.details.get("columns") or {}
+    names, values = record.get("columns"), record.get("values")
+    if not isinstance(names, list) or not isinstance(values, list) or len(names) < 3 or len(names) != len(values):
+        return None
+    return Heatmap(
+        title="Columns that go together",
+        rows=tuple(str(name) for name in names),
+        columns=tuple(str(name) for name in names),
+        values=tuple(tuple(row) for row in values),
+        caption="From 0 (nothing in common) to 1 (one tells the other): |Spearman| of numbers, Cramér's V of "
+        f"categories, the correlation ratio of a mixed pair; on {format_count(int(record.get('rows') or 0), 'row')}.",
+    )
+
+
 def _columns_table(columns: list[dict[str, Any]]) -> Table:
     shown = columns
     if len(columns) > LIMIT:
@@ -155,17 +230,12 @@ def _top(column: dict[str, Any]) -> list[Any]:
 
 def _describe_values(column: dict[str, Any]) -> str:
     """Least, middle and largest of numbers and dates, or the commonest values."""
-    figures = [column.get(key) for key in ("minimum", "median", "maximum")]
-    if all(is_figure(figure) for figure in figures):
-        write = _format_date if column.get("role") == "date" else format_figure
+    known = [column.get(key) for key in ("minimum", "median", "maximum")]
+    figures = [figure for figure in known if is_figure(figure)]
+    if len(figures) == len(known):
+        write = format_date if column.get("role") == "date" else format_figure
         return " … ".join(write(figure) for figure in figures)
     return ", ".join(str(value) if len(str(value)) <= 24 else str(value)[:23] + "…" for value, _ in _top(column)[:3])
-
-
-def _format_date(seconds: Any) -> str:
-    """Seconds since the epoch as a day."""
-    day = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=float(seconds))
-    return f"{day:%Y-%m-%d}"
 
 
 plugin = Data()

@@ -1,10 +1,10 @@
-"""The leaderboard: every complete model and the baselines, best first, ties shown as ties."""
+"""The leaderboard: every complete model in order, score against latency, and what the ensemble is made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from automl.report.blocks import Block, Cell, Interval, Paragraph, Section, Table, Tag
+from automl.report.blocks import Block, Cell, Chart, Heatmap, Interval, Paragraph, Section, Series, Table, Tag
 from automl.report.source import RunSource
 from automl.report.text import format_figure, is_figure
 
@@ -25,6 +25,7 @@ class Leaderboard:
         metric = source.metric
         way = "higher is better" if metric.maximize else "lower is better"
         blocks: list[Block] = [leaderboard_table(source, f"{metric.title}, {way}")]
+        blocks += [block for block in (_trade(source), _weights(source), _members(source)) if block is not None]
         settings = _settings(source.leaderboard)
         if settings:
             blocks.append(settings)
@@ -72,6 +73,93 @@ def _row(model: dict[str, Any]) -> tuple[Cell, ...]:
     )
 
 
+def _trade(source: RunSource) -> Chart | None:
+    """Score against the time of a prediction, with the models that none beats in both."""
+    maximize = source.metric.maximize
+    points = [
+        (float(model["predict_ms"]), float(model.get("raw_score") or model["score"]), str(model.get("name") or "–"))
+        for model in source.leaderboard[:LIMIT]
+        if is_figure(model.get("predict_ms")) and is_figure(model.get("score")) and model["predict_ms"] > 0
+        if model.get("kind") != "baseline"
+    ]
+    if len(points) < 3:
+        return None
+    points.sort()
+    front: list[tuple[float, float, str]] = []
+    for point in points:
+        if not front or (point[1] > front[-1][1] if maximize else point[1] < front[-1][1]):
+            front.append(point)
+    rest = [point for point in points if point not in front]
+    scores = sorted((score for _, score, _ in points), reverse=maximize)
+    near, far = scores[0], scores[min(len(scores) - 1, max(3, 3 * len(scores) // 4))]
+    margin = abs(near - far) or abs(near) * 0.01 or 0.01
+    window = (far - 0.2 * margin, near + 0.2 * margin) if maximize else (near - 0.2 * margin, far + 0.2 * margin)
+    hidden = sum(1 for _, score, _ in points if not window[0] <= score <= window[1])
+    caption = "The line joins the models that no other beats in both. Better is " + ("up" if maximize else "down")
+    caption += " and to the left. Scores here are not corrected for the choice."
+    if hidden:
+        caption += f" {hidden} far worse {'is' if hidden == 1 else 'are'} not drawn."
+
+    def make(name: str, of: list[tuple[float, float, str]], mark: Any) -> Series:
+        x, y = tuple(ms for ms, _, _ in of), tuple(score for _, score, _ in of)
+        return Series(name=name, x=x, y=y, labels=tuple(label for _, _, label in of), mark=mark)
+
+    shown = [point for point in front if window[0] <= point[1] <= window[1]]
+    steps = Series(name="front", x=tuple(p[0] for p in shown), y=tuple(p[1] for p in shown), mark="rule")
+    series = [make("not beaten in both", shown, "named")]
+    series += [make("beaten", rest, "scatter")] if rest else []
+    return Chart(
+        kind="scatter",
+        title=f"{source.metric.title} against the time of a prediction",
+        x_label="ms a row",
+        y_label=source.metric.title,
+        series=(*series, steps),
+        caption=caption,
+        y_range=window,
+        x_scale="log",
+    )
+
+
+def _weights(source: RunSource) -> Chart | None:
+    members = [
+        (str(member.get("name") or member.get("candidate") or "–"), float(member["weight"]))
+        for member in source.ensemble.get("members") or []
+        if isinstance(member, dict) and is_figure(member.get("weight"))
+    ]
+    total = sum(weight for _, weight in members)
+    if len(members) < 2 or total <= 0:
+        return None
+    members.sort(key=lambda member: -member[1])
+    series = Series(
+        name="weight", x=tuple(name for name, _ in members), y=tuple(round(w / total, 4) for _, w in members)
+    )
+    return Chart(
+        kind="bar",
+        title="What the ensemble is made of",
+        x_label="model",
+        y_label="share of the vote",
+        series=(series,),
+        caption="Each prediction is the mean of these models' predictions, by these shares.",
+    )
+
+
+def _members(source: RunSource) -> Heatmap | None:
+    record = source.details.get("members") or {}
+    names, values = record.get("members"), record.get("values")
+    if not isinstance(names, list) or not isinstance(values, list) or len(names) < 2 or len(names) != len(values):
+        return None
+    known = [value for row in values for value in row if is_figure(value)]
+    return Heatmap(
+        title="How alike the members err",
+        rows=tuple(str(name) for name in names),
+        columns=tuple(str(name) for name in names),
+        values=tuple(tuple(row) for row in values),
+        low=min([*known, 0.5]),
+        caption="Correlation of the errors on rows not seen in training: 1 if two models err alike on every row. The "
+        "less alike, the more an ensemble gains.",
+    )
+
+
 def _setting(value: Any) -> str:
     return "none" if value is None else format_figure(value)
 
@@ -90,7 +178,9 @@ def _settings(models: list[dict[str, Any]]) -> Table | None:
             rows.append((str(model.get("name") or "–"), text))
     if not rows:
         return None
-    return Table(headings=("model", "parameters"), rows=tuple(rows), caption="Parameters of the best models")
+    return Table(
+        headings=("model", "parameters"), rows=tuple(rows), caption="Parameters of the best models", folded=True
+    )
 
 
 plugin = Leaderboard()

@@ -1,12 +1,14 @@
-"""The quality: all metrics with intervals, figures per class, confusion, calibration or residuals."""
+"""The quality: all metrics, figures per class, curves, a threshold chosen by cost, residuals, where it errs most."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from automl.report.blocks import Block, Chart, Matrix, Section, Series, Table
+from automl.report.blocks import Block, Interval, Matrix, Paragraph, Section, Table
+from automl.report.sections._curves import draw_calibration, draw_curves
+from automl.report.sections._residuals import draw_residuals
 from automl.report.source import RunSource, metric_facts
-from automl.report.text import format_count, format_figure, format_score, is_figure, join_words
+from automl.report.text import format_count, format_figure, format_score, format_share, is_figure
 
 MATRIX_LIMIT = 20
 
@@ -22,8 +24,10 @@ class Quality:
             _test(evaluation),
             _classes(evaluation),
             _confusion(evaluation),
-            _calibration(evaluation),
-            _residuals(evaluation),
+            draw_calibration(source),
+            *draw_curves(source),
+            *draw_residuals(source),
+            _slices(source),
         ]
         blocks: tuple[Block, ...] = tuple(block for block in built if block is not None)
         return Section(name="quality", title=self.title, blocks=blocks) if blocks else None
@@ -90,7 +94,7 @@ def _classes(evaluation: dict[str, Any]) -> Table | None:
     return Table(
         headings=("class", "precision", "recall", "F1", "rows"),
         rows=tuple(rows),
-        formats=("", ".3f", ".3f", ".3f", "d"),
+        formats=("", ".3f", ".3f", ".3f", ",d"),
         numeric=(False, True, True, True, True),
         caption="Per class",
         note=note,
@@ -116,51 +120,35 @@ def _confusion(evaluation: dict[str, Any]) -> Matrix | None:
     )
 
 
-def _calibration(evaluation: dict[str, Any]) -> Chart | None:
-    bins = [
-        entry
-        for entry in evaluation.get("calibration") or []
-        if isinstance(entry, dict) and is_figure(entry.get("predicted")) and is_figure(entry.get("observed"))
+def _slices(source: RunSource) -> Table | Paragraph | None:
+    """The kinds of rows on which the model errs most."""
+    record = source.details.get("slices")
+    if not record or not is_figure(record.get("overall")):
+        return None
+    overall, rates = float(record["overall"]), bool(record.get("rates"))
+    found = [item for item in record.get("slices") or [] if isinstance(item, dict) and is_figure(item.get("error"))]
+    if not found:
+        return Paragraph(text="No kind of rows was found on which the model errs more than by chance.", tone="good")
+    rows = [
+        (
+            " and ".join(str(part) for part in item.get("conditions") or []),
+            Interval(value=float(item["error"]), low=item.get("low"), high=item.get("high")),
+            float(item["error"]) / overall if overall > 0 else None,
+            int(item["rows"]) if is_figure(item.get("rows")) else None,
+            format_share(item.get("share")),
+        )
+        for item in found
     ]
-    if len(bins) < 2:
-        return None
-    diagonal = Series(name="perfect", x=(0.0, 1.0), y=(0.0, 1.0), mark="rule")
-    points = Series(
-        name="observed",
-        x=tuple(float(entry["predicted"]) for entry in bins),
-        y=tuple(float(entry["observed"]) for entry in bins),
-    )
-    return Chart(
-        kind="line",
-        title="Calibration",
-        x_label="probability predicted",
-        y_label="share observed",
-        series=(points, diagonal),
-        caption="Where the line follows the diagonal, a probability of 30% comes true 30 times in 100.",
-        y_range=(0.0, 1.0),
-    )
-
-
-def _residuals(evaluation: dict[str, Any]) -> Chart | None:
-    residuals = evaluation.get("residuals")
-    if not isinstance(residuals, dict):
-        return None
-    histogram = residuals.get("histogram")
-    if not isinstance(histogram, dict) or not histogram.get("counts"):
-        return None
-    quantiles = residuals.get("quantiles") or {}
-    parts = [f"{level}%: {format_figure(value)}" for level, value in quantiles.items() if is_figure(value)]
-    caption = "Truth minus prediction on rows the model had not seen." + (
-        f" Quantiles: {join_words(parts, 12)}." if parts else ""
-    )
-    series = Series(name="rows", x=tuple(histogram.get("edges") or ()), y=tuple(histogram["counts"]))
-    return Chart(
-        kind="bar",
-        title="Residuals",
-        x_label="truth minus prediction",
-        y_label="rows",
-        series=(series,),
-        caption=caption,
+    what = "share of wrong answers" if rates else "mean absolute error"
+    shown = format_share(overall) if rates else format_figure(overall)
+    return Table(
+        headings=("rows where", what, "times the mean", "rows", "share"),
+        rows=tuple(rows),
+        formats=("", ".3f" if rates else ".4f", ".1f", ",d", ""),
+        numeric=(False, True, True, True, True),
+        caption="Where it errs most",
+        note=f"Found by a small tree on the errors of one half of the rows and measured on the other; 95% intervals. "
+        f"Over all rows: {shown}.",
     )
 
 

@@ -77,12 +77,19 @@ def _tables(record: dict[str, Any]) -> list[Table]:
             numeric = (False, False, True)
             headings = ("stage", "status", "seconds")
             tables.append(
-                Table(headings=headings, rows=rows, formats=("", "", ".1f"), numeric=numeric, caption="Stages")
+                Table(
+                    headings=headings,
+                    rows=rows,
+                    formats=("", "", ".1f"),
+                    numeric=numeric,
+                    caption="Stages",
+                    folded=True,
+                )
             )
     versions = record.get("versions")
     if isinstance(versions, dict) and versions:
         rows_of = tuple((str(name), str(version)) for name, version in sorted(versions.items()))
-        tables.append(Table(headings=("library", "version"), rows=rows_of, caption="Versions"))
+        tables.append(Table(headings=("library", "version"), rows=rows_of, caption="Versions", folded=True))
     return tables
 
 

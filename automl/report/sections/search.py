@@ -1,4 +1,4 @@
-"""The search: how the best score grew, what each model family did, what failed and why, and what was not tried."""
+"""The search: how the best score grew, what families and workers did, which parameters mattered, what failed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import statistics
 from typing import Any
 
 from automl.report.blocks import Block, Cell, Chart, Paragraph, Section, Series, Table, Tag, Tone
+from automl.report.sections._work import describe_parameters, draw_workers
 from automl.report.source import RunSource
 from automl.report.text import format_count, is_figure, join_words
 
+FAMILIES = 7
 _TONES: dict[str, Tone] = {"ok": "good", "pruned": "neutral"}
 
 
@@ -25,6 +27,7 @@ class Search:
             blocks.append(chart)
         if source.trials:
             blocks.append(_families(source))
+            blocks += [block for block in (draw_workers(source), *describe_parameters(source)) if block is not None]
             failures = _failures(source)
             blocks.append(failures or Paragraph(text="No configuration failed.", tone="good"))
         skipped = _not_tried(source)
@@ -49,8 +52,18 @@ def best_over_time(source: RunSource) -> list[tuple[float, float]]:
 
 
 def _finished_trials(source: RunSource) -> list[tuple[float, float]]:
+    return [(elapsed, score) for elapsed, score, _, _ in _complete_trials(source)]
+
+
+def _complete_trials(source: RunSource) -> list[tuple[float, float, str, str]]:
+    """(seconds, score, family, name) of every complete configuration."""
     return [
-        (float(trial["finished"]), float(trial["score"]))
+        (
+            float(trial["finished"]),
+            float(trial["score"]),
+            str(trial.get("candidate") or "?"),
+            str(trial.get("label") or f"{trial.get('candidate')} #{trial.get('trial')}"),
+        )
         for trial in source.trials
         if trial.get("status") == "ok" and is_figure(trial.get("score")) and is_figure(trial.get("finished"))
     ]
@@ -71,9 +84,7 @@ def _history(source: RunSource) -> Chart | None:
     if hidden:
         caption += f" {format_count(hidden, 'point')} far off {'is' if hidden == 1 else 'are'} not drawn."
     series = [Series(name="best so far", x=tuple(x / scale for x, _ in best), y=tuple(y for _, y in best))]
-    if points:
-        xs, ys = tuple(x / scale for x, _ in points), tuple(y for _, y in points)
-        series.append(Series(name="configuration", x=xs, y=ys, mark="scatter"))
+    series += _points_by_family(source, scale)
     return Chart(
         kind="step",
         title=f"Best {source.metric.title} so far",
@@ -83,6 +94,27 @@ def _history(source: RunSource) -> Chart | None:
         caption=caption,
         y_range=window,
     )
+
+
+def _points_by_family(source: RunSource, scale: float) -> list[Series]:
+    """A series a family, those with most trials first; beyond the colours there are, the others share one."""
+    groups: dict[str, list[tuple[float, float, str, str]]] = collections.defaultdict(list)
+    for trial in _complete_trials(source):
+        groups[trial[2]].append(trial)
+    names = sorted(groups, key=lambda name: (-len(groups[name]), name))
+    kept = names if len(names) <= FAMILIES else names[: FAMILIES - 1]
+    others = [trial for name in names if name not in kept for trial in groups[name]]
+    shown = [(name, groups[name]) for name in kept] + ([("others", others)] if others else [])
+    return [
+        Series(
+            name=name,
+            x=tuple(elapsed / scale for elapsed, _, _, _ in trials),
+            y=tuple(score for _, score, _, _ in trials),
+            labels=tuple(label for _, _, _, label in trials),
+            mark="scatter",
+        )
+        for name, trials in shown
+    ]
 
 
 def _window(best: list[float], points: list[float], maximize: bool) -> tuple[float, float]:

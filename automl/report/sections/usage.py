@@ -1,12 +1,18 @@
-"""The usage: the exact lines that put this model to work."""
+"""The usage: the exact lines that put this model to work, a request to copy, and what was exported."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shlex
+from typing import Any
 
-from automl.report.blocks import Code, Section
+from automl.files import read_json
+from automl.report.blocks import Block, Cell, Code, Section, Table
 from automl.report.source import RunSource
+from automl.report.text import format_date, is_figure
+
+MOST_COLUMNS = 12
 
 
 class Usage:
@@ -20,13 +26,82 @@ class Usage:
             return Section(name="usage", title=self.title, blocks=(again,))
         classify = source.task is not None and source.task.is_classification
         proba = " --proba" if classify else ""
-        blocks = [
+        blocks: list[Block] = [
             Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{proba} --out predictions.csv"),
             Code(title="In a pipe", text=f"cat NEW.csv | automl predict {path} - > predictions.csv"),
             Code(title="Score it on rows with known answers", text=f"automl evaluate {path} TEST.csv"),
+            *_stages(path),
             Code(title="From Python", text=_python(source.shown_path, classify), language="python"),
         ]
+        request = _request(source)
+        if request is not None:
+            blocks.append(request)
+        parity = _parity(source)
+        if parity is not None:
+            blocks.append(parity)
         return Section(name="usage", title=self.title, blocks=tuple(blocks))
+
+
+def _stages(path: str) -> list[Block]:
+    """What else this installation can do with a model: a stage that is not there is not named."""
+    lines = (
+        ("automl.export", "Export it to a format that serves elsewhere", f"automl export {path} --format onnx"),
+        ("automl.serve", "Serve it over HTTP", f"automl serve {path}"),
+        ("automl.monitor", "Hold new rows against those it learned from", f"automl monitor {path} NEW.csv"),
+    )
+    return [Code(title=title, text=text) for module, title, text in lines if importlib.util.find_spec(module)]
+
+
+def _request(source: RunSource) -> Block | None:
+    """One row as JSON, of typical values: medians, and the commonest values of categories."""
+    row: dict[str, Any] = {}
+    for column in source.profile.get("columns") or []:
+        if not isinstance(column, dict) or column.get("role") in {"ignore", None}:
+            continue
+        top = column.get("top") or []
+        value: Any = None
+        if column.get("role") == "number" and is_figure(column.get("median")):
+            value = float(column["median"])
+            value = int(value) if value.is_integer() else value
+        elif column.get("role") == "date" and is_figure(column.get("median")):
+            value = format_date(column["median"])
+        elif column.get("role") == "category" and top and isinstance(top[0], list | tuple):
+            value = top[0][0]
+        row[str(column.get("name"))] = value
+    if not row:
+        return None
+    shown = dict(list(row.items())[:MOST_COLUMNS])
+    text = json.dumps({"rows": [shown]}, ensure_ascii=False, indent=2)
+    more = f"; {len(row) - len(shown):,} more columns belong to it" if len(row) > len(shown) else ""
+    title = f"A row as JSON, typical in every column{more}. null is a missing value"
+    return Code(title=title, text=text, language="json")
+
+
+def _parity(source: RunSource) -> Table | None:
+    """What was exported, and how far its answers were from the model's."""
+    rows: list[tuple[Cell, ...]] = []
+    for path in sorted(source.run.export.glob("*/manifest.json")):
+        try:
+            manifest = read_json(path)
+        except (OSError, ValueError):
+            continue
+        parity = manifest.get("parity") if isinstance(manifest, dict) else None
+        if isinstance(parity, dict):
+            apart = [parity.get(key) for key in ("largest_difference", "planted_largest_difference")]
+            counts = [parity.get(key) for key in ("rows", "planted_rows")]
+            worst = max((float(value) for value in apart if is_figure(value)), default=None)
+            count = sum(int(value) for value in counts if is_figure(value))
+            folder = path.parent.name
+            rows.append((str(manifest.get("format") or folder), worst, count or None, f"export/{folder}"))
+    if not rows:
+        return None
+    return Table(
+        headings=("format", "largest difference", "rows compared", "folder"),
+        rows=tuple(rows),
+        formats=("", ".2g", ",d", ""),
+        numeric=(False, True, True, False),
+        caption="Exports, held against the model",
+    )
 
 
 def _python(path: str, classify: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.blocks import Alert, Block, Facts, Paragraph, Score, Section, Tone
+from automl.report.checks import list_checks
 from automl.report.source import RunSource
 from automl.report.text import (
     format_count,
@@ -15,7 +16,7 @@ from automl.report.text import (
     join_words,
     score_places,
 )
-from automl.report.wording import describe_task, explain_score, improvement
+from automl.report.wording import describe_accuracy, describe_task, explain_score, improvement
 
 _TONES: dict[str, Tone] = {"risk": "bad", "warning": "warn"}
 _BASELINES = {"constant": "constant guess", "linear": "linear model"}
@@ -29,9 +30,17 @@ class Verdict:
         blocks: list[Block] = [Paragraph(text=describe_task(source))]
         score = _score(source)
         if score is not None:
+            natural = describe_accuracy(source)
+            blocks += [Paragraph(text=natural)] if natural else []
             blocks += [score, _comparison(source)]
         blocks.append(_facts(source))
-        return Section(name="verdict", title=self.title, blocks=(*blocks, *_alerts(source)))
+        checks = list_checks(source)
+        if checks is not None:
+            blocks.append(checks)
+        blocks += _alerts(source)
+        # what is wrong with the run stands before its figures; what is damaged is known once everything is read
+        blocks[1:1] = _status_alerts(source)
+        return Section(name="verdict", title=self.title, blocks=tuple(blocks))
 
 
 def _score(source: RunSource) -> Score | None:
@@ -137,27 +146,12 @@ def _models_fact(source: RunSource) -> list[tuple[str, str, str]]:
 
 
 def _alerts(source: RunSource) -> list[Alert]:
-    """Everything to beware of, the state of the run first."""
-    return [*_status_alerts(source), *_score_alerts(source), *_finding_alerts(source)]
+    """Ties, findings and warnings that the checks do not tell."""
+    return [*_tie_alerts(source), *_finding_alerts(source), *_skipped_alerts(source)]
 
 
-def _score_alerts(source: RunSource) -> list[Alert]:
+def _tie_alerts(source: RunSource) -> list[Alert]:
     alerts = []
-    if is_figure(source.evaluation.get("score")) and source.evaluation.get("bootstraps") == 0:
-        text = "Time was too short to correct the score for having been chosen among many; it may be a little too good."
-        alerts.append(Alert(tone="warn", title="The score is not corrected", text=text))
-    if source.evaluation.get("better_than_constant") is False:
-        alerts.append(
-            Alert(
-                tone="bad",
-                title="No better than a guess",
-                text="The columns hold nothing that predicts the target here, or too few rows show it. "
-                "Do not use this model; look for better columns.",
-            )
-        )
-    elif source.evaluation.get("better_than_linear") is False:
-        text = "A linear model does as well within the interval; it is smaller, faster and easier to explain."
-        alerts.append(Alert(tone="warn", title="A plain linear model does as well", text=text))
     tied = [str(model.get("name")) for model in source.leaderboard[1:] if model.get("tied")]
     if tied:
         text = f"{join_words(tied, 4)} cannot be told apart from the first within what these rows can show."
@@ -178,6 +172,13 @@ def _finding_alerts(source: RunSource) -> list[Alert]:
             continue
         alerts.append(Alert(tone="warn", title="Warning", text=str(event["text"])))
     return alerts
+
+
+def _skipped_alerts(source: RunSource) -> list[Alert]:
+    if not source.skipped:
+        return []
+    text = f"Time did not allow every measurement. For the rest: automl report {source.shown_path} --full"
+    return [Alert(tone="neutral", title="This report is a short one", text=text)]
 
 
 def _finding_text(finding: dict[str, Any]) -> str:

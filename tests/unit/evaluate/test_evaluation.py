@@ -13,7 +13,8 @@ import pytest
 from automl.engines import Job, Outcome, Status
 from automl.engines.worker import run_job
 from automl.ensemble.build import EnsembleBuilder
-from automl.evaluate.evaluation import METHOD, Evaluator
+from automl.evaluate.details import describe_details
+from automl.evaluate.evaluation import METHOD, Evaluator, measure_all_details
 from automl.evaluate.evidence import read_evidence
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance
@@ -76,7 +77,7 @@ def test_an_evaluation_has_all_its_parts_and_is_stored(stored: StoredRun) -> Non
     result = evaluator.evaluate()
     assert read_json(stored.run.evaluation_path) == result
     assert evaluator.warnings == []
-    assert [job.id for job in engine.jobs] == ["honest score", "quality", "cost", "importance 0", "importance 1"]
+    assert [job.id for job in engine.jobs] == ["honest score", "quality", "cost", "details", "importance 0", "importance 1"]
     assert (result["metric"], result["maximize"], result["method"]) == ("rmse", False, METHOD)
     assert result["low"] < result["score"] < result["high"]
     assert result["score"] == pytest.approx(result["raw_score"] + result["optimism"])
@@ -102,6 +103,33 @@ def test_a_part_that_fails_is_left_out_with_a_warning(stored: StoredRun, broken:
         assert "not corrected" in result["method"]
     if broken == "quality":
         assert result["metrics"] == result["baselines"] == {}
+
+
+def test_details_are_stored_beside_the_evaluation(stored: StoredRun) -> None:
+    Evaluator(stored.run, stored.data, stored.recipe, HereEngine(), seconds=None).evaluate()
+    details = read_json(stored.run.details_path)
+    assert details["skipped"] == []
+    assert sum(details["residuals"]["plane"]["rows"]) + details["residuals"]["plane"]["left_out"] == 120
+    assert details["columns"]["columns"][0] == "size"
+    assert details["slices"]["overall"] > 0
+    assert len(details["members"]["members"]) >= 1
+    assert details["parameters"] == {}  # two trials of a family say nothing of its parameters
+
+
+def test_a_short_run_skips_the_details_and_says_so(stored: StoredRun) -> None:
+    engine = HereEngine()
+    Evaluator(stored.run, stored.data, stored.recipe, engine, seconds=3.0).evaluate()
+    assert "details" not in [job.id for job in engine.jobs]
+    assert read_json(stored.run.details_path)["skipped"] == ["details", "parameters"]
+    record = measure_all_details(stored.run, 0)  # whenever there is time
+    assert record == read_json(stored.run.details_path)
+    assert record["skipped"] == []
+    assert record["residuals"]["bands"]
+
+
+def test_details_without_time_are_named_one_by_one(stored: StoredRun) -> None:
+    found = describe_details({"run": str(stored.run.path), "seed": 0, "seconds": -1.0})
+    assert found["skipped"] == ["residuals", "slices", "members", "columns"]
 
 
 def test_jobs_are_given_the_time_that_is_left(stored: StoredRun) -> None:

@@ -11,14 +11,8 @@ from rich.console import Console
 
 from automl.files import read_json, write_json
 from automl.report.blocks import Code, Facts, Interval, Paragraph, Table
-from automl.report.console import (
-    format_interval,
-    open_console,
-    print_blocks,
-    print_leaderboard,
-    print_verdict,
-    sparkline,
-)
+from automl.report.console import open_console, print_blocks, print_leaderboard, print_verdict
+from automl.report.tables import format_interval, sparkline
 from tests.golden.runs import write_empty_run, write_full_run, write_regression_run
 
 

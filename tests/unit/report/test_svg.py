@@ -10,7 +10,9 @@ import hypothesis.strategies as st
 import pytest
 
 from automl.report.blocks import Chart, Interval, Score, Series
-from automl.report.svg import draw_chart, draw_interval, draw_score, draw_spark, format_tick, nice_ticks
+from automl.report.charts import draw_chart
+from automl.report.gauge import draw_interval, draw_score, draw_spark
+from automl.report.svg import format_tick, nice_ticks
 
 
 def test_ticks_are_round() -> None:

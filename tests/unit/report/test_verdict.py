@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.files import read_json, write_json
-from automl.report.blocks import Alert, Facts, Paragraph, Score, Section
+from automl.report.blocks import Alert, Checks, Facts, Paragraph, Score, Section
 from automl.report.document import build_section
 from automl.report.source import RunSource
 from automl.run import Run
@@ -27,6 +27,14 @@ def of(section: Section, kind: type) -> list[Any]:
     return [block for block in section.blocks if isinstance(block, kind)]
 
 
+def said(section: Section) -> str:
+    return " ".join(block.text for block in of(section, Paragraph))
+
+
+def lights(section: Section) -> dict[str, str]:
+    return {item.title: item.tone for block in of(section, Checks) for item in block.items}
+
+
 def test_first_sentence_says_what_is_predicted_from_what(tmp_path: Path) -> None:
     first = of(verdict(write_full_run(tmp_path / "run")), Paragraph)[0]
     assert first.text == (
@@ -39,7 +47,7 @@ def test_a_better_model_is_said_to_be_better(tmp_path: Path) -> None:
     (score,) = of(section, Score)
     assert (score.value, score.low, score.high, score.tone) == (0.8471, 0.8312, 0.8629, "good")
     assert score.marks == (("constant guess", 0.5), ("linear model", 0.8311))
-    assert "better than a linear model (0.8311)" in of(section, Paragraph)[1].text
+    assert "better than a linear model (0.8311)" in said(section)
 
 
 def test_a_model_no_better_than_a_guess_is_called_so_in_red(tmp_path: Path) -> None:
@@ -47,20 +55,20 @@ def test_a_model_no_better_than_a_guess_is_called_so_in_red(tmp_path: Path) -> N
     change_evaluation(run, score=0.51, low=0.47, high=0.55, better_than_constant=False, better_than_linear=False)
     section = verdict(run)
     assert of(section, Score)[0].tone == "bad"
-    assert "not clearly better than always giving the same answer (0.5000)" in of(section, Paragraph)[1].text
-    assert any(alert.tone == "bad" and alert.title == "No better than a guess" for alert in of(section, Alert))
+    assert "not clearly better than always giving the same answer (0.5000)" in said(section)
+    assert lights(section)["No better than a guess"] == "bad"
 
 
 def test_a_linear_model_that_does_as_well_is_said(tmp_path: Path) -> None:
     section = verdict(write_regression_run(tmp_path / "run"))
     assert of(section, Score)[0].tone == "warn"
-    assert any("linear model does as well" in alert.title for alert in of(section, Alert))
+    assert lights(section)["A plain linear model does as well"] == "warn"
 
 
 def test_an_unknown_comparison_claims_nothing(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     change_evaluation(run, better_than_linear=None)
-    assert "Beside it, a linear model scores 0.8311." in of(verdict(run), Paragraph)[1].text
+    assert "Beside it, a linear model scores 0.8311." in said(verdict(run))
 
 
 def test_ties_and_risks_are_alerts(tmp_path: Path) -> None:
@@ -88,10 +96,33 @@ def test_a_score_that_was_not_checked_is_said_to_flatter(tmp_path: Path) -> None
     run.evaluation_path.unlink()
     section = verdict(run)
     assert of(section, Score)[0].value == 0.8493
-    assert "flattered" in of(section, Paragraph)[1].text
+    assert "flattered" in said(section)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     run.evaluation_path.write_text("{", encoding="utf-8")
     assert any("evaluation.json" in alert.text for alert in of(verdict(run), Alert))
+
+
+def test_how_good_it_is_stands_in_natural_units(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "a")
+    natural = (
+        "Of 100 rows it has not seen, it names the right class for 81; always answering “no” would be right for 75."
+    )
+    assert of(verdict(run), Paragraph)[1].text == natural
+    run = write_regression_run(tmp_path / "b")
+    metrics = read_json(run.evaluation_path)["metrics"]
+    metrics |= {"median_absolute_error": {"value": 9940.0}, "mae": {"value": 21000.0}}
+    change_evaluation(run, metrics=metrics)
+    assert of(verdict(run), Paragraph)[1].text == (
+        "Half of its predictions are within 9,940 of the true price (7.0% of a typical one, 142,000); "
+        "the mean error is 21,000."
+    )
+
+
+def test_a_report_that_time_cut_short_says_how_to_get_the_rest(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    assert not [alert for alert in of(verdict(run), Alert) if "--full" in alert.text]
+    write_json(run.details_path, {"schema_version": 1, "skipped": ["slices"]})
+    assert [alert.tone for alert in of(verdict(run), Alert) if "--full" in alert.text] == ["neutral"]

@@ -1,0 +1,36 @@
+"""Thirty strings that would break, steer or hide something if a page or a terminal took them for more than text."""
+
+from __future__ import annotations
+
+HOSTILE = (
+    "<script>window.broken = 1</script>",
+    "</script><script>window.broken = 2</script>",
+    '"><img src=x onerror="window.broken = 3">',
+    "' onmouseover='window.broken = 4",
+    "</title><svg onload=window.broken=5>",
+    "<iframe srcdoc='<script>parent.broken = 6</script>'></iframe>",
+    "javascript:window.broken=7",
+    "{{ 7*7 }}{% raw %}",
+    "${7*7}`+window.broken+`",
+    "<!-- ]]> -->",
+    "<style>*{display:none}</style>",
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'>",
+    "<base href=http://127.0.0.1:9/>",
+    "<a href=http://127.0.0.1:9/>link</a>",
+    "&lt;b&gt; &amp; &#x3c;i&#x3e;",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07bell",
+    "\x1b[2J\x1b[Hcleared",
+    "\x9b31mone byte",
+    "back\x08\x08space\x00null",
+    "first line\r\nsecond line\rover",
+    "\u202egnitirw\u202c right to left",
+    "\u2066isolate\u2069 \u200fmark",
+    "line\u2028separator\u2029paragraph",
+    "=cmd|'/c calc'!A1",
+    "@SUM(1+1)*cmd",
+    "../../../../etc/passwd",
+    "a" * 10_000,
+    "[bold red]markup[/] :smile: \\[x]",
+    "| a | b |\n|---|---|\n# heading ```",
+)

@@ -1,0 +1,80 @@
+"""A slice that was planted is found; where there is none, none is claimed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.evaluate.slices import find_slices, row_errors, wilson
+from automl.preprocess.table import Table, TableEncoder
+from automl.schema import Column, Role, Schema
+from automl.task import Task, TaskKind
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="age", role=Role.NUMBER, reason="", offset=1000.0),
+        Column(name="city", role=Role.CATEGORY, reason="", levels=("bern", "basel")),
+    )
+)
+
+
+def make_table(n: int) -> tuple[Table, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    age, city = rng.uniform(1018, 1080, n), rng.choice(["bern", "basel"], n)
+    return TableEncoder(SCHEMA).encode(pd.DataFrame({"age": age, "city": city})), age, city
+
+
+def test_a_planted_slice_is_found_in_its_own_units() -> None:
+    table, age, city = make_table(4_000)
+    rng = np.random.default_rng(6)
+    bad = (age > 1060) & (city == "basel")
+    errors = (rng.random(4_000) < np.where(bad, 0.6, 0.05)).astype(np.float64)
+    found = find_slices(table, SCHEMA, errors, rates=True, seed=0)
+    worst = found["slices"][0]
+    assert any(text.startswith("city is") for text in worst["conditions"])
+    (bound,) = [text for text in worst["conditions"] if "age" in text]
+    assert abs(float(bound.split("> ")[1].replace(",", "")) - 1060) < 3
+    assert 0.5 < worst["low"] < 0.6 < worst["high"] < 0.7
+    assert worst["rows"] == pytest.approx(bad.sum() / 2, rel=0.15)  # the half that did not grow the tree
+
+
+def test_errors_by_chance_make_no_slice() -> None:
+    table, _, _ = make_table(4_000)
+    for seed in range(5):
+        errors = (np.random.default_rng(seed).random(4_000) < 0.2).astype(np.float64)
+        found = find_slices(table, SCHEMA, errors, rates=True, seed=seed)
+        assert all(item["low"] < 0.25 for item in found["slices"])
+        assert len(found["slices"]) <= 1
+
+
+def test_few_rows_or_no_errors_claim_nothing() -> None:
+    table, _, _ = make_table(30)
+    assert find_slices(table, SCHEMA, np.ones(30), rates=True, seed=0)["slices"] == []
+    table, _, _ = make_table(1_000)
+    assert find_slices(table, SCHEMA, np.zeros(1_000), rates=True, seed=0) == {
+        "overall": 0.0, "rates": True, "slices": [],
+    }  # fmt: skip
+
+
+def test_an_error_is_a_wrong_class_or_a_distance() -> None:
+    binary = Task(
+        kind=TaskKind.BINARY,
+        target="y",
+        classes=("a", "b"),
+        metric="roc_auc",
+        maximize=True,
+        label_type="str",
+        reason="",
+    )
+    outputs = np.array([[0.5, 0.5], [0.6, 0.4]], dtype=np.float32)
+    assert row_errors(binary, np.array([1, 1]), outputs).tolist() == [0.0, 1.0]
+    number = Task(
+        kind=TaskKind.REGRESSION, target="y", classes=(), metric="rmse", maximize=False, label_type="float", reason=""
+    )
+    assert row_errors(number, np.array([3.0, 5.0]), np.array([[1.0], [6.0]])).tolist() == [2.0, 1.0]
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    low, high = wilson(np.array([1.0] * 5 + [0.0] * 15))
+    assert (round(low, 4), round(high, 4)) == (0.1119, 0.4687)

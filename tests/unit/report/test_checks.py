@@ -1,0 +1,98 @@
+"""Traffic lights turn with the figures behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automl.files import read_json, write_json
+from automl.report.checks import list_checks
+from automl.report.source import RunSource
+from automl.run import Run
+from tests.golden.runs import write_empty_run, write_full_run, write_regression_run
+
+
+def lights(run: Run) -> dict[str, str]:
+    checks = list_checks(RunSource(run))
+    assert checks is not None
+    return {item.title: item.tone for item in checks.items}
+
+
+def change(run: Run, **changes: Any) -> None:
+    write_json(run.evaluation_path, {**read_json(run.evaluation_path), **changes})
+
+
+def test_the_gravest_stands_first(tmp_path: Path) -> None:
+    checks = list_checks(RunSource(write_full_run(tmp_path / "run")))
+    assert checks is not None
+    order = ["bad", "warn", "neutral", "good"]
+    tones = [order.index(item.tone) for item in checks.items]
+    assert tones == sorted(tones)
+    assert checks.items[0].title == "Leak suspected"
+    assert checks.items[0].text.startswith("plan may tell the answer")
+
+
+def test_a_run_without_a_checked_score_has_no_lights(tmp_path: Path) -> None:
+    assert list_checks(RunSource(write_empty_run(tmp_path / "run"))) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "tone"),
+    [
+        ({"better_than_constant": False}, "No better than a guess", "bad"),
+        ({"better_than_linear": False}, "A plain linear model does as well", "warn"),
+        ({}, "It has learned something", "good"),
+        ({"bootstraps": 0}, "The score is not corrected", "warn"),
+        ({"calibration_error": 0.004}, "Probabilities mean what they say", "good"),
+        ({"calibration_error": 0.12}, "Probabilities are not to be taken literally", "warn"),
+        ({"classes": [{"label": "yes", "rows": 9, "recall": 0.2}]}, "A class is often missed", "warn"),
+    ],
+)
+def test_a_figure_sets_its_light(changes: dict[str, Any], title: str, tone: str, tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, **changes)
+    assert lights(run)[title] == tone
+
+
+def test_few_rows_are_yellow_and_very_few_are_red(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    assert lights(run)["Enough rows to tell"] == "good"
+    run.update(rows=300)
+    assert lights(run)["Few rows"] == "warn"
+    run.update(rows=60)
+    assert lights(run)["Few rows"] == "bad"
+
+
+def test_a_slice_twice_as_bad_is_a_warning(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    record = read_json(run.details_path)
+    assert lights(run)["Some rows are harder"] == "neutral"  # low 0.345 < 2 * 0.1875
+    record["slices"]["slices"][0]["low"] = 0.38
+    write_json(run.details_path, record)
+    assert lights(run)["Some rows are much harder"] == "warn"
+
+
+def test_folds_that_disagree_are_said(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    board = read_json(run.path / "leaderboard.json")
+    for model in board["models"]:
+        model["trial"] = {"xgboost #3": 3, "linear #2": 2}.get(model["name"])
+    write_json(run.path / "leaderboard.json", board)
+    path = run.search / "trials.jsonl"
+    text = path.read_text()
+    # against a gain of 0.35 over the constant
+    path.write_text(text.replace('"score": 0.8452, "fold_scores": []', '"score": 0.8452, "fold_scores": [0.84, 0.85]'))
+    assert lights(run)["The folds agree"] == "good"
+    path.write_text(text.replace('"score": 0.8452, "fold_scores": []', '"score": 0.8452, "fold_scores": [0.7, 0.95]'))
+    assert lights(run)["The folds disagree"] == "warn"
+
+
+def test_intervals_that_hold_are_green(tmp_path: Path) -> None:
+    run = write_regression_run(tmp_path / "run")
+    assert lights(run)["Nine in ten predictions are this close"] == "good"
+    record = read_json(run.details_path)
+    record["residuals"]["coverage"][0]["observed"] = 0.7
+    write_json(run.details_path, record)
+    assert lights(run)["Intervals do not hold"] == "warn"
