@@ -23,6 +23,7 @@ from automl.ensemble.build import EnsembleBuilder
 from automl.errors import DataError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
+from automl.evaluate.studies import run_studies
 from automl.events import (
     Bus,
     DataLoaded,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
+STUDY_MARGIN_SECONDS = 0.5
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
 # A run killed before its first real model gets this much on resume, however little of its time is left.
@@ -300,6 +302,8 @@ class _Session:
         ) as stop:
             builder, ended = self._search(data, schema, stop)
             self._evaluate(data, builder)
+            if ended == "complete":
+                self._study(builder)
         status = {"complete": "complete", "stopped": "stopped"}.get(ended, "interrupted")
         return self._finish(status, builder)
 
@@ -349,13 +353,25 @@ class _Session:
             return
         seconds = None
         if self.clock.seconds is not None:
-            seconds = min(max(MIN_EVALUATE_SECONDS, self.clock.left() - REPORT_SECONDS), 0.08 * self.clock.seconds + 2)
+            left = self.clock.left() - REPORT_SECONDS - self.clock.study_reserve()
+            seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
             seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
         evaluator = Evaluator(self.run, data, self.recipe, self.engine, seconds=seconds)
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
         self._score_test(result)
+
+    def _study(self, builder: EnsembleBuilder) -> None:
+        """What the model goes by and how it holds up, as far as the time goes; `report --full` does the rest."""
+        seconds = None
+        if self.clock.seconds is not None:
+            seconds = min(self.clock.left() - REPORT_SECONDS - STUDY_MARGIN_SECONDS, 0.05 * self.clock.seconds)
+        if not builder.weights or not has_usable_model(self.run) or (seconds is not None and seconds <= 0):
+            return
+        self._stage(
+            "study", lambda: run_studies(self.run, engine=self.engine, seconds=seconds, seed=self.recipe.seed), ""
+        )
 
     def _score_test(self, result: dict[str, Any]) -> None:
         test = self.run.record["test"]

@@ -42,6 +42,7 @@ def fit_command(
     positive: opt.PositiveOption = None,
     drop: opt.DropOption = None,
     role: opt.RoleOption = None,
+    sensitive: opt.SensitiveOption = None,
     encoding: opt.EncodingOption = None,
     recipe: opt.RecipeOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run folder.")] = None,
@@ -55,6 +56,7 @@ def fit_command(
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
         time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        sensitive=sensitive,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -83,6 +85,7 @@ def build_recipe_from(
     role: list[str] | None = None,
     encoding: str | None = None,
     positive: str | None = None,
+    sensitive: list[str] | None = None,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -102,6 +105,7 @@ def build_recipe_from(
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
+        "sensitive": tuple(sensitive) if sensitive else None,
     }  # fmt: skip
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}

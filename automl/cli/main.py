@@ -11,8 +11,10 @@ import typer
 
 from automl.cli import (
     check,
+    compare,
     doctor,
     evaluate,
+    explain,
     fit,
     leaderboard,
     plan,
@@ -67,6 +69,8 @@ for _name, _command in (
     ("stop", stop.stop_command),
     ("leaderboard", leaderboard.leaderboard_command),
     ("report", report.report_command),
+    ("explain", explain.explain_command),
+    ("compare", compare.compare_command),
     ("predict", predict.predict_command),
     ("evaluate", evaluate.evaluate_command),
     ("recipes", recipes.recipes_command),

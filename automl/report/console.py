@@ -22,6 +22,7 @@ from automl.report.blocks import (
     Score,
     Section,
     Spark,
+    Swarm,
     Table,
     Tag,
     Tone,
@@ -245,6 +246,12 @@ def _chart(block: Chart, width: int) -> RenderableType | None:
     return Group(*rows) if len(rows) > 1 else None
 
 
+def _swarm(block: Swarm, width: int) -> RenderableType:
+    from rich.console import Group
+
+    return Group(_text(block.title, "bold"), _table(block.table(), width), _text(block.caption, "dim"))
+
+
 def _bars(pairs: Sequence[tuple[str, float]], width: int) -> RenderableType:
     from rich.table import Table as Grid
 
@@ -370,5 +377,6 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Score: _score,
     Matrix: _matrix,
     Chart: _chart,
+    Swarm: _swarm,
     Table: _table,
 }

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.report.blocks import Block, Cell, Chart, Document, Interval, Matrix, Score, Series, Spark, Table, Tag
+from automl.report.blocks import Block, Cell, Chart, Document, Interval, Matrix, Score, Series, Spark, Swarm, Table, Tag
 from automl.report.console import format_cell
 from automl.report.text import format_figure, format_score, format_share
 
@@ -68,6 +68,8 @@ def view_block(block: Block, ident: str) -> dict[str, Any]:
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block, "ident": ident}
     if isinstance(block, Chart):
         view |= _view_chart(block, ident)
+    elif isinstance(block, Swarm):
+        view |= {"kind": "chart", **_view_swarm(block, ident)}
     elif isinstance(block, Score):
         view |= _view_score(block, ident)
     elif isinstance(block, Table):
@@ -85,6 +87,17 @@ def _view_chart(chart: Chart, ident: str) -> dict[str, Any]:
         "narrow": svg.draw_chart(chart, NARROW, f"{ident}-narrow"),
         "tables": [view_table(_figures(chart, series)) for series in chart.series if series.mark != "rule"],
         "legend": [series.name for series in chart.series] if len(chart.series) > 1 else [],
+    }
+
+
+def _view_swarm(swarm: Swarm, ident: str) -> dict[str, Any]:
+    from automl.report.swarm import draw_swarm
+
+    return {
+        "wide": draw_swarm(swarm, WIDE, f"{ident}-wide"),
+        "narrow": draw_swarm(swarm, NARROW, f"{ident}-narrow"),
+        "tables": [view_table(swarm.table())],
+        "legend": [],
     }
 
 

@@ -77,6 +77,11 @@ class RunSource:
         return self._read(self.run.evaluation_path)
 
     @cached_property
+    def studies(self) -> dict[str, Any]:
+        """What the studies of `automl.evaluate.jobs` found: study → record; "skipped": study → reason."""
+        return self._read(self.run.studies_path)
+
+    @cached_property
     def ensemble(self) -> dict[str, Any]:
         return self._read(self.run.ensemble_path)
 

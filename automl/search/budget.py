@@ -39,7 +39,11 @@ class Clock:
 
     def reserve(self) -> float:
         """Seconds kept for the corrected score, importance, report and saving; a floor until it has been measured."""
-        return 0.0 if self.seconds is None else min(60.0, 2.5 + 0.07 * self.seconds)
+        return 0.0 if self.seconds is None else min(60.0, 2.5 + 0.07 * self.seconds + self.study_reserve())
+
+    def study_reserve(self) -> float:
+        """Seconds kept for explaining the model; below a minute a report is a plain one."""
+        return 0.0 if self.seconds is None or self.seconds < 60 else min(3.0, 0.03 * self.seconds)
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""
