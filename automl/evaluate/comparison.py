@@ -113,8 +113,8 @@ def match_rows(a: _Side, b: _Side) -> tuple[Array, Array, str]:
     first of equal rows with the first.
     """
     if a.record.get("fingerprint") and a.record.get("fingerprint") == b.record.get("fingerprint"):
-        ids = [read_row_ids(side.run, len(side.evidence.data.target))[side.evidence.rows] for side in (a, b)]
-        _, left, right = np.intersect1d(*ids, assume_unique=True, return_indices=True)
+        ids, others = (read_row_ids(side.run, len(side.evidence.data.target))[side.evidence.rows] for side in (a, b))
+        _, left, right = np.intersect1d(ids, others, assume_unique=True, return_indices=True)
         return left, right, "row"
     shared = [column.name for column in a.schema.features if _is_shared(column, b.schema)]
     if not shared:
@@ -159,7 +159,7 @@ def _row_keys(side: _Side, columns: list[str]) -> Array:
 def _join(keys: Array, part: Array) -> Array:
     with np.errstate(over="ignore"):
         mixed: Array = (keys ^ part) * np.uint64(0x9E3779B97F4A7C15)
-    return mixed ^ (mixed >> np.uint64(29))
+    return np.asarray(mixed ^ (mixed >> np.uint64(29)))
 
 
 def _hash_numbers(values: Array) -> Array:

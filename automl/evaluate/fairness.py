@@ -142,7 +142,7 @@ def _rates(hits: Array, among: Array) -> Measure:
         own = rows[among[rows]]
         count = np.bincount(codes[own], minlength=size)[wanted].astype(np.float64)
         total = np.bincount(codes[own], weights=hits[own].astype(np.float64), minlength=size)[wanted]
-        return np.divide(total, count, out=np.full(len(wanted), np.nan), where=count > 0)
+        return np.asarray(np.divide(total, count, out=np.full(len(wanted), np.nan), where=count > 0))
 
     return measure
 

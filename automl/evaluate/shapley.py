@@ -129,4 +129,4 @@ def _share_gap(gap: Array, spread: Array) -> Array:
     """The gap (r, k) laid on the columns by how uncertain each is, so that contributions add up exactly."""
     whole = spread.sum(axis=1, keepdims=True)
     shares = np.divide(spread, whole, out=np.full_like(spread, 1.0 / spread.shape[1]), where=whole > 0)
-    return shares * gap[:, None, :]
+    return np.asarray(shares * gap[:, None, :])

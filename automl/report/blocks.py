@@ -152,7 +152,7 @@ class Swarm:
 
     def table(self) -> Table:
         """What the points say in figures."""
-        rows = []
+        rows: list[tuple[Cell, ...]] = []
         for name, points in zip(self.names, self.values, strict=True):
             ordered = sorted(point for point in points if point is not None)
             ends = [ordered[round(share * (len(ordered) - 1))] for share in (0.05, 0.5, 0.95)] if ordered else []

@@ -12,6 +12,7 @@ from automl.evaluate.jobs import FOLD, Case, Study
 from automl.files import read_json
 from automl.matrix import Array
 from automl.preprocess.plan import Transformer
+from automl.preprocess.table import MISSING, UNSEEN, Table
 from automl.schema import Role
 from automl.search.records import read_results
 from automl.search.trial import candidates, fold_folder
@@ -45,9 +46,11 @@ class Coefficients:
             if slopes is None:
                 return None
             features = transformer.features()
-            folds.append({feature.name: slopes[:, at] for at, feature in enumerate(features)})
-            names += [feature.name for feature in features]
-            sources |= {feature.name: feature.source for feature in features}
+            shown = name_levels(transformer, case)
+            labels = [shown.get(feature.name, feature.name) for feature in features]
+            folds.append({label: slopes[:, at] for at, label in enumerate(labels)})
+            names += labels
+            sources |= {label: feature.source for label, feature in zip(labels, features, strict=True)}
             if not case.has_time():
                 break
         names = list(dict.fromkeys(names))
@@ -93,6 +96,37 @@ def _slopes(estimator: Any) -> Array | None:
     scale = getattr(estimator, "scale", None)
     # behind a logarithm there is no one slope in the target's unit
     return slopes * scale.deviation if scale is not None and not scale.log else slopes
+
+
+def name_levels(transformer: Transformer, case: Case) -> dict[str, str]:
+    """Matrix columns that say whether a category has certain values → those values, in words.
+
+    Found by asking: each value of a category, one a row, shows which of the columns it sets.
+    """
+    layout, named = case.data.table.layout, {}
+    for part in transformer.parts:
+        for place, name in enumerate(layout.categories if part.kind == "category" else ()):
+            levels = [*case.schema[name].levels, "(missing)", "(never seen)"]
+            if part.state["encodings"][place] != "one_hot":
+                continue
+            codes = np.full((len(levels), len(layout.categories)), MISSING, dtype=np.int32)
+            codes[:, place] = [*range(len(levels) - 2), MISSING, UNSEEN]
+            probe = Table(
+                layout=layout,
+                numbers=np.zeros((len(levels), len(layout.numbers)), dtype=np.float32),
+                categories=codes,
+                dates=np.zeros((len(levels), len(layout.dates))),
+            )
+            block = part.transform(probe)
+            for at, feature in enumerate(part.features(probe)):
+                own = [level for level, value in zip(levels, block[:, at], strict=True) if value > 0.5]
+                if feature.source == name and feature.name != name and own:
+                    named[feature.name] = f"{name} is {_listed(own)}"
+    return named
+
+
+def _listed(values: list[str]) -> str:
+    return ", ".join(values[:2]) + (f" or {len(values) - 2} others" if len(values) > 2 else "")
 
 
 def _unit(case: Case) -> str:

@@ -13,9 +13,9 @@ from automl.matrix import Array
 from automl.preprocess.table import Table
 from automl.schema import Role
 
-MAX_ROWS = 200
+MAX_ROWS = 120
 BACKGROUND_ROWS = 50
-WALKS = 25
+WALKS = 16
 # Prediction calls hold this many cells at most, so that wide tables explain fewer rows rather than fill the memory.
 MAX_CELLS = 20_000_000
 SHOWN_COLUMNS = 10

@@ -31,7 +31,8 @@ class Stress:
         table, y = case.data.table.take(rows), case.data.target[rows]
         base = case.model.predict_table(table)
         judge = _Judge(case, y, base)
-        began, missing = time.monotonic(), []
+        missing: list[dict[str, Any]] = []
+        began = time.monotonic()
         for name in case.columns[:COLUMNS]:
             if missing and not case.has_time(2 / len(missing), began):
                 break
@@ -48,7 +49,7 @@ class Stress:
         unseen = None
         if table.categories.shape[1] and case.has_time(0.3, began):
             unseen = judge.loss(case.model.predict_table(_unseen(table)))
-        missing.sort(key=lambda entry: -entry["loss"])
+        missing.sort(key=lambda entry: -float(entry["loss"]))
         return {"rows": len(rows), "fold": FOLD + 1, "score": judge.score, "missing": missing, "noise": noise,
                 "unseen_categories": unseen}  # fmt: skip
 

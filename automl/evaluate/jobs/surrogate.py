@@ -96,7 +96,9 @@ def _rules(case: Case, tree: Any, questions: list[Question], leaves: Array) -> l
             answer: dict[str, Any] = {"output": float(value.max() if len(value) > 1 else value[0])}
             if len(value) > 1:
                 answer["class"] = case.task.classes[int(value.argmax())]
-            rules.append({"conditions": conditions, "share": float(np.mean(leaves == node)), **answer})
+            rules.append(
+                {"conditions": merge_conditions(conditions), "share": float(np.mean(leaves == node)), **answer}
+            )
             return
         name, kind, level = questions[inner.feature[node]]
         missing_left = bool(inner.missing_go_to_left[node])
@@ -112,6 +114,27 @@ def _rules(case: Case, tree: Any, questions: list[Question], leaves: Array) -> l
 
     descend(0, [])
     return sorted(rules, key=lambda rule: -rule["output"])
+
+
+def merge_conditions(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same conditions said once a column: the narrowest bounds of a number, what a category is before what it is
+    not. Missing values pass only where every condition on the column lets them."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for condition in conditions:
+        column, test = condition["column"], condition["test"]
+        key = (column, f"is not {condition['value']}" if test == "is not" else test)
+        before = merged.get(key)
+        narrower = min if test == "at most" else max
+        if before is not None and test in ("at most", "above"):
+            condition = {**condition, "value": narrower(before["value"], condition["value"])}
+        merged[key] = condition
+    known = {column for column, test in merged if test == "is"}
+    kept = [entry for entry in merged.values() if not (entry["test"] == "is not" and entry["column"] in known)]
+    closed = {entry["column"] for entry in conditions if not entry.get("or_missing")}
+    return [
+        {key: value for key, value in entry.items() if key != "or_missing" or entry["column"] not in closed}
+        for entry in kept
+    ]
 
 
 plugin: Study = Surrogate()

@@ -233,10 +233,10 @@ def _surrogate_blocks(record: dict[str, Any]) -> list[Block]:
     has_class = any("class" in rule for rule in rules)
     rows: list[tuple[Cell, ...]] = [
         (
-            describe_rule(rule),
             *((str(rule.get("class")),) if has_class else ()),
             float(rule["output"]),
             format_share(float(rule["share"])),
+            describe_rule(rule),
         )
         for rule in rules[:RULE_LIMIT]
     ]
@@ -252,10 +252,10 @@ def _surrogate_blocks(record: dict[str, Any]) -> list[Block]:
     explained = str(record.get("explained"))
     return [
         Table(
-            headings=("if", *(("class",) if has_class else ()), "probability" if has_class else explained, "of rows"),
+            headings=(*(("class",) if has_class else ()), "probability" if has_class else explained, "of rows", "if"),
             rows=tuple(rows),
-            formats=("", *(("",) if has_class else ()), ".3f", ""),
-            numeric=(False, *((False,) if has_class else ()), True, True),
+            formats=(*(("",) if has_class else ()), ".3f", "", ""),
+            numeric=(*((False,) if has_class else ()), True, True, False),
             caption="Rules that imitate the model",
             note=note,
         )
@@ -281,7 +281,8 @@ def _coefficient_blocks(record: dict[str, Any]) -> list[Block]:
     which = "The deployed model" if record.get("deployed") else "The linear model beside the deployed one"
     unit = str(record.get("unit"))
     caption = (
-        f"{which}: change of {unit} for one standard deviation of a number, or for a category's value. Mean over "
+        f"{which}: change of {unit} for one standard deviation of a number, or for a category's value (a category "
+        "that stands without a value is one number, the mean target of its values). Mean over "
         f"{record.get('folds')} folds with 1.96 standard deviations between them."
     )
     if is_figure(record.get("features")) and record["features"] > len(entries):

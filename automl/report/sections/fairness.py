@@ -64,12 +64,8 @@ def _group_table(record: dict[str, Any], groups: list[dict[str, Any]], where: st
         cells: list[Cell] = []
         for name in names:
             value, low, high = (group.get(f"{name}{end}") for end in ("", "_low", "_high"))
-            bounded = is_figure(low) and is_figure(high)
-            cells.append(
-                Interval(value=float(value), low=float(low) if bounded else None, high=float(high) if bounded else None)
-                if is_figure(value)
-                else None
-            )
+            ends = {"low": float(low), "high": float(high)} if is_figure(low) and is_figure(high) else {}
+            cells.append(Interval(value=float(value), **ends) if is_figure(value) else None)
         rows.append((str(group.get("group")), int(group["rows"]), *cells))
     small = [str(group.get("group")) for group in groups if group.get("small")]
     note = f"{where} 95% intervals."
