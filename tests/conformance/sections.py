@@ -18,8 +18,9 @@ from automl.report.source import RunSource
 from automl.report.text import clean
 from automl.run import Run
 from tests.golden.runs import write_empty_run, write_failed_run, write_full_run, write_regression_run
+from tests.golden.studies import write_studied_run
 
-WRITERS = (write_full_run, write_regression_run, write_empty_run, write_failed_run)
+WRITERS = (write_studied_run, write_full_run, write_regression_run, write_empty_run, write_failed_run)
 
 
 class SectionConformance:
@@ -31,7 +32,7 @@ class SectionConformance:
         return self.plugin.build(RunSource(write_run(folder / "run")))
 
     def test_it_speaks_on_a_full_run(self, tmp_path: Path) -> None:
-        section = self.build(write_full_run, tmp_path)
+        section = self.build(write_studied_run, tmp_path)
         assert section is not None
         assert section.blocks
         assert section.title == self.plugin.title
@@ -64,10 +65,17 @@ class SectionConformance:
             assert [entry["name"] for entry in record["sections"]] == [section.name]
             assert render_model_card(_document(section)).startswith("# Model card: ")
 
-    @pytest.mark.parametrize("name", ["profile.json", "evaluation.json", "ensemble.json", "leaderboard.json"])
+    @pytest.mark.parametrize(
+        "name", ["profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "studies.json"]
+    )
     def test_it_outlives_a_missing_and_a_damaged_file(self, name: str, tmp_path: Path) -> None:
-        run = write_full_run(tmp_path / "run")
-        for damage in ("{", "[]", '{"profile": 3, "models": [7], "importance": [{}], "classes": [null]}'):
+        run = write_studied_run(tmp_path / "run")
+        wrong = '"shapley": 3, "stress": {"missing": [null]}, "skipped": [], "fairness": {"columns": {}}'
+        for damage in (
+            "{",
+            "[]",
+            '{"profile": 3, "models": [7], "importance": [{}], "classes": [null], ' + wrong + "}",
+        ):
             (run.path / name).write_text(damage, encoding="utf-8")
             self.plugin.build(RunSource(run))
         (run.path / name).unlink()
