@@ -33,40 +33,67 @@ def mix_rows(front: Table, back: Table, taken: Array, places: dict[str, Array]) 
     """Rows that have some columns of one table and the others of another.
 
     Args:
-        front, back: tables of n rows each.
+        front, back: tables of n rows each; best parts of one (`stack_tables`), so that what is known of it serves.
         taken: (n, d) bool; True takes the user's column from `front`.
         places: `column_places` of the d columns.
     """
     arrays: dict[str, Any] = {}
     for kind in KINDS:
         one, other = getattr(front, kind), getattr(back, kind)
-        arrays[kind] = np.where(taken[:, places[kind]], one, other) if one.ndim == 2 and one.shape[1] else one
-    return Table(layout=front.layout, **arrays)
+        if isinstance(one, tuple):
+            parts = zip(one, other, places[kind], strict=True)
+            arrays[kind] = tuple(_mix_column(left, right, taken[:, place]) for left, right, place in parts)
+        else:
+            arrays[kind] = np.where(taken[:, places[kind]], one, other) if one.shape[1] else one
+    return dataclasses.replace(front, **arrays)
+
+
+def _mix_column(one: Any, other: Any, taken: Array) -> Any:
+    """A column that is an array of n cells of any shape, or a sequence (n,) of `rows` of a `corpus`."""
+    if isinstance(one, np.ndarray):
+        return np.where(taken.reshape(-1, *(1 for _ in one.shape[1:])), one, other)
+    if one.corpus is other.corpus:
+        return dataclasses.replace(one, rows=np.where(taken, one.rows, other.rows))
+    return type(one).pack([left if mine else right for left, right, mine in zip(one, other, taken, strict=True)])
 
 
 def empty_columns(table: Table, columns: tuple[str, ...]) -> Table:
     """The table with these columns missing in every row."""
     arrays: dict[str, Any] = {}
     for kind in KINDS:
-        array = getattr(table, kind)
-        places = [
-            place for place, name in enumerate(getattr(table.layout, kind)) if table.layout.source(name) in columns
-        ]
-        if places:
-            array = np.array(array)
-            array[:, places] = MISSING if np.issubdtype(array.dtype, np.integer) else _nothing(array.dtype)
-        arrays[kind] = array
-    return Table(layout=table.layout, **arrays)
+        value, names = getattr(table, kind), getattr(table.layout, kind)
+        hit = [place for place, name in enumerate(names) if table.layout.source(name) in columns]
+        if isinstance(value, tuple):
+            arrays[kind] = tuple(_empty(part) if place in hit else part for place, part in enumerate(value))
+        elif hit:
+            array = np.array(value)
+            array[:, hit] = MISSING if np.issubdtype(array.dtype, np.integer) else np.nan
+            arrays[kind] = array
+    return dataclasses.replace(table, **arrays)
 
 
-def _nothing(dtype: Any) -> Any:
-    return np.nan if np.issubdtype(dtype, np.floating) else None
+def _empty(column: Any) -> Any:
+    return np.zeros_like(column) if isinstance(column, np.ndarray) else type(column).pack([None] * len(column))
 
 
 def stack_tables(tables: list[Table]) -> Table:
     """Tables of one layout, one below the other."""
-    arrays: dict[str, Any] = {kind: np.concatenate([getattr(table, kind) for table in tables]) for kind in KINDS}
-    return Table(layout=tables[0].layout, **arrays)
+    arrays: dict[str, Any] = {}
+    for kind in KINDS:
+        values = [getattr(table, kind) for table in tables]
+        if isinstance(values[0], tuple):
+            arrays[kind] = tuple(_stack_columns(list(parts)) for parts in zip(*values, strict=True))
+        else:
+            arrays[kind] = np.concatenate(values)
+    return dataclasses.replace(tables[0], **arrays)
+
+
+def _stack_columns(parts: list[Any]) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    if all(part.corpus is parts[0].corpus for part in parts):
+        return dataclasses.replace(parts[0], rows=np.concatenate([part.rows for part in parts]))
+    return type(parts[0]).pack([cell for part in parts for cell in part])
 
 
 def read_column(table: Table, column: Column) -> list[Any]:
@@ -82,6 +109,9 @@ def read_column(table: Table, column: Column) -> list[Any]:
     if column.role is Role.DATE and column.name in layout.dates:
         seconds = table.dates[:, layout.dates.index(column.name)]
         return [None if np.isnan(value) else str(np.datetime64(int(value), "s")) for value in seconds]
+    texts = getattr(layout, "texts", ())
+    if column.name in texts:
+        return list(table.texts[texts.index(column.name)])  # type: ignore[attr-defined]
     return [None] * len(table)
 
 

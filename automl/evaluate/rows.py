@@ -111,6 +111,8 @@ def explain_row(
     """
     task = predictor.task
     columns = source_columns(row.layout)
+    both = stack_tables([row, background])
+    row, background = both.take(slice(0, 1)), both.take(slice(1, None))
     outputs = predict(row)
     place = _choose_class(task, outputs[0], label)
     found = estimate_contributions(
@@ -239,6 +241,3 @@ def _nearest(old: Any, new: list[Any], allowed: Array) -> int:
 def draw_background(table: Table, rows: Array, rng: np.random.Generator, count: int = BACKGROUND_ROWS) -> Table:
     """A random sample of the training rows, without replacement."""
     return table.take(np.sort(rng.choice(rows, min(count, len(rows)), replace=False)))
-
-
-__all__ = ["Change", "RowExplanation", "draw_background", "explain_row", "find_changes", "stack_tables"]

@@ -9,6 +9,7 @@ from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.jobs import measure_study, registry
 from automl.files import read_json, write_json
 from automl.run import Run
+from automl.search.trial import candidates
 
 GRACE_SECONDS = 1.0
 # Of the time left, what one study may have where several wait.
@@ -45,6 +46,7 @@ def run_studies(
     deadline = float("inf") if seconds is None else time.monotonic() + seconds
     step = _Here() if engine is None else engine
     running: set[str] = set()
+    pool = _pool(run)
     while waiting or running:
         while waiting and step.free_slots() > 0:
             name = waiting.pop(0)
@@ -53,9 +55,8 @@ def run_studies(
                 stored["skipped"][name] = "the time did not allow it"
                 continue
             payload = {"run": str(run.path), "study": name, "seed": seed, "seconds": given}
-            step.submit(
-                Job(id=name, function=measure_study, payload=payload, limits=Limits(seconds=given + GRACE_SECONDS))
-            )
+            limits = Limits(seconds=given + GRACE_SECONDS)
+            step.submit(Job(id=name, function=measure_study, payload=payload, pool=pool, limits=limits))
             running.add(name)
         for outcome in step.wait(0.1) if running else ():
             if outcome.id in running:
@@ -66,6 +67,13 @@ def run_studies(
                     stored["skipped"][outcome.id] = outcome.reason or str(outcome.status)
     write_json(run.studies_path, stored)
     return stored
+
+
+def _pool(run: Run) -> str:
+    """The warm workers that have loaded what the deployed members need: a net in any other waits for its library."""
+    members = read_json(run.ensemble_path)["members"] if run.ensemble_path.exists() else []
+    pools = [candidates.get(member["candidate"]).pool for member in members]
+    return next((pool for pool in pools if pool != "core"), "core")
 
 
 def _seconds_for(name: str, left: float, waiting: int, slots: int) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from automl.evaluate.jobs import FOLD, Case, Study
 from automl.files import read_json
 from automl.matrix import Array
 from automl.preprocess.plan import Transformer
-from automl.preprocess.table import MISSING, UNSEEN, Table
+from automl.preprocess.table import MISSING, UNSEEN
 from automl.schema import Role
 from automl.search.records import read_results
 from automl.search.trial import candidates, fold_folder
@@ -111,12 +112,8 @@ def name_levels(transformer: Transformer, case: Case) -> dict[str, str]:
                 continue
             codes = np.full((len(levels), len(layout.categories)), MISSING, dtype=np.int32)
             codes[:, place] = [*range(len(levels) - 2), MISSING, UNSEEN]
-            probe = Table(
-                layout=layout,
-                numbers=np.zeros((len(levels), len(layout.numbers)), dtype=np.float32),
-                categories=codes,
-                dates=np.zeros((len(levels), len(layout.dates))),
-            )
+            first = case.data.table.take(np.zeros(len(levels), dtype=np.int64))
+            probe = dataclasses.replace(first, categories=codes)
             block = part.transform(probe)
             for at, feature in enumerate(part.features(probe)):
                 own = [level for level, value in zip(levels, block[:, at], strict=True) if value > 0.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,9 @@ def _spread(rows: Table, case: Case, name: str) -> Array | None:
 
 def _set_number(table: Table, case: Case, name: str, values: Array) -> Table:
     kind, place = _array(table, name)
-    arrays = {"numbers": table.numbers, "dates": table.dates}
-    changed = np.array(arrays[kind])
+    changed = np.array(getattr(table, kind))
     changed[:, place] = values - case.schema[name].offset
-    arrays[kind] = changed
-    return Table(layout=table.layout, categories=table.categories, **arrays)
+    return dataclasses.replace(table, **{kind: changed})
 
 
 def _fixed_rows(case: Case, rows: Table, others: list[str]) -> list[tuple[str, Table]]:

@@ -34,7 +34,7 @@ class ShapleyValues:
 
     def measure(self, case: Case) -> dict[str, Any] | None:
         columns = case.columns
-        if not columns:
+        if len(columns) < 2:  # all there is would be credited to the one
             return None
         most = max(10, min(MAX_ROWS, MAX_CELLS // max(1, 2 * (len(columns) + 1) * len(columns))))
         rows = case.data.table.take(case.unseen_rows(most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -87,7 +88,7 @@ def add_noise(table: Table, whole: Table, share: float, rng: np.random.Generator
         shuffled = rng.permuted(categories, axis=0)
         hit = rng.random(categories.shape) < share
         categories = np.where(hit, shuffled, categories)
-    return Table(layout=table.layout, numbers=numbers, categories=categories, dates=dates)
+    return dataclasses.replace(table, numbers=numbers, categories=categories, dates=dates)
 
 
 def _noisy(values: Array, whole: Array, share: float, rng: np.random.Generator) -> Array:
@@ -103,7 +104,7 @@ def _noisy(values: Array, whole: Array, share: float, rng: np.random.Generator) 
 
 def _unseen(table: Table) -> Table:
     categories = np.full_like(np.asarray(table.categories), UNSEEN)
-    return Table(layout=table.layout, numbers=table.numbers, categories=categories, dates=table.dates)
+    return dataclasses.replace(table, categories=categories)
 
 
 plugin: Study = Stress()

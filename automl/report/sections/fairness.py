@@ -121,23 +121,24 @@ def _mitigation_blocks(record: dict[str, Any]) -> list[Block]:
             else None
         )
         figures = ("selection_gap", "tpr_gap", "fpr_gap", "accuracy", "balanced_accuracy")
-        rows.append((str(entry.get("aim")), *(float(entry[key]) for key in figures), cost))
+        rows.append((str(entry.get("aim")), cost, *(float(entry[key]) for key in figures)))
     return [
         Table(
             headings=(
                 "thresholds",
+                "cost in accuracy",
                 "selection gap",
-                "true positive gap",
-                "false positive gap",
+                "TPR gap",
+                "FPR gap",
                 "accuracy",
                 "balanced accuracy",
-                "cost in accuracy",
             ),
             rows=tuple(rows),
-            formats=("", ".3f", ".3f", ".3f", ".4f", ".4f", ".4f"),
+            formats=("", ".4f", ".3f", ".3f", ".3f", ".4f", ".4f"),
             numeric=(False, *(True for _ in range(6))),
             caption=f"What a threshold for each group of {record.get('column')} would cost",
-            note="Thresholds are chosen on one half of the rows and judged on the other. They need the group of each "
+            note="TPR, FPR: true and false positive rate. Thresholds are chosen on one half of the rows and judged on "
+            "the other. They need the group of each "
             "row when the model is used; whether that is allowed is a question of law.",
         )
     ]
