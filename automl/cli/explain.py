@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,10 +101,11 @@ def _find_row(run: Run, data: SearchData, number: int) -> tuple[Table, dict[str,
         )
     place = int(places[0])
     known: dict[str, Any] = {"truth": _label(data, data.target[place])}
-    evidence = read_evidence(str(run.path))
-    scored = np.flatnonzero(evidence.rows == place)
-    if len(scored):
-        known["out_of_fold"] = [float(value) for value in evidence.blend[scored[0]]]
+    with contextlib.suppress(OSError):  # the search's arrays may have been cleared away
+        evidence = read_evidence(str(run.path))
+        scored = np.flatnonzero(evidence.rows == place)
+        if len(scored):
+            known["out_of_fold"] = [float(value) for value in evidence.blend[scored[0]]]
     return data.table.take(np.array([place])), known
 
 
@@ -134,15 +136,21 @@ def _row_blocks(found: RowExplanation, number: int, target: str, known: dict[str
 
 def _explain_run(run: Run, seconds: float, as_json: bool) -> None:
     """What the studies found; those that are missing are done now, for at most `seconds`."""
-    from automl.cli.output import open_output, print_json
-    from automl.errors import UsageError
+    from automl.cli.output import open_output, print_json, print_notices
+    from automl.errors import EngineError, UsageError
     from automl.evaluate.studies import missing_studies, read_studies, run_studies
+    from automl.schema import Notice
 
     if not run.evaluation_path.exists() or not run.model.exists():
         raise UsageError(f"{run.path} has no model to explain yet", hint=f"automl status {run.path}")
     if missing_studies(run):
-        with run.locked():
-            run_studies(run, seconds=seconds, seed=int(run.record["seed"]))
+        try:
+            with run.locked():
+                run_studies(run, seconds=seconds, seed=int(run.record["seed"]))
+        except EngineError as error:  # a folder that may only be read
+            if not read_studies(run):
+                raise
+            print_notices([Notice(topic="explain", text="not everything is measured", reason=error.message)])
     if as_json:
         print_json({"run": str(run.path), "importance": _importance(run), **read_studies(run)})
         return

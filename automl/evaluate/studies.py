@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -62,11 +63,20 @@ def run_studies(
             if outcome.id in running:
                 running.discard(outcome.id)
                 if outcome.status is Status.OK:
-                    stored[outcome.id] = outcome.value
+                    stored[outcome.id] = _finite(outcome.value)
                 else:
                     stored["skipped"][outcome.id] = outcome.reason or str(outcome.status)
     write_json(run.studies_path, stored)
     return stored
+
+
+def _finite(value: Any) -> Any:
+    """Figures that are not finite, such as the score of rows of one class, become None."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _pool(run: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from automl.matrix import Array, FloatArray
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer
 from automl.search.records import read_results
-from automl.search.trial import TrialResult, candidates, check_outputs, choose_stop_rows, fold_seed
+from automl.search.trial import REFIT_ROWS, TrialResult, candidates, check_outputs, choose_stop_rows, fold_seed
 from automl.space import split_params
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
@@ -39,6 +40,12 @@ class LearningCurve:
             return None
         y, unseen = case.data.target[case.data.folds[FOLD]], case.data.folds[FOLD]
         sign = 1 if case.metric.maximize else -1
+        weight = None if case.data.weight is None else case.data.weight[unseen]
+
+        def score(out: FloatArray, part: Array) -> float:
+            return float(case.metric.score(y[part], out[part], None if weight is None else weight[part]))
+
+        everyone = np.arange(len(y))
         order = _order(case, train)
         points: list[dict[str, Any]] = []
         outputs: list[FloatArray] = []
@@ -51,26 +58,21 @@ class LearningCurve:
             began = time.monotonic()
             outputs.append(_train(case, chosen, rows, unseen, case.seed))
             seconds = time.monotonic() - began
-            value = float(case.metric.score(y, outputs[-1]))
-
-            def at(part: Array, out: FloatArray = outputs[-1]) -> float:
-                return float(case.metric.score(y[part], out[part]))
-
-            half = 1.96 * paired_interval(at, len(y), case.rng(13), repeats=40)
+            value = score(outputs[-1], everyone)
+            half = 1.96 * paired_interval(partial(score, outputs[-1]), len(y), case.rng(13), repeats=40)
             points.append({"rows": len(rows), "score": value, "low": value - half, "high": value + half})
         if len(points) < 2:
             return None
 
         def gain(part: Array) -> float:
-            scores = [float(case.metric.score(y[part], out[part])) for out in outputs[-2:]]
-            return sign * (scores[1] - scores[0])
+            return sign * (score(outputs[-1], part) - score(outputs[-2], part))
 
-        last = gain(np.arange(len(y)))
+        last = gain(everyone)
         half = 1.96 * paired_interval(gain, len(y), case.rng(14), repeats=60)
         seeds = [points[-1]["score"]] if points[-1]["rows"] == len(order) else []
         while seeds and len(seeds) < SEEDS and time.monotonic() + 1.3 * seconds < case.deadline:
             again = _train(case, chosen, np.sort(order), unseen, case.seed + len(seeds))
-            seeds.append(float(case.metric.score(y, again)))
+            seeds.append(score(again, everyone))
         return {
             "model": chosen.label,
             "candidate": chosen.candidate,
@@ -134,7 +136,7 @@ def _train(case: Case, chosen: TrialResult, rows: Array, unseen: Array, seed: in
         seed=seed,
         deadline=case.deadline,
         stop_rows=choose_stop_rows(data, rows, seed),
-        refit=True,
+        refit=len(rows) <= REFIT_ROWS,
     )
     estimator = candidate.build(split_params(chosen.params, "model"), context)
     estimator.fit(np.ascontiguousarray(matrix), target, None if data.weight is None else data.weight[rows])

@@ -31,7 +31,7 @@ class Stress:
         rows = case.unseen_rows(MAX_ROWS)
         table, y = case.data.table.take(rows), case.data.target[rows]
         base = case.model.predict_table(table)
-        judge = _Judge(case, y, base)
+        judge = _Judge(case, rows, y, base)
         missing: list[dict[str, Any]] = []
         began = time.monotonic()
         for name in case.columns[:COLUMNS]:
@@ -58,16 +58,20 @@ class Stress:
 class _Judge:
     """Losses of score against the unspoiled rows, with an interval over the rows."""
 
-    def __init__(self, case: Case, y: Array, base: FloatArray) -> None:
+    def __init__(self, case: Case, rows: Array, y: Array, base: FloatArray) -> None:
         self.case, self.y, self.base = case, y, base
+        self.weight = None if case.data.weight is None else case.data.weight[rows]
         self.sign = 1 if case.metric.maximize else -1
-        self.score = float(case.metric.score(y, base))
+        self.score = self._score(base, np.arange(len(y)))
+
+    def _score(self, outputs: FloatArray, rows: Array) -> float:
+        weight = None if self.weight is None else self.weight[rows]
+        return float(self.case.metric.score(self.y[rows], outputs[rows], weight))
 
     def loss(self, *spoiled: FloatArray) -> dict[str, float]:
         def difference(rows: Array) -> float:
-            y = self.y[rows]
-            after = np.mean([self.case.metric.score(y, outputs[rows]) for outputs in spoiled])
-            return float(self.sign * (self.case.metric.score(y, self.base[rows]) - after))
+            after = np.mean([self._score(outputs, rows) for outputs in spoiled])
+            return float(self.sign * (self._score(self.base, rows) - after))
 
         loss = difference(np.arange(len(self.y)))
         half = 1.96 * paired_interval(difference, len(self.y), self.case.rng(11), repeats=30)
