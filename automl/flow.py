@@ -353,7 +353,7 @@ class _Session:
             return
         seconds = None
         if self.clock.seconds is not None:
-            left = self.clock.left() - REPORT_SECONDS - self.clock.study_reserve()
+            left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
             seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
             seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
         evaluator = Evaluator(self.run, data, self.recipe, self.engine, seconds=seconds)

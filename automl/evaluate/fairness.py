@@ -17,7 +17,7 @@ from automl.task import Task, TaskKind
 
 # A group of fewer rows is shown, but takes no part in the gaps: its rates are mostly chance.
 MIN_ROWS = 30
-RESAMPLES = 200
+DRAWS = 2_000
 Z = 1.959964
 
 
@@ -130,67 +130,69 @@ def _value_groups(y: Array, outputs: FloatArray, groups: Groups) -> list[dict[st
 
 # ---- gaps ------------------------------------------------------------------------------------------------------------
 
-# (rows (m,), codes (n,), which groups) → one figure a group; NaN where a group has none
-Measure = Callable[[Array, Array, Array], Array]
+# Mean, standard deviation and number of a figure's rows in each group (g,); a mean is NaN where there are none.
+Figures = tuple[Array, Array, Array]
 
 
-def _rates(hits: Array, among: Array) -> Measure:
-    """Share of `hits` among the rows where `among` holds, in each group; for values, their mean."""
-
-    def measure(rows: Array, codes: Array, wanted: Array) -> Array:
-        size = int(codes.max()) + 1
-        own = rows[among[rows]]
-        count = np.bincount(codes[own], minlength=size)[wanted].astype(np.float64)
-        total = np.bincount(codes[own], weights=hits[own].astype(np.float64), minlength=size)[wanted]
-        return np.asarray(np.divide(total, count, out=np.full(len(wanted), np.nan), where=count > 0))
-
-    return measure
+def _figures(values: Array, codes: Array, groups: int) -> Figures:
+    """The figures of `values` (m,), such as hits of 0 and 1, in each of the groups."""
+    count = np.bincount(codes, minlength=groups).astype(np.float64)
+    some = np.maximum(1.0, count)
+    mean = np.bincount(codes, weights=values, minlength=groups) / some
+    square = np.bincount(codes, weights=values**2, minlength=groups) / some
+    return np.where(count > 0, mean, np.nan), np.sqrt(np.maximum(0.0, square - mean**2)), count
 
 
-def _binary_measures(y: Array, outputs: FloatArray, threshold: float) -> dict[str, Measure]:
+def _binary_measures(y: Array, outputs: FloatArray, threshold: float) -> dict[str, tuple[Array, Array]]:
+    """Name → (what is averaged, over which rows)."""
     chosen, truth, everyone = outputs[:, 1] >= threshold, y == 1, np.ones(len(y), dtype=bool)
     return {
-        "selection rate": _rates(chosen, everyone),
-        "true positive rate": _rates(chosen, truth),
-        "false positive rate": _rates(chosen, ~truth),
-        "calibration": _rates(outputs[:, 1] - truth, everyone),
+        "selection rate": (chosen, everyone),
+        "true positive rate": (chosen, truth),
+        "false positive rate": (chosen, ~truth),
+        "calibration": (outputs[:, 1] - truth, everyone),
     }
 
 
-def _class_measures(y: Array, outputs: FloatArray) -> dict[str, Measure]:
-    return {"accuracy": _rates(outputs.argmax(axis=1) == y, np.ones(len(y), dtype=bool))}
+def _class_measures(y: Array, outputs: FloatArray) -> dict[str, tuple[Array, Array]]:
+    return {"accuracy": (outputs.argmax(axis=1) == y, np.ones(len(y), dtype=bool))}
 
 
-def _value_measures(y: Array, outputs: FloatArray) -> dict[str, Measure]:
+def _value_measures(y: Array, outputs: FloatArray) -> dict[str, tuple[Array, Array]]:
     error, everyone = outputs[:, 0] - y, np.ones(len(y), dtype=bool)
-    return {"mean error": _rates(error, everyone), "mean absolute error": _rates(np.abs(error), everyone)}
+    return {"mean error": (error, everyone), "mean absolute error": (np.abs(error), everyone)}
 
 
-def _gap(name: str, measure: Measure, codes: Array, large: Array, rng: np.random.Generator) -> dict[str, Any]:
-    """Largest minus smallest figure of the groups that are large enough."""
-    rows = np.flatnonzero(np.isin(codes, large))
+def _gap(
+    name: str, measure: tuple[Array, Array], codes: Array, large: Array, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Largest minus smallest figure of the groups that are large enough.
 
-    def spread(figures: Array) -> float:
-        return float(np.nanmax(figures) - np.nanmin(figures)) if np.isfinite(figures).any() else 0.0
-
-    figures = measure(rows, codes, large)
-    value = spread(figures)
-    drawn = [spread(measure(rows[rng.integers(0, len(rows), len(rows))], codes, large)) for _ in range(RESAMPLES)]
-    by_chance = []
-    for _ in range(RESAMPLES):
-        shuffled = codes.copy()
-        shuffled[rows] = rng.permutation(codes[rows])
-        by_chance.append(spread(measure(rows, shuffled, large)))
-    half = Z * float(np.std(drawn, ddof=1))
+    A mean of many rows is normal, so that samples of the groups' means stand for samples of the rows: round their own
+    figures for the interval, round the common one for what chance would do.
+    """
+    values, among = measure
+    own = among & np.isin(codes, large)
+    mean, deviation, count = (
+        part[large] for part in _figures(values[own].astype(np.float64), codes[own], int(codes.max()) + 1)
+    )
+    there = np.flatnonzero(count > 0)
+    if len(there) < 2:
+        return {"name": name, "gap": 0.0, "low": 0.0, "high": 0.0, "chance": 0.0}
+    mean, deviation, count = mean[there], deviation[there], count[there]
+    value = float(np.ptp(mean))
+    noise = rng.normal(size=(DRAWS, len(there))) / np.sqrt(count)
+    common = float(values[own].astype(np.float64).std())
+    half = Z * float(np.ptp(mean + noise * deviation, axis=1).std(ddof=1))
     record = {
         "name": name,
         "gap": value,
         "low": max(0.0, value - half),
         "high": value + half,
-        "chance": float(np.quantile(by_chance, 0.95)),
+        "chance": float(np.quantile(np.ptp(noise * common, axis=1), 0.95)),
     }
-    if name == "selection rate" and np.nanmax(figures) > 0:
-        record["ratio"] = float(np.nanmin(figures) / np.nanmax(figures))
+    if name == "selection rate" and mean.max() > 0:
+        record["ratio"] = float(mean.min() / mean.max())
     return record
 
 
@@ -257,11 +259,12 @@ def group_thresholds(probability: Array, groups: Groups, among: Array, threshold
 def _outcome(truth: Array, chosen: Array, groups: Groups) -> dict[str, float]:
     """Accuracy, balanced accuracy, and the gaps of a set of decisions, among groups that are large enough."""
     large = np.flatnonzero(np.bincount(groups.codes, minlength=len(groups.labels)) >= MIN_ROWS)
-    rows, everyone = np.flatnonzero(np.isin(groups.codes, large)), np.ones(len(truth), dtype=bool)
+    everyone = np.isin(groups.codes, large)
 
     def gap(among: Array) -> float:
-        figures = _rates(chosen, among)(rows, groups.codes, large)
-        return float(np.nanmax(figures) - np.nanmin(figures)) if np.isfinite(figures).any() else 0.0
+        own = among & everyone
+        mean = _figures(chosen[own].astype(np.float64), groups.codes[own], len(groups.labels))[0][large]
+        return float(np.nanmax(mean) - np.nanmin(mean)) if np.isfinite(mean).any() else 0.0
 
     recalls = [float(np.mean(chosen[truth == side] == side)) for side in (False, True) if (truth == side).any()]
     return {

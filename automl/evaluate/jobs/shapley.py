@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from automl.schema import Role
 MAX_ROWS = 120
 BACKGROUND_ROWS = 50
 WALKS = 16
+FAIR_WALKS = 8
+LEAST_ROWS = 30
+PACE_ROWS = 1_000
 # Prediction calls hold this many cells at most, so that wide tables explain fewer rows rather than fill the memory.
 MAX_CELLS = 20_000_000
 SHOWN_COLUMNS = 10
@@ -36,9 +40,10 @@ class ShapleyValues:
         columns = case.columns
         if len(columns) < 2:  # all there is would be credited to the one
             return None
-        most = max(10, min(MAX_ROWS, MAX_CELLS // max(1, 2 * (len(columns) + 1) * len(columns))))
-        rows = case.data.table.take(case.unseen_rows(most))
         background = case.data.table.take(case.seen_rows(BACKGROUND_ROWS))
+        most = max(10, min(MAX_ROWS, MAX_CELLS // max(1, 2 * (len(columns) + 1) * len(columns))))
+        most = _affordable(case, background, len(columns), most)
+        rows = case.data.table.take(case.unseen_rows(most))
         found = estimate_contributions(
             table_game(case.predict, rows, background, columns),
             rows=len(rows),
@@ -68,6 +73,19 @@ class ShapleyValues:
                 if entry
             ],
         }
+
+
+def _affordable(case: Case, background: Table, players: int, most: int) -> int:
+    """So many rows that each gets a fair number of walks in the time there is: few sure ones tell more than many."""
+    if case.deadline == float("inf"):
+        return most
+    case.predict(background.take(slice(0, 1)))  # loads the model
+    began = time.monotonic()
+    many = background.take(np.arange(PACE_ROWS) % len(background))
+    case.predict(many)
+    pace = (time.monotonic() - began) / PACE_ROWS
+    calls = 0.8 * (case.deadline - time.monotonic()) / max(pace, 1e-9)
+    return int(min(most, max(LEAST_ROWS, calls / (FAIR_WALKS * 2 * (players + 1)))))
 
 
 def _rank(found: Contributions, columns: tuple[str, ...]) -> list[dict[str, Any]]:
