@@ -267,7 +267,7 @@ def describe_rule(rule: dict[str, Any]) -> str:
     parts = []
     for condition in entries_of(rule, "conditions"):
         value = condition.get("value")
-        shown = format_figure(value) if is_figure(value) else f"“{value}”"
+        shown = format_figure(value, 6) if is_figure(value) else f"“{value}”"
         missing = " or missing" if condition.get("or_missing") else ""
         parts.append(f"{condition.get('column')} {condition.get('test')} {shown}{missing}")
     return " and ".join(parts) or "always"
