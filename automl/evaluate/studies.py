@@ -29,6 +29,12 @@ def missing_studies(run: Run) -> list[str]:
     return sorted(names, key=lambda name: (registry.get(name).order, name))
 
 
+def plain_studies() -> list[str]:
+    """Those that a plain report has as well, where the user asked for them."""
+    names = [name for name in registry.names() if registry.is_available(name)]
+    return [name for name in names if getattr(registry.get(name), "is_plain", False)]
+
+
 def run_studies(
     run: Run, *, seconds: float | None, seed: int, engine: Engine | None = None, names: list[str] | None = None
 ) -> dict[str, Any]:

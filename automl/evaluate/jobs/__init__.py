@@ -39,6 +39,8 @@ class Study(Protocol):
         order: studies are done in rising order, as time may not allow all.
         seconds: what it may take where nothing else sets a limit.
         least_seconds: with less than this it is not begun.
+
+    One that sets `is_plain = True` is done in a run of any length, if the user asked for what it says.
     """
 
     title: str

@@ -15,7 +15,8 @@ class Fairness:
     title = "Fairness"
     order = 10
     seconds = 10.0
-    least_seconds = 0.3
+    least_seconds = 0.2
+    is_plain = True
 
     def measure(self, case: Case) -> dict[str, Any] | None:
         every = load_groups(case.run.data)

@@ -10,6 +10,7 @@ from automl.report.text import format_count, format_figure, format_share, is_fig
 
 BARS = 20
 RULE_LIMIT = 10
+SHOWN_CHARACTERS = 60
 # Study → what is said of it where it is missing.
 STUDIES = {
     "shapley": "Shapley values",
@@ -392,7 +393,10 @@ def _change_blocks(record: dict[str, Any], explained: str) -> list[Block]:
 
 
 def _show(value: Any) -> str:
-    return format_figure(value) if is_figure(value) else "–" if value is None else str(value)
+    if is_figure(value) or value is None:
+        return format_figure(value, 6)
+    text = str(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
 plugin = Explanation()
