@@ -16,7 +16,7 @@ from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
 from automl.evaluate.jobs.surrogate import merge_conditions
-from automl.evaluate.studies import missing_studies, read_studies, run_studies
+from automl.evaluate.studies import missing_studies, plain_studies, read_studies, run_studies
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 
@@ -159,6 +159,10 @@ def test_without_time_nothing_is_begun_and_the_reason_stands(copied: StoredRun) 
     assert missing_studies(copied.run)  # a later call does them
     later = run_studies(copied.run, seconds=30, seed=0, names=["coefficients"])
     assert later["coefficients"]["folds"] == 3
+
+
+def test_a_plain_report_answers_what_was_asked_for() -> None:
+    assert plain_studies() == ["fairness"]
 
 
 def test_a_study_that_fails_is_told_and_the_others_stand(copied: StoredRun) -> None:
