@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -373,8 +374,9 @@ class _Session:
                 names = plain_studies() if self.recipe.data.sensitive else []
         if not builder.weights or not has_usable_model(self.run) or names == []:
             return
-        options = {"engine": self.engine, "seconds": seconds, "seed": self.recipe.seed, "names": names}
-        self._stage("study", lambda: run_studies(self.run, **options), "")
+        seed = self.recipe.seed
+        studies = partial(run_studies, self.run, engine=self.engine, seconds=seconds, seed=seed, names=names)
+        self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any]) -> None:
         test = self.run.record["test"]

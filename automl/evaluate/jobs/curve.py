@@ -80,7 +80,8 @@ def _set_number(table: Table, case: Case, name: str, values: Array) -> Table:
     kind, place = _array(table, name)
     changed = np.array(getattr(table, kind))
     changed[:, place] = values - case.schema[name].offset
-    return dataclasses.replace(table, **{kind: changed})
+    changes: dict[str, Any] = {kind: changed}
+    return dataclasses.replace(table, **changes)
 
 
 def _fixed_rows(case: Case, rows: Table, others: list[str]) -> list[tuple[str, Table]]:
