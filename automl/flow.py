@@ -24,7 +24,7 @@ from automl.ensemble.build import EnsembleBuilder
 from automl.errors import DataError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
-from automl.evaluate.studies import plain_studies, run_studies
+from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.events import (
     Bus,
     DataLoaded,
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
-STUDY_MARGIN_SECONDS = 0.5
-STUDY_SHARE = 0.05
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
 # A run killed before its first real model gets this much on resume, however little of its time is left.
@@ -365,16 +363,11 @@ class _Session:
         self._score_test(result)
 
     def _study(self, builder: EnsembleBuilder) -> None:
-        """What the model goes by and how it holds up, as far as the time goes; `report --full` does the rest."""
-        names, seconds = None, None
-        if self.clock.seconds is not None:
-            left = self.clock.left() - REPORT_SECONDS - STUDY_MARGIN_SECONDS
-            seconds = max(0.0, min(left, STUDY_SHARE * self.clock.seconds))
-            if not self.clock.study_seconds():  # a plain report says what was asked for, and no more
-                names = plain_studies() if self.recipe.data.sensitive else []
-        if not builder.weights or not has_usable_model(self.run) or names == []:
+        """What the model goes by and how it holds up, as far as the time goes."""
+        names = wanted_studies(self.clock, self.recipe)
+        if not names or not builder.weights or not has_usable_model(self.run):
             return
-        seed = self.recipe.seed
+        seconds, seed = seconds_for_studies(self.clock, REPORT_SECONDS), self.recipe.seed
         studies = partial(run_studies, self.run, engine=self.engine, seconds=seconds, seed=seed, names=names)
         self._stage("study", studies, "")
 

@@ -9,12 +9,17 @@ from typing import Any
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.jobs import measure_study, registry
 from automl.files import read_json, write_json
+from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.budget import Clock
 from automl.search.trial import candidates
 
 GRACE_SECONDS = 1.0
 # Of the time left, what one study may have where several wait.
 SHARE = 0.5
+# Of the user's time, what all of them together may have, and how long before its end the last one must end.
+TIME_SHARE = 0.05
+MARGIN_SECONDS = 0.5
 
 
 def read_studies(run: Run) -> dict[str, Any]:
@@ -29,10 +34,19 @@ def missing_studies(run: Run) -> list[str]:
     return sorted(names, key=lambda name: (registry.get(name).order, name))
 
 
-def plain_studies() -> list[str]:
-    """Those that a plain report has as well, where the user asked for them."""
+def wanted_studies(clock: Clock, recipe: Recipe) -> list[str]:
+    """All that are available; in a run too short for them those that the user asked for, if any."""
     names = [name for name in registry.names() if registry.is_available(name)]
-    return [name for name in names if getattr(registry.get(name), "is_plain", False)]
+    if clock.seconds is None or clock.study_seconds():
+        return names
+    return [name for name in names if getattr(registry.get(name), "is_plain", False) and recipe.data.sensitive]
+
+
+def seconds_for_studies(clock: Clock, kept: float) -> float | None:
+    """Their share of the time that is left, when `kept` seconds of it are for what follows; None without a limit."""
+    if clock.seconds is None:
+        return None
+    return max(0.0, min(clock.left() - kept - MARGIN_SECONDS, TIME_SHARE * clock.seconds))
 
 
 def run_studies(

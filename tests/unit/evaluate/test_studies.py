@@ -16,7 +16,15 @@ from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
 from automl.evaluate.jobs.surrogate import merge_conditions
-from automl.evaluate.studies import missing_studies, plain_studies, read_studies, run_studies
+from automl.evaluate.studies import (
+    missing_studies,
+    read_studies,
+    run_studies,
+    seconds_for_studies,
+    wanted_studies,
+)
+from automl.recipe import Recipe
+from automl.search.budget import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 
@@ -162,7 +170,19 @@ def test_without_time_nothing_is_begun_and_the_reason_stands(copied: StoredRun) 
 
 
 def test_a_plain_report_answers_what_was_asked_for() -> None:
-    assert plain_studies() == ["fairness"]
+    plain, full, counted = (Clock(started=0.0, seconds=seconds) for seconds in (10.0, 60.0, None))
+    asked = Recipe().override({"data": {"sensitive": ["sex"]}})
+    assert wanted_studies(plain, Recipe()) == []
+    assert wanted_studies(plain, asked) == ["fairness"]
+    assert set(wanted_studies(full, Recipe())) == set(wanted_studies(counted, Recipe())) == set(registry.names())
+
+
+def test_studies_end_before_the_report_must_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 52.0)
+    assert seconds_for_studies(Clock(started=0.0, seconds=60.0), kept=1.2) == pytest.approx(3.0)
+    assert seconds_for_studies(Clock(started=0.0, seconds=55.0), kept=1.2) == pytest.approx(1.3)
+    assert seconds_for_studies(Clock(started=0.0, seconds=50.0), kept=1.2) == 0.0
+    assert seconds_for_studies(Clock(started=0.0, seconds=None), kept=1.2) is None
 
 
 def test_a_study_that_fails_is_told_and_the_others_stand(copied: StoredRun) -> None:
