@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from automl.ensemble.build import EnsembleBuilder
 from automl.errors import ConstraintError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
+from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.events import (
     Bus,
     DataLoaded,
@@ -300,6 +302,8 @@ class _Session:
         ) as stop:
             builder, ended = self._search(data, schema, stop)
             self._evaluate(data, builder)
+            if ended == "complete":
+                self._study(builder)
         status = {"complete": "complete", "stopped": "stopped"}.get(ended, "interrupted")
         return self._finish(status, builder)
 
@@ -349,13 +353,23 @@ class _Session:
             return
         seconds = None
         if self.clock.seconds is not None:
-            seconds = min(max(MIN_EVALUATE_SECONDS, self.clock.left() - REPORT_SECONDS), 0.08 * self.clock.seconds + 2)
+            left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
+            seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
             seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
         evaluator = Evaluator(self.run, data, self.recipe, self.engine, seconds=seconds)
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
         self._score_test(result)
+
+    def _study(self, builder: EnsembleBuilder) -> None:
+        """What the model goes by and how it holds up, as far as the time goes."""
+        names = wanted_studies(self.clock, self.recipe)
+        if not names or not builder.weights or not has_usable_model(self.run):
+            return
+        seconds, seed = seconds_for_studies(self.clock, REPORT_SECONDS), self.recipe.seed
+        studies = partial(run_studies, self.run, engine=self.engine, seconds=seconds, seed=seed, names=names)
+        self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any]) -> None:
         test = self.run.record["test"]

@@ -11,6 +11,7 @@ import numpy as np
 from automl.data import Dataset, Split
 from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
+from automl.data.sensitive import store_groups
 from automl.data.split import make_split
 from automl.ensemble.artifact import golden_records
 from automl.errors import DataError, did_you_mean
@@ -104,9 +105,12 @@ def store_dataset(
     write_json(folder / "schema.json", dataset.schema.to_json())
     write_json(folder / "task.json", dataset.task.to_json())
     write_array(folder / "target.npy", lambda file: np.save(file, dataset.target))
+    write_array(folder / "row_ids.npy", lambda file: np.save(file, dataset.row_ids))
     if dataset.weight is not None:
         weight = dataset.weight
         write_array(folder / "weight.npy", lambda file: np.save(file, weight))
+    if dataset.sensitive:
+        store_groups(folder, dataset.sensitive)
     store_split(folder / "split.npz", split, groups, dataset.times)
     golden = make_golden(dataset, seed)
     (folder / "golden").mkdir(exist_ok=True)

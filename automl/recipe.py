@@ -71,6 +71,7 @@ class DataOptions(_Part):
         weight: column of row weights.
         sheet: sheet of a workbook.
         positive: label of the positive class of a binary task.
+        sensitive: columns whose groups the report compares, whether models see them or not.
     """
 
     encoding: str | None = None
@@ -82,6 +83,7 @@ class DataOptions(_Part):
     weight: str | None = None
     sheet: str | None = None
     positive: str | None = None
+    sensitive: tuple[str, ...] = ()
 
 
 class SplitOptions(_Part):

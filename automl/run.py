@@ -38,6 +38,7 @@ class Run:
         self.ensemble_path = self.path / "ensemble.json"
         self.evaluation_path = self.path / "evaluation.json"
         self.details_path = self.path / "details.json"
+        self.studies_path = self.path / "studies.json"
         self.leaderboard_path = self.path / "leaderboard.csv"
         self.model = self.path / "model"
         self.report_path = self.path / "report.html"

@@ -46,6 +46,7 @@ def fit_command(
     positive: opt.PositiveOption = None,
     drop: opt.DropOption = None,
     role: opt.RoleOption = None,
+    sensitive: opt.SensitiveOption = None,
     encoding: opt.EncodingOption = None,
     recipe: opt.RecipeOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run folder.")] = None,
@@ -60,6 +61,7 @@ def fit_command(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
         time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
         max_latency=max_latency, max_size=max_size,
+        sensitive=sensitive,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -90,6 +92,7 @@ def build_recipe_from(
     positive: str | None = None,
     max_latency: str | None = None,
     max_size: str | None = None,
+    sensitive: list[str] | None = None,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -109,6 +112,7 @@ def build_recipe_from(
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
+        "sensitive": tuple(sensitive) if sensitive else None,
     }  # fmt: skip
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}

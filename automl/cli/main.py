@@ -13,9 +13,11 @@ import typer
 
 from automl.cli import (
     check,
+    compare,
     dashboard,
     doctor,
     evaluate,
+    explain,
     fit,
     leaderboard,
     plan,
@@ -89,6 +91,8 @@ for _name, _command in (
     ("leaderboard", leaderboard.leaderboard_command),
     ("report", report.report_command),
     ("dashboard", dashboard.dashboard_command),
+    ("explain", explain.explain_command),
+    ("compare", compare.compare_command),
     ("predict", predict.predict_command),
     ("evaluate", evaluate.evaluate_command),
     ("recipes", recipes.recipes_command),

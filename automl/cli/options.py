@@ -52,6 +52,10 @@ PositiveOption = Annotated[
     str | None, typer.Option("--positive", metavar="LABEL", help="The class of interest of two; the last unless given.")
 ]
 WeightOption = Annotated[str | None, typer.Option("--weight", metavar="COL", help="Column of row weights.")]
+SensitiveOption = Annotated[
+    list[str] | None,
+    typer.Option("--sensitive", metavar="COL", help="Compare how its groups fare; may be repeated."),
+]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="FILE|NAME", help="A recipe (automl recipes lists those at hand).")
 ]

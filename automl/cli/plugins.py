@@ -10,11 +10,12 @@ KINDS = (
     ("format", "automl.data.readers"),
     ("finding", "automl.profile.findings"),
     ("section", "automl.report.sections"),
+    ("study", "automl.evaluate.jobs"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings and report sections; what is unavailable is listed with its reason."""
+    """Models, metrics, formats, findings, studies, report sections; what is unavailable is listed with its reason."""
     from dataclasses import asdict
     from typing import Any
 
@@ -26,7 +27,7 @@ def plugins_command(as_json: opt.JsonOption = False) -> None:
         print_json({noun: [asdict(listing) for listing in listings] for noun, listings in found.items()})
         return
     for noun, listings in found.items():
-        print(f"{noun}s")
+        print("studies" if noun == "study" else f"{noun}s")
         for listing in listings:
             note = f"  unavailable: {listing.reason}" if listing.reason else f"  {listing.summary}"
             print(clean(f"  {listing.name:<24}{note}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from automl.data.sensitive import Groups
 from automl.matrix import Array, IntArray
 from automl.schema import Notice, Schema
 from automl.task import Task
@@ -23,6 +24,7 @@ class Dataset:
         weight: row weights (n,) float64, mean 1; None if all are equal.
         groups: group number (n,) int64; rows of one group are never split. None if there are none.
         times: seconds since the epoch (n,) float64 for a time split; None otherwise.
+        sensitive: groups (n,) that a report compares, one a column asked for.
         row_ids: row number in the source (n,) int64, counted from 0.
         fingerprint: 16 hex digits of the content.
         notices: what was guessed and changed on the way.
@@ -35,6 +37,7 @@ class Dataset:
     weight: Array | None = None
     groups: IntArray | None = None
     times: Array | None = None
+    sensitive: tuple[Groups, ...] = ()
     row_ids: IntArray
     fingerprint: str
     name: str = ""

@@ -16,6 +16,7 @@ from automl.data.evidence import collect
 from automl.data.formats import MISSING, guess_dates, guess_number_dates
 from automl.data.infer import digest, infer_schema
 from automl.data.readers import registry
+from automl.data.sensitive import read_groups
 from automl.data.source import open_source
 from automl.data.table import RawTable, Source
 from automl.data.target import infer_task
@@ -90,6 +91,7 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str, recipe: Reci
         weight=weight,
         groups=groups,
         times=times,
+        sensitive=tuple(read_groups(kept[_label(kept, each)], each) for each in options.sensitive),
         row_ids=rows,
         fingerprint=_fingerprint(typed, task, target_values),
         name=name,
@@ -156,6 +158,7 @@ def _check_options(frame: pd.DataFrame, target: str, options: DataOptions) -> No
     asked = [("--drop", name) for name in options.drop]
     asked += [("--role", name) for name in options.roles]
     asked += [("--keep", name) for name in options.keep]
+    asked += [("--sensitive", name) for name in options.sensitive]
     for flag, value in (("--group", options.group), ("--time-column", options.time), ("--weight", options.weight)):
         asked += [(flag, value)] if value is not None else []
     unknown = [(flag, name) for flag, name in asked if name not in names]

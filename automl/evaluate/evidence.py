@@ -28,6 +28,7 @@ class Evidence:
         blend: (m, k) of the deployed ensemble.
         threshold: the probability from which on it names the second class; 0.5 for all but tuned binary models.
         units: group number (m,) of rows that are resampled together.
+        rows: the scored rows (m,) int64 themselves, as positions in the run's table.
     """
 
     data: SearchData
@@ -40,6 +41,7 @@ class Evidence:
     y: Array
     weight: Array | None
     units: IntArray | None
+    rows: Array
     threshold: float = USUAL
 
     @property
@@ -81,7 +83,14 @@ def read_evidence(run_path: str) -> Evidence:
         y=oofs.target(),
         weight=oofs.weight(),
         units=None if data.groups is None else data.groups[oofs.scored],
+        rows=oofs.scored,
     )
+
+
+def read_row_ids(run: Run, rows: int) -> Array:
+    """Row numbers in the user's file (n,) int64, counted from 0, of the rows a run learned from."""
+    path = run.data / "row_ids.npy"
+    return np.load(path, allow_pickle=False) if path.exists() else np.arange(rows)
 
 
 def resample(rng: np.random.Generator, rows: int, units: IntArray | None) -> Array:

@@ -228,6 +228,37 @@ class Explorer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Swarm:
+    """One line of points for each name; in HTML a beeswarm with a table under it, on the console that table.
+
+    Attributes:
+        values: for each name the points' places.
+        shades: for each point how high what it stands for is, 0 to 1; None where it has no order.
+    """
+
+    title: str
+    x_label: str
+    names: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    shades: tuple[tuple[float | None, ...], ...]
+    caption: str = ""
+
+    def table(self) -> Table:
+        """What the points say in figures."""
+        rows: list[tuple[Cell, ...]] = []
+        for name, points in zip(self.names, self.values, strict=True):
+            ordered = sorted(point for point in points if point is not None)
+            ends = [ordered[round(share * (len(ordered) - 1))] for share in (0.05, 0.5, 0.95)] if ordered else []
+            rows.append((name, *ends) if ends else (name, None, None, None))
+        return Table(
+            headings=("column", "5% are below", "half are below", "95% are below"),
+            rows=tuple(rows),
+            numeric=(False, True, True, True),
+            formats=("", ".3g", ".3g", ".3g"),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """Something to type or to copy; `title` says what it does."""
 
@@ -246,7 +277,20 @@ class Alert:
 
 
 Block = (
-    Paragraph | Facts | Score | Table | Matrix | Chart | Gallery | Heatmap | Timeline | Checks | Explorer | Code | Alert
+    Paragraph
+    | Facts
+    | Score
+    | Table
+    | Matrix
+    | Chart
+    | Gallery
+    | Heatmap
+    | Timeline
+    | Swarm
+    | Checks
+    | Explorer
+    | Code
+    | Alert
 )
 
 

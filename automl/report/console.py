@@ -25,6 +25,7 @@ from automl.report.blocks import (
     Paragraph,
     Score,
     Section,
+    Swarm,
     Table,
     Timeline,
     Tone,
@@ -339,6 +340,12 @@ def _explorer(block: Explorer, width: int) -> RenderableType:
     return draw_table(tabulate_thresholds(block), width)
 
 
+def _swarm(block: Swarm, width: int) -> RenderableType:
+    from rich.console import Group
+
+    return Group(_text(block.title, "bold"), draw_table(block.table(), width), _text(block.caption, "dim"))
+
+
 def _bars(pairs: Sequence[tuple[str, float]], width: int) -> RenderableType:
     from rich.table import Table as Grid
 
@@ -368,5 +375,6 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Checks: _checks,
     Explorer: _explorer,
     Chart: _chart,
+    Swarm: _swarm,
     Table: draw_table,
 }

@@ -22,6 +22,7 @@ from automl.report.blocks import (
     Score,
     Series,
     Spark,
+    Swarm,
     Table,
     Tag,
     Timeline,
@@ -104,6 +105,8 @@ def view_block(block: Block, ident: str) -> dict[str, Any]:
     view["half"] = isinstance(block, Chart) and block.square
     if isinstance(block, Chart):
         view |= _view_chart(block, ident)
+    elif isinstance(block, Swarm):
+        view |= {"kind": "chart", **_view_swarm(block, ident)}
     elif isinstance(block, Score):
         view |= _view_score(block, ident)
     elif isinstance(block, Table):
@@ -189,6 +192,17 @@ def _view_heatmap(block: Heatmap) -> list[dict[str, Any]]:
 def _record_explorer(block: Explorer) -> dict[str, Any]:
     names = ("positive", "negative", "threshold", "hits", "alarms", "positives", "negatives", "current")
     return {name: getattr(block, name) for name in names}
+
+
+def _view_swarm(swarm: Swarm, ident: str) -> dict[str, Any]:
+    from automl.report.swarm import draw_swarm
+
+    return {
+        "wide": draw_swarm(swarm, WIDE, f"{ident}-wide"),
+        "narrow": draw_swarm(swarm, NARROW, f"{ident}-narrow"),
+        "tables": [view_table(swarm.table())],
+        "legend": [],
+    }
 
 
 def _figures(chart: Chart, series: Series) -> Table:

@@ -90,6 +90,11 @@ class RunSource:
         return [str(name) for name in names] if isinstance(names, list) else []
 
     @cached_property
+    def studies(self) -> dict[str, Any]:
+        """What the studies of `automl.evaluate.jobs` found: study → record; "skipped": study → reason."""
+        return self._read(self.run.studies_path)
+
+    @cached_property
     def ensemble(self) -> dict[str, Any]:
         return self._read(self.run.ensemble_path)
 

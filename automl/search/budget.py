@@ -18,6 +18,10 @@ def process_age_seconds() -> float:
         return 0.0
 
 
+# What score, importance, report and saving need of a reserve before explanations have a share in it.
+PLAIN_SECONDS = 6.7
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Clock:
     """Monotonic time of a run.
@@ -39,7 +43,15 @@ class Clock:
 
     def reserve(self) -> float:
         """Seconds kept for the corrected score, importance, report and saving; a floor until it has been measured."""
-        return 0.0 if self.seconds is None else min(60.0, 2.5 + 0.07 * self.seconds)
+        if self.seconds is None:
+            return 0.0
+        plain = 2.5 + 0.07 * self.seconds
+        studies = self.study_seconds()
+        return min(60.0, max(plain, PLAIN_SECONDS + studies) if studies else plain)
+
+    def study_seconds(self) -> float:
+        """Seconds of the reserve that are for explaining the model; below a minute a report is a plain one."""
+        return 0.0 if self.seconds is None or self.seconds < 60 else min(6.0, 0.05 * self.seconds)
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""

@@ -25,8 +25,10 @@ from tests.golden.runs import (
     write_regression_run,
     write_single_run,
 )
+from tests.golden.studies import write_studied_run
 
 WRITERS = (
+    write_studied_run,
     write_full_run,
     write_regression_run,
     write_single_run,
@@ -36,13 +38,14 @@ WRITERS = (
 )
 
 
-FILES = ("profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "details.json")
+FILES = ("profile.json", "evaluation.json", "ensemble.json", "leaderboard.json", "details.json", "studies.json")
 DAMAGES = (
     "{",
     "[]",
     '{"profile": 3, "models": [7], "importance": [{}], "classes": [null]}',
     '{"curves": {"roc": [7], "gain": 3}, "slices": {"overall": 1, "slices": [7]}, "columns": {"columns": 3}}',
     '{"residuals": {"columns": [7], "bands": [{}]}, "members": {"members": []}, "parameters": {"a": {"values": 3}}}',
+    '{"shapley": 3, "stress": {"missing": [null]}, "skipped": [], "fairness": {"columns": {}}}',
 )
 
 
@@ -55,7 +58,7 @@ class SectionConformance:
         return self.plugin.build(RunSource(write_run(folder / "run")))
 
     def test_it_speaks_on_a_full_run(self, tmp_path: Path) -> None:
-        section = self.build(write_full_run, tmp_path)
+        section = self.build(write_studied_run, tmp_path)
         assert section is not None
         assert section.blocks
         assert section.title == self.plugin.title
@@ -90,7 +93,7 @@ class SectionConformance:
 
     @pytest.mark.parametrize("name", FILES)
     def test_it_outlives_a_missing_and_a_damaged_file(self, name: str, tmp_path: Path) -> None:
-        run = write_full_run(tmp_path / "run")
+        run = write_studied_run(tmp_path / "run")
         for damage in DAMAGES:
             (run.path / name).write_text(damage, encoding="utf-8")
             self.plugin.build(RunSource(run))

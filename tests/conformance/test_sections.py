@@ -34,6 +34,18 @@ class TestQuality(SectionConformance):
     plugin = registry.get("quality")
 
 
+class TestExplanation(SectionConformance):
+    plugin = registry.get("explanation")
+
+
+class TestRobustness(SectionConformance):
+    plugin = registry.get("robustness")
+
+
+class TestFairness(SectionConformance):
+    plugin = registry.get("fairness")
+
+
 class TestUsage(SectionConformance):
     plugin = registry.get("usage")
 

@@ -93,6 +93,12 @@ def _sections() -> Iterator[str]:
     return _plugins(registry)
 
 
+def _studies() -> Iterator[str]:
+    from automl.evaluate.jobs import registry
+
+    return _plugins(registry)
+
+
 def _recipes() -> Iterator[str]:
     from automl.recipe import recipe_paths
 
@@ -121,6 +127,7 @@ LISTS = {
     "readers": _readers,
     "findings": _findings,
     "sections": _sections,
+    "studies": _studies,
     "recipes": _recipes,
     "commands": _commands,
 }

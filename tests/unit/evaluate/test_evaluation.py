@@ -77,7 +77,14 @@ def test_an_evaluation_has_all_its_parts_and_is_stored(stored: StoredRun) -> Non
     result = evaluator.evaluate()
     assert read_json(stored.run.evaluation_path) == result
     assert evaluator.warnings == []
-    assert [job.id for job in engine.jobs] == ["honest score", "quality", "cost", "details", "importance 0", "importance 1"]
+    assert [job.id for job in engine.jobs] == [
+        "honest score",
+        "quality",
+        "cost",
+        "details",
+        "importance 0",
+        "importance 1",
+    ]
     assert (result["metric"], result["maximize"], result["method"]) == ("rmse", False, METHOD)
     assert result["low"] < result["score"] < result["high"]
     assert result["score"] == pytest.approx(result["raw_score"] + result["optimism"])

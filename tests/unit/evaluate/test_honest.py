@@ -31,7 +31,7 @@ def make_evidence(
     data.task = task
     return Evidence(
         data=data, metric=metric, results={}, outputs=outputs, choices=outputs, weights=weights,
-        blend=blend_outputs(outputs, weights), y=y, weight=None, units=units,
+        blend=blend_outputs(outputs, weights), y=y, weight=None, units=units, rows=np.arange(len(y)),
     )  # fmt: skip
 
 

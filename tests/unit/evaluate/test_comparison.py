@@ -1,0 +1,145 @@
+"""Two runs held against each other: one file, a grown one, a column more; and what cannot be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.errors import DataError, UsageError
+from automl.evaluate.comparison import compare_runs
+from automl.files import read_json, write_json
+from automl.metrics import get_metric
+from automl.report.comparison import comparison_blocks
+from automl.report.console import open_console, print_blocks
+from automl.run import Run
+from tests.unit.evaluate.test_evaluation import train
+from tests.unit.evaluate.test_studies import make_binary_table, train_classes
+from tests.unit.search.runs import make_regression_table
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return make_regression_table(160)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame) -> Run:
+    run = train(tmp_path_factory.mktemp("compare") / "full", table, "price").run
+    run.update(fingerprint="0123456789abcdef")
+    return run
+
+
+@pytest.fixture(scope="module")
+def without_city(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame) -> Run:
+    """The same rows, without a column that is worth 20,000 in a third of them."""
+    frame = table.drop(columns="city")
+    return train(tmp_path_factory.mktemp("compare") / "without", frame, "price").run
+
+
+def test_a_run_against_itself_cannot_be_told_apart(full: Run) -> None:
+    record = compare_runs(full, full)
+    assert record["common_rows"] == 160
+    assert record["matched_by"] == "row"
+    assert (record["difference"]["difference"], record["difference"]["p"]) == (0.0, 1.0)
+    assert record["reason"] == "none"
+    assert record["settings"] == []
+    assert record["data"] == {"same": True, "only_a": [], "only_b": [], "roles": []}
+
+
+def test_a_column_more_is_found_to_be_the_reason(without_city: Run, full: Run) -> None:
+    record = compare_runs(without_city, full)
+    found = record["difference"]
+    assert record["common_rows"] == 160
+    assert record["matched_by"] == "content of 2 common column(s) and the target"
+    assert found["low"] > 0
+    assert found["p"] < 0.001
+    assert record["reason"] == "data"
+    assert [entry["column"] for entry in record["data"]["only_b"]] == ["city"]
+    assert found["b"] == pytest.approx(read_json(full.ensemble_path)["score"])  # all rows are common here
+    back = compare_runs(full, without_city)
+    assert back["difference"]["difference"] == pytest.approx(-found["difference"])
+
+
+def test_rows_are_found_again_in_another_order_and_number(full: Run, table: pd.DataFrame, tmp_path: Path) -> None:
+    shuffled = table.sample(100, random_state=3).reset_index(drop=True)
+    fewer = train(tmp_path / "fewer", shuffled, "price").run
+    record = compare_runs(fewer, full)
+    assert record["common_rows"] == 100
+    from automl.evaluate.evidence import read_evidence
+
+    y = shuffled["price"].to_numpy()
+    score = get_metric("rmse").score(y, read_evidence(str(fewer.path)).blend)
+    assert record["difference"]["a"] == pytest.approx(float(score))
+
+
+def test_equal_rows_are_paired_one_to_one(tmp_path: Path) -> None:
+    table = make_regression_table(60)
+    one = train(tmp_path / "one", pd.concat([table, table.head(20)], ignore_index=True), "price").run
+    two = train(tmp_path / "two", pd.concat([table, table.head(5)], ignore_index=True), "price").run
+    assert compare_runs(one, two)["common_rows"] == 65
+
+
+def test_what_cannot_be_compared_is_refused_with_the_reason(full: Run, tmp_path: Path) -> None:
+    other = train_classes(tmp_path / "late", make_binary_table(120), "late").run
+    with pytest.raises(UsageError, match=r"'price' \(regression\), late 'late' \(binary\)"):
+        compare_runs(full, other)
+    far = make_regression_table(60)
+    far["size"] += 5_000
+    with pytest.raises(DataError, match="0 scored rows in common"):
+        compare_runs(full, train(tmp_path / "far", far, "price").run)
+    with pytest.raises(UsageError, match="no model to compare yet"):
+        compare_runs(full, Run.create(tmp_path / "empty", data_name="x", record={}))
+
+
+def test_classes_in_another_order_are_the_same_classes(tmp_path: Path) -> None:
+    """--positive no turns the probability columns round."""
+    from tests.unit.search.runs import store_run
+
+    table = make_binary_table(150)
+    one = train_classes(tmp_path / "one", table, "late").run
+    turned = store_run(tmp_path / "two", table, "late", split={"folds": 3, "repeats": 1}, data={"positive": "no"})
+    assert turned.data.task.classes == ("yes", "no")
+    two = _finish(turned)
+    found = compare_runs(one, two)["difference"]
+    assert found["a"] == pytest.approx(found["b"], abs=0.01)
+
+
+def test_hostile_names_reach_the_terminal_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = make_regression_table(80)
+    hostile = table.assign(**{"\x1b[31m<script>\u202e=cmd()": np.arange(80.0) ** 2 % 17})
+    one, two = train(tmp_path / "one", table, "price").run, train(tmp_path / "two", hostile, "price").run
+    record = compare_runs(one, two)
+    for settings in record["settings"]:
+        assert settings["name"]
+    print_blocks(comparison_blocks(record), open_console())
+    shown = capsys.readouterr().out
+    assert "<script>=cmd()" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_settings_that_differ_are_listed(full: Run, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(full.path, tmp_path / "copy")
+    copy = Run(tmp_path / "copy")
+    write_json(copy.record_path, {**copy.record, "seed": 9, "split": {"kind": "grouped", "folds": 3}})
+    names = {entry["name"]: (entry["a"], entry["b"]) for entry in compare_runs(full, copy)["settings"]}
+    assert names == {"seed": (None, 9), "split": (None, "grouped"), "folds": (None, 3)}
+
+
+def _finish(stored: object) -> Run:
+    from automl.ensemble.build import EnsembleBuilder
+    from tests.unit.search.runs import StoredRun
+
+    assert isinstance(stored, StoredRun)
+    oofs, records = stored.complete(stored.spec(0, "dummy"), stored.spec(1, "linear"))
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    return stored.run

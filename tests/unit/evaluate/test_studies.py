@@ -1,0 +1,253 @@
+"""The studies of a small run whose answers are known: what they find, what they leave out, and how they are stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.evaluate.jobs import Case, registry
+from automl.evaluate.jobs.curve import find_turns
+from automl.evaluate.jobs.stress import add_noise
+from automl.evaluate.jobs.surrogate import merge_conditions
+from automl.evaluate.studies import (
+    missing_studies,
+    read_studies,
+    run_studies,
+    seconds_for_studies,
+    wanted_studies,
+)
+from automl.recipe import Recipe
+from automl.search.budget import Clock
+from tests.unit.evaluate.test_evaluation import HereEngine, train
+from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    """price = 1,000·size + 20,000 in Wien + noise of 5,000; a linear model is deployed."""
+    return train(tmp_path_factory.mktemp("studies") / "run", make_regression_table(240), "price")
+
+
+@pytest.fixture(scope="module")
+def studies(regression: StoredRun) -> dict[str, Any]:
+    return run_studies(regression.run, seconds=None, seed=0)
+
+
+@pytest.fixture
+def copied(regression: StoredRun, tmp_path: Path) -> StoredRun:
+    """The same run as it is before any study."""
+    import shutil
+
+    from automl.run import Run
+
+    shutil.copytree(regression.run.path, tmp_path / "copy")
+    run = Run(tmp_path / "copy")
+    run.studies_path.unlink(missing_ok=True)
+    return dataclasses.replace(regression, run=run)
+
+
+def make_binary_table(rows: int = 300) -> pd.DataFrame:
+    """`yes` from x = 5 on, with a blurred edge; one column."""
+    rng = np.random.default_rng(8)
+    x = rng.uniform(0, 10, rows).round(2)
+    return pd.DataFrame({"x": x, "late": np.where(x + rng.normal(0, 0.6, rows) > 5, "yes", "no")})
+
+
+def test_every_study_is_stored_and_is_plain_json(regression: StoredRun, studies: dict[str, Any]) -> None:
+    assert set(studies) == {*registry.names(), "skipped"}
+    assert studies["skipped"] == {}
+    assert missing_studies(regression.run) == []
+    assert json.loads(json.dumps(studies, allow_nan=False)) == read_studies(regression.run)
+
+
+def test_shapley_values_of_a_linear_model_have_its_slopes(regression: StoredRun, studies: dict[str, Any]) -> None:
+    """size is uniform over 20 to 200: the mean of |1000·(size − mean)| is 180,000/4 = 45,000."""
+    record = studies["shapley"]
+    assert [entry["column"] for entry in record["columns"]][:2] == ["size", "city"]
+    assert record["columns"][0]["mean_abs"] == pytest.approx(45_000, rel=0.15)
+    assert record["columns"][0]["low"] < record["columns"][0]["mean_abs"] < record["columns"][0]["high"]
+    swarm = record["swarm"][0]
+    by_shade = np.corrcoef(swarm["shades"], swarm["values"])[0, 1]
+    assert by_shade > 0.95  # the larger, the dearer
+    levels = {entry["value"]: entry["mean"] for entry in record["levels"][0]["values"]}
+    assert levels["Wien"] - levels["Graz"] == pytest.approx(20_000, rel=0.2)
+
+
+def test_partial_dependence_follows_the_slope(studies: dict[str, Any]) -> None:
+    size = studies["dependence"]["columns"][0]
+    assert size["column"] == "size"
+    slope = np.polyfit(size["values"], size["mean"], 1)[0]
+    assert slope == pytest.approx(1000, rel=0.05)
+    assert all(low <= mean <= high for low, mean, high in zip(size["low"], size["mean"], size["high"], strict=True))
+    assert len(size["lines"]) == 8
+
+
+def test_coefficients_are_in_the_targets_unit_and_carry_the_names_of_values(studies: dict[str, Any]) -> None:
+    """One standard deviation of size is 180/√12 = 52: 52,000 in price."""
+    record = studies["coefficients"]
+    assert (record["deployed"], record["unit"], record["folds"]) == (True, "price", 3)
+    values = {entry["feature"]: entry["values"][0] for entry in record["entries"]}
+    assert values["size"] == pytest.approx(52_000, rel=0.1)
+    assert values["city is Wien"] - values["city is Graz"] == pytest.approx(20_000, rel=0.2)
+    line = record["line"]
+    assert line["column"] == "size"
+    assert np.polyfit(line["x"], line["y"], 1)[0] == pytest.approx(1000, rel=0.05)
+    assert np.polyfit(line["seen_x"], line["seen_y"], 1)[0] == pytest.approx(1000, rel=0.1)
+
+
+def test_a_surrogate_tells_how_well_it_imitates(studies: dict[str, Any]) -> None:
+    record = studies["surrogate"]
+    assert 0.8 < record["r2"] < 1.0
+    assert sum(rule["share"] for rule in record["rules"]) == pytest.approx(1.0)
+    assert {condition["column"] for rule in record["rules"] for condition in rule["conditions"]} <= {"size", "city"}
+    outputs = [rule["output"] for rule in record["rules"]]
+    assert outputs == sorted(outputs, reverse=True)
+
+
+def test_rules_say_each_column_once() -> None:
+    conditions = [
+        {"column": "age", "test": "at most", "value": 26.5, "or_missing": True},
+        {"column": "age", "test": "at most", "value": 24.5},
+        {"column": "age", "test": "above", "value": 18.0},
+        {"column": "race", "test": "is not", "value": "Black"},
+        {"column": "race", "test": "is", "value": "White"},
+    ]
+    assert merge_conditions(conditions) == [
+        {"column": "age", "test": "at most", "value": 24.5},
+        {"column": "age", "test": "above", "value": 18.0},
+        {"column": "race", "test": "is", "value": "White"},
+    ]
+
+
+def test_a_missing_column_costs_what_it_is_worth_and_noise_costs_more_the_more_there_is(
+    studies: dict[str, Any],
+) -> None:
+    record = studies["stress"]
+    missing = {entry["column"]: entry for entry in record["missing"]}
+    assert missing["size"]["loss"] > 30_000
+    assert missing["size"]["low"] > missing["city"]["high"] > 0
+    assert abs(missing["when"]["loss"]) < 1_000
+    losses = [entry["loss"] for entry in record["noise"]]
+    assert losses == sorted(losses)
+    assert record["unseen_categories"]["loss"] > 0
+
+
+def test_the_learning_curve_falls_with_rows_and_has_seeds(studies: dict[str, Any]) -> None:
+    record = studies["learning_curve"]
+    assert record["candidate"] == "linear"
+    assert [point["rows"] for point in record["points"]] == [32, 64, 112, 160]
+    assert record["points"][-1]["score"] < record["points"][0]["high"]
+    last = record["last_gain"]
+    assert (last["from_rows"], last["to_rows"]) == (112, 160)
+    assert last["low"] < last["gain"] < last["high"]
+    assert last["gain"] == pytest.approx(record["points"][-2]["score"] - record["points"][-1]["score"])
+    assert len(record["seeds"]) == 3
+
+
+def test_studies_repeat_for_a_seed(copied: StoredRun, studies: dict[str, Any]) -> None:
+    again = run_studies(copied.run, seconds=None, seed=0, names=["shapley", "stress", "surrogate"])
+    for name in ("shapley", "stress", "surrogate"):
+        first, second = ({**record, "seconds": 0} for record in (studies[name], again[name]))
+        assert first == second
+
+
+def test_without_time_nothing_is_begun_and_the_reason_stands(copied: StoredRun) -> None:
+    began = time.monotonic()
+    found = run_studies(copied.run, seconds=0.1, seed=0)
+    assert time.monotonic() - began < 1.0
+    assert set(found) == {"skipped"}
+    assert set(found["skipped"]) == set(registry.names())
+    assert missing_studies(copied.run)  # a later call does them
+    later = run_studies(copied.run, seconds=30, seed=0, names=["coefficients"])
+    assert later["coefficients"]["folds"] == 3
+
+
+def test_a_plain_report_answers_what_was_asked_for() -> None:
+    plain, full, counted = (Clock(started=0.0, seconds=seconds) for seconds in (10.0, 60.0, None))
+    asked = Recipe().override({"data": {"sensitive": ["sex"]}})
+    assert wanted_studies(plain, Recipe()) == []
+    assert wanted_studies(plain, asked) == ["fairness"]
+    assert set(wanted_studies(full, Recipe())) == set(wanted_studies(counted, Recipe())) == set(registry.names())
+
+
+def test_studies_end_before_the_report_must_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 52.0)
+    assert seconds_for_studies(Clock(started=0.0, seconds=60.0), kept=1.2) == pytest.approx(3.0)
+    assert seconds_for_studies(Clock(started=0.0, seconds=55.0), kept=1.2) == pytest.approx(1.3)
+    assert seconds_for_studies(Clock(started=0.0, seconds=50.0), kept=1.2) == 0.0
+    assert seconds_for_studies(Clock(started=0.0, seconds=None), kept=1.2) is None
+
+
+def test_a_study_that_fails_is_told_and_the_others_stand(copied: StoredRun) -> None:
+    engine = HereEngine(frozenset({"stress"}))
+    found = run_studies(copied.run, seconds=None, seed=0, engine=engine, names=["stress", "surrogate"])
+    assert found["skipped"] == {"stress": "it broke"}
+    assert found["surrogate"]["rules"]
+    assert {job.limits.seconds for job in engine.jobs} == {
+        registry.get("stress").seconds + 1,
+        registry.get("surrogate").seconds + 1,
+    }
+
+
+def test_a_deadline_ends_each_study_with_what_it_has(copied: StoredRun) -> None:
+    case = Case(copied.run, 0, deadline=time.monotonic() - 1)
+    began = time.monotonic()
+    for name in registry.names():
+        record = registry.get(name).measure(case)
+        assert record is None or json.dumps(record)
+    assert time.monotonic() - began < 10
+
+
+def test_three_classes_are_explained_by_the_most_frequent_one(tmp_path: Path) -> None:
+    stored = train_classes(tmp_path / "run", make_multiclass_table(), "kind")
+    found = run_studies(stored.run, seconds=None, seed=0)
+    assert found["skipped"] == {}
+    assert found["shapley"]["explained"].startswith("probability of ")
+    assert {rule["class"] for rule in found["surrogate"]["rules"]} <= {"ash", "elm", "oak"}
+    assert len(found["coefficients"]["entries"][0]["values"]) == 3
+    assert found["curve"]["other"] in {"a", "b"}  # two columns: the whole model can be drawn
+    assert len(found["curve"]["lines"]) == 5
+
+
+def test_the_curve_of_one_column_turns_where_the_classes_part(tmp_path: Path) -> None:
+    stored = train_classes(tmp_path / "run", make_binary_table(), "late")
+    found = run_studies(stored.run, seconds=None, seed=0, names=["curve"])["curve"]
+    (turn,) = found["turns"]
+    assert turn["x"] == pytest.approx(5.0, abs=0.4)
+    assert len(found["x"]) == len(found["lines"][0]["y"]) == 60
+    assert found["seen"]["y"][0] < 0.1 < 0.9 < found["seen"]["y"][-1]
+
+
+def test_a_line_turns_where_it_crosses() -> None:
+    assert find_turns(np.array([0.0, 1.0, 2.0, 3.0]), [0.1, 0.4, 0.8, 0.3]) == pytest.approx([1.25, 2.6])
+
+
+def test_noise_is_a_share_of_the_spread_and_keeps_the_holes(regression: StoredRun) -> None:
+    table = regression.data.table
+    noisy = add_noise(table, table, 0.1, np.random.default_rng(0))
+    moved = noisy.numbers[:, 0] - table.numbers[:, 0]
+    assert float(moved.std()) == pytest.approx(0.1 * float(table.numbers[:, 0].std()), rel=0.15)
+    assert 0 < np.mean(noisy.categories != table.categories) < 0.1
+    assert np.array_equal(np.isnan(noisy.dates), np.isnan(table.dates))
+
+
+def train_classes(path: Path, table: pd.DataFrame, target: str) -> StoredRun:
+    """As `train`, for classes: a constant and a linear model."""
+    from automl.ensemble.build import EnsembleBuilder
+    from tests.unit.search.runs import store_run
+
+    stored = store_run(path, table, target, split={"folds": 3, "repeats": 1})
+    oofs, records = stored.complete(stored.spec(0, "dummy"), stored.spec(1, "linear"))
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    return stored

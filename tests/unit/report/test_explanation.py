@@ -1,0 +1,142 @@
+"""What the sections on explanation, robustness and fairness say of studies made by hand."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from automl.files import write_json
+from automl.report.blocks import Alert, Block, Chart, Document, Paragraph, Swarm, Table
+from automl.report.console import print_blocks
+from automl.report.document import build_document, build_section
+from automl.report.html import render_html
+from automl.report.sections.explanation import describe_rule
+from automl.report.sections.robustness import verdict_on_rows
+from automl.report.source import RunSource
+from automl.report.swarm import draw_swarm
+from automl.report.text import clean
+from tests.golden.runs import write_full_run
+from tests.golden.studies import studies, write_studied_run
+
+HOSTILE = "</script><script>alert(1)</script>\x1b[31m\u202e{{7*7}}=cmd()" + "x" * 300
+
+
+def blocks(name: str, folder: Path) -> dict[str, Block]:
+    section = build_section(name, RunSource(write_studied_run(folder / "run")))
+    assert section is not None
+    return {getattr(block, "title", "") or getattr(block, "caption", ""): block for block in section.blocks}
+
+
+def test_the_explanation_has_all_its_parts(tmp_path: Path) -> None:
+    found = blocks("explanation", tmp_path)
+    bars, swarm = found["Shapley values: what moves predictions"], found["Shapley values: row by row"]
+    assert isinstance(bars, Chart) and bars.series[0].y == (0.12, 0.05)
+    assert "standard error of up to 0.02 a row" in bars.caption
+    assert "120 rows that the models asked had not seen (fold 1)" in bars.caption
+    assert isinstance(swarm, Swarm) and swarm.table().rows[0] == ("age", -0.1, 0.05, 0.2)
+    rules = found["Rules that imitate the model"]
+    assert isinstance(rules, Table)
+    assert rules.rows[0] == (0.62, "40%", "age above 41.5 or missing")
+    assert "follows 81% of the differences" in rules.note and "same class for 93%" in rules.note
+    line = found["age: mean answer"]
+    assert isinstance(line, Chart) and [series.mark for series in line.series] == ["", "rule", "rule"]
+
+
+def test_rules_are_sentences() -> None:
+    conditions = [{"column": "a", "test": "at most", "value": 1200.5}, {"column": "b", "test": "is not", "value": "x"}]
+    assert describe_rule({"conditions": conditions}) == "a at most 1,200.5 and b is not “x”"
+    assert describe_rule({"conditions": []}) == "always"
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "answer"),
+    [
+        (0.03, 0.01, 0.05, "More rows would probably help."),
+        (-0.02, -0.03, -0.01, "More rows of this kind did not help."),
+        (0.01, -0.01, 0.03, "Whether more rows would help cannot be told from chance"),
+        (0.01, -0.09, 0.11, "cannot be told: too few rows are scored"),
+    ],
+)
+def test_the_learning_curve_answers_its_question(
+    tmp_path: Path, gain: float, low: float, high: float, answer: str
+) -> None:
+    last = {"from_rows": 384, "to_rows": 960, "gain": gain, "low": low, "high": high}
+    said = verdict_on_rows({"last_gain": last}, RunSource(write_full_run(tmp_path / "run")))
+    assert answer in said.text
+    assert "From 384 to 960 rows ROC AUC became better by" in said.text
+
+
+def test_gaps_beyond_chance_are_an_alert_and_others_are_not(tmp_path: Path) -> None:
+    found = blocks("fairness", tmp_path)
+    alert = next(block for block in found.values() if isinstance(block, Alert))
+    assert "selection rate by 0.2" in alert.text
+    assert "calibration" not in alert.text
+    groups = found["Groups of sex"]
+    assert isinstance(groups, Table) and "Too small to be compared: x." in groups.note
+    assert "out-of-fold" in groups.note
+    cost = found["What a threshold for each group of sex would cost"]
+    assert isinstance(cost, Table) and len(cost.rows) == 2
+
+
+def test_what_time_did_not_allow_is_told_with_what_to_type(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    record = studies()
+    late = {"skipped": {"shapley": "the time did not allow it", "stress": "the time did not allow it"}}
+    write_json(run.studies_path, {name: part for name, part in record.items() if name not in late["skipped"]} | late)
+    for name, missing in (("explanation", "Shapley values"), ("robustness", "missing columns and noise")):
+        section = build_section(name, RunSource(run))
+        assert section is not None
+        last = section.blocks[-1]
+        assert isinstance(last, Paragraph)
+        assert f"{missing}. automl explain {run.path}" in last.text
+
+
+def test_a_run_without_studies_has_no_such_sections(tmp_path: Path) -> None:
+    source = RunSource(write_full_run(tmp_path / "run"))
+    assert [build_section(name, source) for name in ("explanation", "robustness", "fairness")] == [None] * 3
+
+
+def test_a_swarm_draws_every_point_inside_its_frame() -> None:
+    swarm = Swarm(
+        title="t", x_label="x", names=("one", "two"),
+        values=((0.0,) * 60, (-1.0, 2.0)), shades=((0.9,) * 60, (None, 0.1)),
+    )  # fmt: skip
+    drawn = str(draw_swarm(swarm, 360, "id"))
+    assert drawn.count("<circle") == 62
+    xs = [float(x) for x in re.findall(r'cx="([\d.-]+)"', drawn)]
+    ys = [float(y) for y in re.findall(r'cy="([\d.-]+)"', drawn)]
+    assert min(xs) >= 0 and max(xs) <= 360
+    assert min(ys) >= 0 and max(ys) <= 2 * 34 + 6
+    assert drawn.count('class="dot1"') == 60
+
+
+def test_hostile_names_are_text_on_every_look(tmp_path: Path) -> None:
+    run = write_studied_run(tmp_path / "run", name=HOSTILE)
+    page = render_html(build_document(run))
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "\u202e" not in page and "\x1b" not in page
+    section = build_section("explanation", RunSource(run))
+    assert section is not None
+    stream = io.StringIO()
+    from rich.console import Console
+
+    print_blocks(section.blocks, Console(file=stream, width=80, highlight=False, markup=False))
+    assert "\x1b" not in stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+def test_the_page_stays_small_with_a_full_swarm(tmp_path: Path) -> None:
+    """Ten columns of 120 points in two widths."""
+    swarm = Swarm(
+        title="t", x_label="x", names=tuple(f"column {n}" for n in range(10)),
+        values=tuple(tuple((n * 37 + at * 11) % 101 / 101 for at in range(120)) for n in range(10)),
+        shades=tuple((0.5,) * 120 for _ in range(10)),
+    )  # fmt: skip
+    from automl.report.blocks import Section
+
+    section = Section(name="explanation", title="x", blocks=(swarm,))
+    assert len(render_html(clean(Document(title="t", subtitle="", sections=(section,))))) < 400_000
