@@ -13,6 +13,7 @@ from automl.candidates._mlp import Architecture
 from automl.candidates._record import check_fact, read_arrays, read_record, refuse, write_arrays, write_record
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Condition, Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -139,6 +140,12 @@ class KerasMLPEstimator:
             return self.scale.invert(scores)
         outputs = self.architecture.outputs
         return spread_probabilities(softmax(scores.astype(np.float64)), np.arange(outputs), outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        scores = graph.cast(self.architecture.to_graph(graph, self.weights, matrix), "float64")
+        if self.scale is not None:
+            return self.scale.to_graph(graph, scores)
+        return graph.add("Softmax", scores, axis=1)
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, self.weights)

@@ -13,6 +13,7 @@ from automl.cli import (
     check,
     doctor,
     evaluate,
+    export,
     fit,
     leaderboard,
     plan,
@@ -23,6 +24,7 @@ from automl.cli import (
     resume,
     status,
     stop,
+    verify,
 )
 from automl.errors import AutoMLError, did_you_mean
 
@@ -69,6 +71,8 @@ for _name, _command in (
     ("report", report.report_command),
     ("predict", predict.predict_command),
     ("evaluate", evaluate.evaluate_command),
+    ("export", export.export_command),
+    ("verify", verify.verify_command),
     ("recipes", recipes.recipes_command),
     ("plugins", plugins.plugins_command),
     ("doctor", doctor.doctor_command),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess._graph_numbers import scale_in_graph
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import Table
+from automl.preprocess.table import Table, TableNames
 from automl.space import Choice, Params, SearchSpace
 
 CLIP_SHARE = 0.005
@@ -105,6 +107,18 @@ class NumberPart:
         if flagged.any():
             filled = np.hstack([filled, absent[:, flagged].astype(np.float32)])
         return np.asarray(filled, dtype=np.float32)
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        x = table.numbers
+        if self.needs.missing:
+            return x
+        scaled = scale_in_graph(graph, x, self.state, LIMIT)
+        absent = graph.add("IsNaN", scaled)
+        filled = graph.add("Where", absent, np.asarray(self.state["fill"], dtype=np.float32), scaled)
+        flagged = np.nonzero(self.state["missing"])[0]
+        if len(flagged):
+            filled = graph.concat([filled, graph.cast(graph.columns(absent, flagged), "float32")])
+        return filled
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         layout = table.layout
