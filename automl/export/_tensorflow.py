@@ -5,8 +5,11 @@ LiteRT knows neither texts nor float64: there categories enter as codes, and wha
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,26 @@ from automl.matrix import Array
 
 CHUNK_ROWS = 100
 LARGEST = np.float32(np.finfo(np.float32).max)
-MAX_CODE = 31  # sets of codes are kept as the bits of an int32
+MAX_CODE = 31  # sets of codes are kept as so many flags each
+
+
+@contextlib.contextmanager
+def start_tensorflow() -> Iterator[Any]:
+    """The module `tensorflow`; what its C++ parts write to stderr is dropped meanwhile."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow
+
+        yield tensorflow
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Runner:
@@ -89,17 +111,13 @@ class Runner:
             passed = tf.where(tf.gather(arrays["below"], at), x < split, x <= split)
             if walk.has_sets:
                 code = tf.cast(tf.clip_by_value(tf.where(x == x, x, 0.0), 0.0, float(MAX_CODE)), tf.int32)
-                known = tf.gather(tf.constant(_POWERS), code)
-                inside = tf.math.floormod(tf.math.floordiv(tf.gather(arrays["bits"], at), known), 2) == 1
+                inside = tf.gather(tf.constant(walk.sets), tf.gather(arrays["set"], at) * (MAX_CODE + 1) + code) > 0
                 passed = tf.where(tf.gather(arrays["is_set"], at), inside, passed)
             passed = tf.where(x != x, tf.gather(arrays["missing"], at), passed)
             return left - 1, tf.where(passed, tf.gather(arrays["yes"], at), tf.gather(arrays["no"], at))
 
         _, at = tf.while_loop(lambda left, _: left > 0, step, (tf.constant(walk.depth), at))
         return tf.matmul(tf.gather(arrays["value"], at), tf.constant(walk.spread))
-
-
-_POWERS = 2 ** np.arange(MAX_CODE + 1, dtype=np.int64)
 
 
 class _Walk:
@@ -118,17 +136,18 @@ class _Walk:
             return np.concatenate([np.asarray(values, dtype=dtype), np.zeros(leaves, dtype=dtype)])
 
         modes = attributes["nodes_modes"]
-        bits = np.zeros(inner, dtype=np.int64)
-        if "membership_values" in attributes:
-            bits[modes == 6] = [_as_bits(part) for part in _split_sets(attributes["membership_values"])]
+        number = np.zeros(inner, dtype=np.int32)
         self.has_sets = bool((modes == 6).any())
+        if self.has_sets:
+            number[modes == 6] = np.arange((modes == 6).sum(), dtype=np.int32)
+            self.sets = np.concatenate([_as_flags(part) for part in _split_sets(attributes["membership_values"])])
         self.roots = np.asarray(attributes["tree_roots"], dtype=np.int32)
         self.arrays = {
             "feature": widened(attributes["nodes_featureids"], np.int32),
             "split": widened(attributes["nodes_splits"], np.float32),
             "below": widened(modes == 1, bool),
             "is_set": widened(modes == 6, bool),
-            "bits": widened(bits, np.int64),
+            "set": widened(number, np.int32),
             "missing": widened(attributes["nodes_missing_value_tracks_true"], bool),
             "yes": children("true"),
             "no": children("false"),
@@ -156,10 +175,12 @@ def _split_sets(values: Array) -> list[Array]:
     return [values[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _as_bits(codes: Array) -> int:
+def _as_flags(codes: Array) -> Array:
     if len(codes) and codes.max() > MAX_CODE:
         raise NoGraphError(f"A split by a set of codes beyond {MAX_CODE} has no form in TensorFlow here")
-    return int(_POWERS[codes.astype(np.int64)].sum())
+    flags = np.zeros(MAX_CODE + 1, dtype=np.int32)
+    flags[codes.astype(np.int64)] = 1
+    return flags
 
 
 Operator = Callable[[Runner, Sequence[Any], dict[str, Any]], Any]

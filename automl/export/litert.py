@@ -8,7 +8,7 @@ from automl.export import Facts, Format, Source
 from automl.export._answer import answer
 from automl.export.onnx import HERE, build_graph
 from automl.files import write_array, write_json, write_text
-from automl.graph import Graph
+from automl.graph import Graph, NoGraphError
 from automl.matrix import FloatArray
 
 REQUIRES = ("tensorflow",)
@@ -20,16 +20,19 @@ class LiteRT:
     executes = False
 
     def write(self, source: Source, folder: Path) -> Facts:
-        import tensorflow as tf
-
-        from automl.export._tensorflow import build_function
+        from automl.export._tensorflow import build_function, start_tensorflow
 
         graph, signature = build_graph(source.predictor)
         _only_outputs(graph, signature)
-        module, serve = build_function(graph, narrow=True)
-        concrete = serve.get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-        content = converter.convert()
+        with start_tensorflow() as tf:
+            module, serve = build_function(graph, narrow=True)
+            concrete = serve.get_concrete_function()
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+            try:
+                content = converter.convert()
+            except Exception as error:  # the converter's own kinds, and whatever MLIR raises
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise NoGraphError(f"LiteRT cannot take this model: {reason[:200]}", hint="--format onnx") from error
         write_array(folder / FILE, lambda file: file.write(content) and None)
         inputs = signature["inputs"]
         assert isinstance(inputs, list)
@@ -48,7 +51,7 @@ class LiteRT:
             summary="A .tflite file for LiteRT that takes the columns and gives the probabilities, the whole "
             "ensemble with its preprocessing inside.",
             run=(
-                "python -c \"import tensorflow as tf; print(tf.lite.Interpreter('model.tflite').get_signature_list())\"",
+                "python -c \"import tensorflow as t; print(t.lite.Interpreter('model.tflite').get_signature_list())\"",
             ),
             needs=("ai-edge-litert or tensorflow",),
             limits=(

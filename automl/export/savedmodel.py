@@ -19,13 +19,12 @@ class SavedModel:
     executes = True
 
     def write(self, source: Source, folder: Path) -> Facts:
-        import tensorflow as tf
-
-        from automl.export._tensorflow import build_function
+        from automl.export._tensorflow import build_function, start_tensorflow
 
         graph, signature = build_graph(source.predictor)
-        module, serve = build_function(graph, narrow=False)
-        tf.saved_model.save(module, str(folder / VERSION), signatures={"serving_default": serve})
+        with start_tensorflow() as tf:
+            module, serve = build_function(graph, narrow=False)
+            tf.saved_model.save(module, str(folder / VERSION), signatures={"serving_default": serve})
         inputs = signature["inputs"]
         assert isinstance(inputs, list)
         specs = serve.get_concrete_function().structured_input_signature[0]
