@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
-from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray
 
 ACTIVATIONS = ("relu", "selu", "silu", "mish")
@@ -145,35 +144,6 @@ class Architecture:
         mixed = np.einsum("nmf,mfp->nmp", waves, weights["mix"], optimize=True) + weights["shift"]
         return np.concatenate([x, mixed.reshape(len(x), -1).astype(np.float32)], axis=1)
 
-    def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
-        """`forward`, (n, outputs) float32."""
-        parts = [self._numbers_to_graph(graph, weights, matrix)] if self.numbers else []
-        for at, (column, codes) in enumerate(zip(self.categories, self.cardinalities, strict=True)):
-            table = weights[f"embedding_{at}"] if codes > ONE_HOT else np.eye(codes, dtype=np.float32)
-            parts.append(embed_in_graph(graph, matrix, column, table))
-        values = graph.concat(parts)
-        for at in range(len(self.hidden) + 1):
-            values = graph.add("Add", graph.add("MatMul", values, weights[f"kernel_{at}"]), weights[f"bias_{at}"])
-            values = activate_in_graph(graph, self.activation, values) if at < len(self.hidden) else values
-        return values
-
-    def _numbers_to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
-        x = graph.replace_nan(graph.columns(matrix, self.numbers), np.float32(0))
-        x = graph.clip(x, np.float32(-1e6), np.float32(1e6))
-        third = graph.add("Div", x, np.float32(3))
-        length = graph.add("Sqrt", graph.add("Add", np.float32(1), graph.add("Mul", third, third)))
-        x = graph.add("Div", x, length)
-        if not self.frequencies:
-            return x
-        wide = graph.add("Unsqueeze", x, np.array([2], dtype=np.int64))
-        turns = graph.add("Add", graph.add("Mul", wide, weights["frequency"]), weights["phase"])
-        waves = graph.add("Cos", graph.add("Mul", np.float32(2 * np.pi), turns))  # (n, m, f)
-        # (m, n, f) @ (m, f, p): a product of matrices for each column
-        mixed = graph.add("MatMul", graph.add("Transpose", waves, perm=[1, 0, 2]), weights["mix"])
-        shifted = graph.add("Add", graph.add("Transpose", mixed, perm=[1, 0, 2]), weights["shift"])
-        flat = graph.add("Reshape", shifted, np.array([-1, weights["shift"].size], dtype=np.int64))
-        return graph.concat([x, flat])
-
     def build_keras(self, keras: Any, *, dropout: float, sigma: float) -> Any:
         """The same network as a Keras model over the float32 matrix; its weights are the names of `shapes`."""
         inputs = keras.Input((self.columns,), dtype="float32")
@@ -234,24 +204,6 @@ def activate(name: str, values: FloatArray) -> FloatArray:
         alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
         low = alpha * np.expm1(np.minimum(values, np.float32(0.0)))
         return (scale * np.where(values > 0, values, low)).astype(np.float32, copy=False)
-
-
-def embed_in_graph(graph: Graph, matrix: str, column: int, table: FloatArray) -> str:
-    """Rows of `table` (codes, w) for the codes in a column of `matrix`, as `clean_codes` reads them: (n, w)."""
-    codes = graph.replace_nan(graph.add("Gather", matrix, np.int64(column), axis=1), np.float32(0))
-    index = graph.cast(graph.clip(codes, np.float32(0), np.float32(len(table) - 1)), "int64")
-    return graph.add("Gather", table, index, axis=0)
-
-
-def activate_in_graph(graph: Graph, name: str, values: str) -> str:
-    """`activate`, of any shape, float32."""
-    if name == "relu":
-        return graph.add("Relu", values)
-    if name == "silu":
-        return graph.add("Mul", values, graph.add("Sigmoid", values))
-    if name == "mish":
-        return graph.add("Mul", values, graph.add("Tanh", graph.add("Softplus", values)))
-    return graph.add("Selu", values)
 
 
 def _number_layer(keras: Any, plan: Architecture, sigma: float) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import FitContext
+from automl.candidates._graph_sklearn import linear_to_graph
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._targets import (
     TargetScale,
@@ -137,6 +138,8 @@ class SklearnEstimator:
 
     def values_to_graph(self, graph: Graph, matrix: str) -> str:
         """`model.predict` of a value, (n, 1) float64."""
+        if hasattr(self.model, "coef_") and hasattr(self.model, "intercept_"):
+            return linear_to_graph(graph, matrix, self.model)
         raise NoGraphError(f"{type(self.model).__name__} of {self.candidate!r} has no form as a graph")
 
     def classes_to_graph(self, graph: Graph, matrix: str) -> str:

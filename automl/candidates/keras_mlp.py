@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._graph_network import perceptron_to_graph
 from automl.candidates._keras import Fitting, Schedule, start_keras
 from automl.candidates._mlp import Architecture
 from automl.candidates._record import check_fact, read_arrays, read_record, refuse, write_arrays, write_record
@@ -142,7 +143,7 @@ class KerasMLPEstimator:
         return spread_probabilities(softmax(scores.astype(np.float64)), np.arange(outputs), outputs)
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
-        scores = graph.cast(self.architecture.to_graph(graph, self.weights, matrix), "float64")
+        scores = graph.cast(perceptron_to_graph(graph, self.architecture, self.weights, matrix), "float64")
         if self.scale is not None:
             return self.scale.to_graph(graph, scores)
         return graph.add("Softmax", scores, axis=1)

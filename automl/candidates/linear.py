@@ -60,9 +60,6 @@ class LinearEstimator(SklearnEstimator):
             self.model.set_params(alpha=self.alpha_per_row * len(matrix))
         fit_quietly(self.model.fit, matrix, target, sample_weight=weight)
 
-    def values_to_graph(self, graph: Graph, matrix: str) -> str:
-        return linear_to_graph(graph, matrix, self.model)
-
     def classes_to_graph(self, graph: Graph, matrix: str) -> str:
         scores = linear_to_graph(graph, matrix, self.model)
         return sigmoid_in_graph(graph, scores) if len(self.classes) == 2 else graph.add("Softmax", scores, axis=1)
