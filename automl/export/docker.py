@@ -59,8 +59,8 @@ class Docker:
             summary="A container that answers HTTP with the ONNX graph: onnxruntime, numpy and a small server, run "
             "by a user without rights; automl is not in it.",
             run=(
-                f"docker build -t {_tag(source.name)} .",
-                f"docker run --rm --read-only -p 8080:8080 {_tag(source.name)}",
+                f"docker build -t {tag_name(source.name)} .",
+                f"docker run --rm --read-only -p 8080:8080 {tag_name(source.name)}",
                 "curl -s localhost:8080/predict -d @input_example.json",
             ),
             needs=tuple(pins),
@@ -130,7 +130,8 @@ def installed_mb(names: tuple[str, ...]) -> float:
     return total / 1e6
 
 
-def _tag(name: str) -> str:
+def tag_name(name: str) -> str:
+    """A name that container registries take."""
     return "".join(mark if mark.isalnum() or mark in "-_." else "-" for mark in name.lower()).strip("-_.") or "model"
 
 
