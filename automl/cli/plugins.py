@@ -10,11 +10,12 @@ KINDS = (
     ("format", "automl.data.readers"),
     ("finding", "automl.profile.findings"),
     ("section", "automl.report.sections"),
+    ("export", "automl.export"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings and report sections; what is unavailable is listed with its reason."""
+    """Models, metrics, formats, findings, report sections and exports; what is unavailable is listed with its reason."""
     from dataclasses import asdict
     from typing import Any
 

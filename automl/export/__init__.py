@@ -60,10 +60,12 @@ class Format(Protocol):
     Attributes:
         title: what it is called in a sentence.
         executes: True if loading it runs code that the folder holds: it is then loaded only when asked for.
+        from_graph: True if it is made of the model's graph, so that a part of the ensemble can be exported.
     """
 
     title: str
     executes: bool
+    from_graph: bool
 
     def write(self, source: Source, folder: Path) -> Facts:
         """Write the model into an existing empty folder.

@@ -39,8 +39,14 @@ def open_source(path: Path) -> Source:
     return Source(folder=folder, predictor=load_predictor(folder), run=run, name=name)
 
 
-def export_model(source: Source, name: str, out: Path, *, data: Path | None = None) -> dict[str, Any]:
+def export_model(
+    source: Source, name: str, out: Path, *, data: Path | None = None, notes: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Write `source` in the format `name` into `out`, and hold it against the model on real and on troubled rows.
+
+    Args:
+        data: rows to compare on; the run's own unless given.
+        notes: further facts for the manifest.
 
     Returns:
         the manifest.
@@ -61,7 +67,7 @@ def export_model(source: Source, name: str, out: Path, *, data: Path | None = No
         rows, origin = choose_rows(source, data)
         parity = _compare(plugin, source, own, rows)
         parity["real_rows_from"] = origin
-        manifest = _describe(source, name, facts, parity)
+        manifest = {**_describe(source, name, facts, parity), **(notes or {})}
         _write_companions(own, source, facts, manifest)
         write_manifest(own, manifest)
         _swap(own, out.absolute())

@@ -46,6 +46,7 @@ CMD ["python", "server.py", "--host", "0.0.0.0", "--port", "8080"]
 class Docker:
     title = "a container"
     executes = True
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         inner = onnx_format.write(source, folder)

@@ -14,6 +14,7 @@ FILE = "model.joblib"
 class Joblib:
     title = "a pickle by joblib"
     executes = True
+    from_graph = False
 
     def write(self, source: Source, folder: Path) -> Facts:
         import joblib

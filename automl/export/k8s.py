@@ -23,6 +23,7 @@ MEMORY_MB = 256  # what onnxruntime and Python take before the first model
 class Kubernetes:
     title = "Kubernetes manifests"
     executes = True
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         inner = docker_format.write(source, folder)

@@ -18,6 +18,7 @@ FILE = "model.tflite"
 class LiteRT:
     title = "a LiteRT model"
     executes = False
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         from automl.export._tensorflow import build_function, start_tensorflow

@@ -27,6 +27,7 @@ TYPES = {"number": "double", "date": "string", "category": "string", "count": "s
 class MLflow:
     title = "an MLflow model"
     executes = True
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         data, code = folder / "data", folder / "code"

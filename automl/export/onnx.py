@@ -30,6 +30,7 @@ SCRIPTS = {"prepare.py": "_prepare.py", "predict.py": "_predict.py"}
 class Onnx:
     title = "an ONNX graph"
     executes = False
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         graph, signature = build_graph(source.predictor)

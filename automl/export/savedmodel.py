@@ -17,6 +17,7 @@ VERSION = "1"
 class SavedModel:
     title = "a SavedModel"
     executes = True
+    from_graph = True
 
     def write(self, source: Source, folder: Path) -> Facts:
         from automl.export._tensorflow import build_function, start_tensorflow

@@ -15,6 +15,7 @@ FOLDER = "model"
 class Skops:
     title = "a model folder without pickle"
     executes = False
+    from_graph = False
 
     def write(self, source: Source, folder: Path) -> Facts:
         shutil.copytree(source.folder, folder / FOLDER)

@@ -93,7 +93,8 @@ class NumberPart:
         if "lambdas" in state:
             x = yeo_johnson(x, state["lambdas"])
         if "center" in state:
-            x = np.clip((x - state["center"]) / state["spread"], -LIMIT, LIMIT)
+            with np.errstate(over="ignore"):  # 1e38 over a small spread: it is clipped all the same
+                x = np.clip((x - state["center"]) / state["spread"], -LIMIT, LIMIT)
         return np.asarray(x, dtype=np.float32)
 
     def transform(self, table: Table) -> FloatArray:

@@ -93,6 +93,12 @@ def _sections() -> Iterator[str]:
     return _plugins(registry)
 
 
+def _exports() -> Iterator[str]:
+    from automl.export import formats
+
+    return _plugins(formats)
+
+
 def _recipes() -> Iterator[str]:
     from automl.recipe import recipe_paths
 
@@ -121,6 +127,7 @@ LISTS = {
     "readers": _readers,
     "findings": _findings,
     "sections": _sections,
+    "exports": _exports,
     "recipes": _recipes,
     "commands": _commands,
 }

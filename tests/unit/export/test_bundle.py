@@ -176,6 +176,7 @@ class _Wrong:
 
     title = "a wrong one"
     executes = False
+    from_graph = False
 
     def __init__(self, source: Source) -> None:
         self.source = source

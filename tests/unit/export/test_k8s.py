@@ -13,7 +13,7 @@ from automl.export.k8s import dns_name, make_manifests
     [
         ("Churn.Model", "churn-model"),
         ("2026-11-22-churn", "model-2026-11-22-churn"),
-        ("über", "model-ber"),
+        ("über", "ber"),
         ("", "model"),
     ],
 )
