@@ -11,9 +11,17 @@ import numpy as np
 from automl.candidates import FitContext
 from automl.candidates._record import check_int, read_record, write_record
 from automl.candidates._sklearn import check_classes, fit_quietly
-from automl.candidates._targets import TargetScale, encode_classes, regression_loss, spread_probabilities
+from automl.candidates._targets import (
+    TargetScale,
+    constant_in_graph,
+    encode_classes,
+    regression_loss,
+    spread_in_graph,
+    spread_probabilities,
+)
 from automl.candidates._time import fit_in_time, limit_threads
 from automl.candidates._trees import FILE, Nodes, Trees, read_sklearn_tree
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -129,6 +137,14 @@ class ForestEstimator:
         if self.scale is not None:
             return self.scale.invert(total)
         return spread_probabilities(total, self.classes, self.n_outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        if self.trees.count == 0:
+            return constant_in_graph(graph, matrix, self.classes, self.n_outputs)
+        mean = graph.add("Div", self.trees.to_graph(graph, matrix), np.float64(self.trees.count))
+        if self.scale is not None:
+            return self.scale.to_graph(graph, mean)
+        return spread_in_graph(graph, mean, self.classes, self.n_outputs)
 
     def save(self, folder: Path) -> None:
         self.trees.save(folder)

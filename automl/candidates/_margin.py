@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._graph_sklearn import kernel_to_graph, linear_to_graph
 from automl.candidates._record import check_numbers, refuse
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
 from automl.candidates._targets import softmax
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray
 
 HELD_SHARE = 5  # one row in so many is held back where no stop rows are given
@@ -74,6 +76,21 @@ class MarginEstimator(SklearnEstimator):
 
     def predict_classes(self, matrix: FloatArray) -> Array:
         return softmax(self.slope * self.decide(matrix) + self.offsets)
+
+    def values_to_graph(self, graph: Graph, matrix: str) -> str:
+        add = kernel_to_graph if hasattr(self.model, "support_vectors_") else linear_to_graph
+        return add(graph, matrix, self.model)
+
+    def decide_to_graph(self, graph: Graph, matrix: str) -> str:
+        """`decide`, (n, c) float64."""
+        margins = self.values_to_graph(graph, matrix)
+        if len(self.classes) > 2:
+            return margins
+        return graph.concat([graph.add("Mul", margins, np.float64(0)), margins])
+
+    def classes_to_graph(self, graph: Graph, matrix: str) -> str:
+        scaled = graph.add("Mul", self.decide_to_graph(graph, matrix), np.float64(self.slope))
+        return graph.add("Softmax", graph.add("Add", scaled, np.asarray(self.offsets, dtype=np.float64)), axis=1)
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "slope": self.slope, "offsets": self.offsets.tolist()}

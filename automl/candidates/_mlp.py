@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._graph_network import perceptron_to_graph
 from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray
 
 ACTIVATIONS = ("relu", "selu", "silu", "mish")
@@ -144,6 +146,11 @@ class Architecture:
         last = len(self.hidden)
         scores: FloatArray = values @ weights[f"kernel_{last}"] + weights[f"bias_{last}"]
         return scores[:, None, :]
+
+    def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
+        """`forward` in a graph."""
+        scores = perceptron_to_graph(graph, self, weights, matrix)
+        return graph.add("Unsqueeze", scores, np.array([1], dtype=np.int64))
 
     def _numbers(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
         x = clip_smoothly(matrix[:, self.numbers])

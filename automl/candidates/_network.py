@@ -14,6 +14,7 @@ from automl.candidates._keras import Fitting, Schedule, start_keras
 from automl.candidates._record import check_fact, read_arrays, read_record, refuse, write_arrays, write_record
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Shape
 
 FILE = "weights.npz"
@@ -78,6 +79,10 @@ class Network(Protocol):
 
     def forward(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
         """Raw scores (n, members, outputs) float32."""
+        ...
+
+    def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
+        """The same scores as a value of a graph."""
         ...
 
 
@@ -180,6 +185,13 @@ class NetworkEstimator:
         n, members, outputs = scores.shape
         shares = softmax(scores.astype(np.float64).reshape(n * members, outputs)).reshape(n, members, outputs)
         return spread_probabilities(shares.mean(axis=1), np.arange(outputs), outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        scores = graph.cast(self.network.to_graph(graph, self.weights, matrix), "float64")
+        if self.scale is None:
+            scores = graph.add("Softmax", scores, axis=2)
+        mean = graph.add("Div", graph.total(scores, 1, keep=False), np.float64(self.network.members))
+        return mean if self.scale is None else self.scale.to_graph(graph, mean)
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, self.weights)

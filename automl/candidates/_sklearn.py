@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import FitContext
+from automl.candidates._graph_sklearn import linear_to_graph
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
-from automl.candidates._targets import TargetScale, encode_classes, spread_probabilities
+from automl.candidates._targets import (
+    TargetScale,
+    constant_in_graph,
+    encode_classes,
+    spread_in_graph,
+    spread_probabilities,
+)
 from automl.candidates._time import fit_in_time, limit_threads
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, IntArray
 
 FILE = "model.skops"
@@ -120,6 +128,23 @@ class SklearnEstimator:
         """Probabilities (n, c) of the classes that were in training."""
         result: Array = self.model.predict_proba(matrix)
         return result
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        if self.scale is not None:
+            return self.scale.to_graph(graph, self.values_to_graph(graph, matrix))
+        if len(self.classes) == 1:
+            return constant_in_graph(graph, matrix, self.classes, self.n_outputs)
+        return spread_in_graph(graph, self.classes_to_graph(graph, matrix), self.classes, self.n_outputs)
+
+    def values_to_graph(self, graph: Graph, matrix: str) -> str:
+        """`model.predict` of a value, (n, 1) float64."""
+        if hasattr(self.model, "coef_") and hasattr(self.model, "intercept_"):
+            return linear_to_graph(graph, matrix, self.model)
+        raise NoGraphError(f"{type(self.model).__name__} of {self.candidate!r} has no form as a graph")
+
+    def classes_to_graph(self, graph: Graph, matrix: str) -> str:
+        """`predict_classes`, (n, c) float64."""
+        raise NoGraphError(f"{type(self.model).__name__} of {self.candidate!r} has no form as a graph")
 
     def save(self, folder: Path) -> None:
         from skops.io import dump

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from automl.candidates._record import check_fact, check_numbers, refuse
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray
 
 ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
@@ -44,6 +45,25 @@ def softmax(scores: Array) -> Array:
 def sigmoid_columns(scores: Array) -> Array:
     """Log-odds (n,) of the second class into probabilities (n, 2)."""
     return softmax(np.column_stack([np.zeros(len(scores), dtype=np.float64), np.asarray(scores, dtype=np.float64)]))
+
+
+def spread_in_graph(graph: Graph, probabilities: str, classes: Array, n_classes: int) -> str:
+    """`spread_probabilities` of (n, len(classes)) float64 whose rows sum to 1, as (n, n_classes) float64."""
+    if len(classes) == n_classes:
+        return probabilities
+    places = np.zeros((len(classes), n_classes), dtype=np.float64)
+    places[np.arange(len(classes)), classes] = 1.0
+    return graph.add("MatMul", probabilities, places)
+
+
+def constant_in_graph(graph: Graph, matrix: str, classes: Array, n_classes: int) -> str:
+    """What a model that saw one class only says of every row of `matrix`: (n, n_classes) float64."""
+    return graph.rows_like(matrix, np.eye(n_classes, dtype=np.float64)[int(classes[0])])
+
+
+def sigmoid_in_graph(graph: Graph, scores: str) -> str:
+    """`sigmoid_columns` of (n, 1) float64, as (n, 2) float64."""
+    return graph.add("Softmax", graph.concat([graph.add("Mul", scores, np.float64(0)), scores]), axis=1)
 
 
 def class_priors(target: Array, weight: Array | None, n_classes: int) -> Array:
@@ -106,6 +126,18 @@ class TargetScale:
             values = np.sign(values) * np.expm1(np.minimum(np.abs(values), 700.0)) * self.unit
         values = np.nan_to_num(values, nan=self.mean if not self.log else 0.0, posinf=self.high, neginf=self.low)
         return np.clip(values, self.low, self.high).astype(np.float32).reshape(-1, 1)
+
+    def to_graph(self, graph: Graph, predictions: str) -> str:
+        """`invert` of (n, 1) float64, as (n, 1) float64."""
+        scaled = graph.add("Mul", predictions, np.float64(self.deviation))
+        values = graph.add("Add", scaled, np.float64(self.mean))
+        if self.log:
+            sign, size = graph.add("Sign", values), graph.add("Abs", values)
+            size = graph.clip(size, np.float64(0), np.float64(700))
+            raised = graph.add("Sub", graph.add("Exp", size), np.float64(1))
+            values = graph.add("Mul", graph.add("Mul", sign, raised), np.float64(self.unit))
+        values = graph.replace_nan(values, np.float64(self.mean if not self.log else 0.0))
+        return graph.clip(values, np.float64(self.low), np.float64(self.high))
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._graph_trees import AT_MOST, Splits, add_trees
 from automl.candidates._record import check_array, read_arrays, refuse, write_arrays
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 
 FILE = "trees.npz"
@@ -186,6 +188,37 @@ class Trees:
             tree.__setstate__(state)
             yield tree
             start += size
+
+    def to_graph(self, graph: Graph, matrix: str, groups: int = 1) -> str:
+        """`add_up` as (n, groups · v) float64.
+
+        Where leaves hold several values, each tree tells its leaf's row of the table of values, whose mean is taken
+        beside the trees: the operator's leaves hold one value.
+        """
+        leaf = self.arrays["right"] < 0
+        sizes = self.arrays["sizes"].astype(np.int64)
+        tree = np.repeat(np.arange(self.count), sizes)
+        within = np.arange(len(leaf)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        rows = np.maximum(self.arrays["leaf_row"], 0)
+        value = self.arrays["leaf_values"][rows, 0] if self.width == 1 else rows.astype(np.float32)
+        splits = Splits(
+            sizes=sizes,
+            leaf=leaf,
+            feature=self.arrays["feature"],
+            split=self.arrays["threshold"],
+            mode=np.full(len(leaf), AT_MOST, dtype=np.uint8),
+            yes=within + 1,
+            no=self.arrays["right"].astype(np.int64),
+            missing_yes=self.arrays["missing_left"],
+            value=np.where(leaf, value, np.float32(0)),
+            target=tree % groups if self.width == 1 else tree,
+        )
+        if self.width == 1:
+            return graph.cast(add_trees(graph, matrix, splits, groups), "float64")
+        assert groups == 1, "only trees with one value a leaf come in groups"
+        ends = graph.cast(add_trees(graph, matrix, splits, self.count), "int64")
+        values = graph.add("Gather", self.arrays["leaf_values"].astype(np.float64), ends, axis=0)
+        return graph.total(values, 1, keep=False)
 
     def save(self, folder: Path) -> None:
         """Write one .npz: what only inner nodes have is stored for them alone, and likewise for leaves."""

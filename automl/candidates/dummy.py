@@ -9,6 +9,7 @@ import numpy as np
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._record import check_numbers, read_record, refuse, write_record
 from automl.candidates._targets import class_priors, regression_loss
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Params, SearchSpace
 from automl.task import Task
@@ -59,6 +60,9 @@ class DummyEstimator:
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         return np.tile(self.values, (len(matrix), 1))
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        return graph.rows_like(matrix, self.values.astype(np.float64))
 
     def save(self, folder: Path) -> None:
         write_record(folder, NAME, {"values": [float(value) for value in self.values]})

@@ -13,14 +13,18 @@ from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, t
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import (
     TargetScale,
+    constant_in_graph,
     encode_classes,
     regression_loss,
     sigmoid_columns,
+    sigmoid_in_graph,
     softmax,
+    spread_in_graph,
     spread_probabilities,
 )
 from automl.candidates._time import limit_threads
 from automl.candidates._trees import FILE, Trees, read_boosted_tree
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -144,6 +148,16 @@ class HistGradientBoostingEstimator:
             return self.scale.invert(scores)
         probabilities = sigmoid_columns(scores[:, 0]) if len(self.baseline) == 1 else softmax(scores)
         return spread_probabilities(probabilities, self.classes, self.n_outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        if self.classification and len(self.classes) == 1:
+            return constant_in_graph(graph, matrix, self.classes, self.n_outputs)
+        scores = graph.add("Add", self.trees.to_graph(graph, matrix, len(self.baseline)), self.baseline)
+        if self.scale is not None:
+            return self.scale.to_graph(graph, scores)
+        several = len(self.baseline) > 1
+        probabilities = graph.add("Softmax", scores, axis=1) if several else sigmoid_in_graph(graph, scores)
+        return spread_in_graph(graph, probabilities, self.classes, self.n_outputs)
 
     def save(self, folder: Path) -> None:
         self.trees.save(folder)

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._graph_sklearn import linear_to_graph
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
+from automl.candidates._targets import sigmoid_in_graph
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Condition, Float, Params, SearchSpace
 from automl.task import Task
@@ -56,6 +59,10 @@ class LinearEstimator(SklearnEstimator):
         if type(self.model).__name__ == "Ridge":
             self.model.set_params(alpha=self.alpha_per_row * len(matrix))
         fit_quietly(self.model.fit, matrix, target, sample_weight=weight)
+
+    def classes_to_graph(self, graph: Graph, matrix: str) -> str:
+        scores = linear_to_graph(graph, matrix, self.model)
+        return sigmoid_in_graph(graph, scores) if len(self.classes) == 2 else graph.add("Softmax", scores, axis=1)
 
 
 def _model(params: Params, context: FitContext) -> Any:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._graph_sklearn import gaussian_to_graph
 from automl.candidates._margin import MarginEstimator
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Float, Params, SearchSpace
 from automl.task import Task
@@ -44,6 +46,9 @@ class BayesEstimator(MarginEstimator):
     def decide(self, matrix: FloatArray) -> Array:
         likelihoods: Array = self.model.predict_joint_log_proba(matrix)
         return np.asarray(likelihoods - likelihoods.max(axis=1, keepdims=True))
+
+    def decide_to_graph(self, graph: Graph, matrix: str) -> str:
+        return gaussian_to_graph(graph, matrix, self.model)
 
 
 plugin: Candidate = NaiveBayes()

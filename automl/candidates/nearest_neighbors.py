@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._graph_sklearn import squared_distances
 from automl.candidates._record import (
     check_array,
     check_fact,
@@ -19,6 +20,7 @@ from automl.candidates._record import (
     write_record,
 )
 from automl.candidates._targets import spread_probabilities
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Int, Params, SearchSpace
 from automl.task import Task
@@ -28,7 +30,10 @@ FILE = "rows.npz"
 ARRAYS = ("matrix", "target", "weight")
 MAX_ROWS = 50_000
 MAX_COLUMNS = 200
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 512
+SPARE = 8  # neighbours looked at beyond those asked for, to see where ties end
+TWIN = 1e-10  # squared distance up to which two rows are the same
+TIED_CELLS = 20_000_000
 VOTES = ("uniform", "distance")
 
 
@@ -82,12 +87,12 @@ class NearestNeighborsEstimator:
         return np.concatenate(parts) if parts else np.zeros((0, self.n_outputs), dtype=np.float32)
 
     def _predict_part(self, matrix: FloatArray) -> FloatArray:
-        distances, rows = self._build_index().kneighbors(matrix)
+        squared, rows = self._find(matrix)
         votes = self.arrays["weight"][rows].astype(np.float64)
         if self.params["weights"] == "distance":
             # A row that stands in the training data takes the answer of its twins alone.
             with np.errstate(divide="ignore"):
-                closeness = 1.0 / distances.astype(np.float64)
+                closeness = 1.0 / np.sqrt(squared.astype(np.float64))
             twins = np.isinf(closeness)
             votes *= np.where(twins.any(axis=1, keepdims=True), twins, closeness)
         votes[votes.sum(axis=1) <= 0] = 1.0
@@ -99,11 +104,61 @@ class NearestNeighborsEstimator:
         np.add.at(shares, (np.arange(len(matrix))[:, None], values.astype(np.int64)), votes)
         return spread_probabilities(shares, np.arange(self.n_outputs), self.n_outputs)
 
+    @property
+    def _count(self) -> int:
+        return min(self.params["n_neighbors"], len(self.arrays["matrix"]))
+
+    def _find(self, matrix: FloatArray) -> tuple[FloatArray, Array]:
+        """Squared distances (n, k) float32, ascending, and training rows (n, k); of equally far rows the first.
+
+        Which of several equally far rows are taken decides a prediction, so it must not hang on the last bit of a
+        product of matrices: distances are compared as float32, and rows whose ties go beyond the spare neighbours
+        are held against every training row.
+        """
+        known, k = self.arrays["matrix"], self._count
+        near = np.sort(self._build_index().kneighbors(matrix, return_distance=False), axis=1)
+        away = known[near].astype(np.float64) - matrix[:, None, :].astype(np.float64)
+        squared = _as_compared(np.einsum("nkm,nkm->nk", away, away))
+        order = np.argsort(squared, axis=1, kind="stable")
+        squared, near = np.take_along_axis(squared, order, axis=1), np.take_along_axis(near, order, axis=1)
+        open_ties = np.nonzero(squared[:, -1] <= squared[:, k - 1])[0] if near.shape[1] < len(known) else []
+        squared, near = squared[:, :k].copy(), near[:, :k].copy()
+        step = max(1, TIED_CELLS // max(1, known.size))
+        for at in range(0, len(open_ties), step):
+            rows = open_ties[at : at + step]
+            away = known[None].astype(np.float64) - matrix[rows, None, :].astype(np.float64)
+            every = _as_compared(np.einsum("nkm,nkm->nk", away, away))
+            near[rows] = np.argsort(every, axis=1, kind="stable")[:, :k]
+            squared[rows] = np.take_along_axis(every, near[rows], axis=1)
+        return squared, near
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        rows = self.arrays["matrix"].astype(np.float64)
+        squared = squared_distances(graph, matrix, rows)
+        twin = graph.add("Less", squared, np.float64(TWIN))
+        compared = graph.cast(graph.add("Where", twin, np.float64(0), squared), "float32")
+        nearest, places = graph.add_many(
+            "TopK", compared, np.array([self._count], dtype=np.int64), outputs=2, axis=1, largest=0, sorted=1
+        )
+        votes = graph.add("Gather", self.arrays["weight"].astype(np.float64), places, axis=0)
+        if self.params["weights"] == "distance":
+            votes = _closeness_to_graph(graph, votes, graph.cast(nearest, "float64"))
+        total = graph.total(votes, 1)
+        nobody = graph.add("Not", graph.add("Greater", total, np.float64(0)))
+        votes = graph.add("Where", nobody, np.float64(1), votes)
+        shares = graph.add("Div", votes, graph.total(votes, 1))
+        target = self.arrays["target"].astype(np.float64)[:, None]
+        if self.classification:
+            target = np.eye(self.n_outputs, dtype=np.float64)[self.arrays["target"].astype(np.int64)]
+        answers = graph.add("Gather", target, places, axis=0)  # (n, k, outputs)
+        wide = graph.add("Unsqueeze", shares, np.array([2], dtype=np.int64))
+        return graph.total(graph.add("Mul", wide, answers), 1, keep=False)
+
     def _build_index(self) -> Any:
         if self._index is None:
             from sklearn.neighbors import NearestNeighbors as Index
 
-            count = min(self.params["n_neighbors"], len(self.arrays["matrix"]))
+            count = min(self._count + SPARE, len(self.arrays["matrix"]))
             index = Index(n_neighbors=count, metric="euclidean", algorithm="brute", n_jobs=1)
             self._index = index.fit(self.arrays["matrix"])
         return self._index
@@ -141,6 +196,18 @@ class NearestNeighborsEstimator:
             raise refuse(folder, "its rows or classes are not sound")
         estimator.arrays = arrays
         return estimator
+
+
+def _as_compared(squared: Array) -> FloatArray:
+    return np.where(squared < TWIN, 0.0, squared).astype(np.float32)
+
+
+def _closeness_to_graph(graph: Graph, votes: str, squared: str) -> str:
+    twins = graph.cast(graph.add("Equal", squared, np.float64(0)), "float64")
+    any_twin = graph.add("Greater", graph.total(twins, 1), np.float64(0))
+    distance = graph.add("Sqrt", graph.add("Add", squared, twins))  # a twin's 0 would be divided by
+    closeness = graph.add("Div", np.float64(1), distance)
+    return graph.add("Mul", votes, graph.add("Where", any_twin, twins, closeness))
 
 
 plugin: Candidate = NearestNeighbors()

@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._graph_trees import add_trees
+from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
-from automl.candidates._targets import TargetScale, regression_loss, sigmoid_columns, spread_probabilities
+from automl.candidates._targets import (
+    TargetScale,
+    regression_loss,
+    sigmoid_columns,
+    sigmoid_in_graph,
+    spread_probabilities,
+)
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -161,6 +170,15 @@ class XGBoostEstimator:
             return self.scale.invert(raw)
         probabilities = sigmoid_columns(raw) if self.n_outputs == 2 else raw
         return spread_probabilities(probabilities, np.arange(self.n_outputs), self.n_outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        splits, base = read_booster(self.booster)
+        scores = graph.add("Add", graph.cast(add_trees(graph, matrix, splits, len(base)), "float64"), base)
+        if self.scale is not None:
+            return self.scale.to_graph(graph, scores)
+        if len(base) == 1:
+            return sigmoid_in_graph(graph, scores)
+        return graph.add("Softmax", scores, axis=1)
 
     def save(self, folder: Path) -> None:
         self.booster.save_model(folder / FILE)

@@ -18,6 +18,7 @@ from automl.cli import (
     doctor,
     evaluate,
     explain,
+    export,
     fit,
     leaderboard,
     plan,
@@ -28,6 +29,7 @@ from automl.cli import (
     resume,
     status,
     stop,
+    verify,
 )
 from automl.errors import AutoMLError, InterruptedRunError, did_you_mean
 
@@ -95,6 +97,8 @@ for _name, _command in (
     ("compare", compare.compare_command),
     ("predict", predict.predict_command),
     ("evaluate", evaluate.evaluate_command),
+    ("export", export.export_command),
+    ("verify", verify.verify_command),
     ("recipes", recipes.recipes_command),
     ("plugins", plugins.plugins_command),
     ("doctor", doctor.doctor_command),

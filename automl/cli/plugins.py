@@ -11,11 +11,12 @@ KINDS = (
     ("finding", "automl.profile.findings"),
     ("section", "automl.report.sections"),
     ("study", "automl.evaluate.jobs"),
+    ("export", "automl.export"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings, studies, report sections; what is unavailable is listed with its reason."""
+    """Models, metrics, formats, findings, studies, report sections, exports; what is missing stands with its reason."""
     from dataclasses import asdict
     from typing import Any
 

@@ -11,6 +11,7 @@ import numpy as np
 from automl.candidates import Estimator
 from automl.ensemble.calibration import IDENTITY, Calibrator
 from automl.errors import ArtifactError
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
 from automl.preprocess.table import Table, TableEncoder
@@ -64,6 +65,25 @@ class BagModel:
             for start in range(0, len(table), CHUNK_ROWS)
         ]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
+
+    def to_graph(self, graph: Graph) -> str:
+        """`predict` from raw columns: the outputs (n, k) float32.
+
+        Raises:
+            NoGraphError: if a member or its preprocessing has no faithful form; it is named.
+        """
+        table = self.encoder.to_graph(graph)
+        total = ""
+        for member in self.members:
+            share = member.weight / len(member.folds)
+            for fold in member.folds:
+                if not hasattr(fold.estimator, "to_graph"):
+                    raise NoGraphError(f"The model {member.name!r} ({member.candidate}) has no form as a graph")
+                outputs = fold.estimator.to_graph(graph, fold.transformer.to_graph(graph, table))
+                part = graph.add("Mul", outputs, np.float64(share))
+                total = graph.add("Add", total, part) if total else part
+        calibrated = self.calibrator.to_graph(graph, total, self.task.n_outputs)
+        return graph.cast(calibrated, "float32")
 
     def _predict_chunk(self, table: Table) -> FloatArray:
         matrices: dict[str, FloatArray] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 from automl.task import Task, TaskKind
 
@@ -44,6 +45,19 @@ class Calibrator:
         raised = np.exp(logs - logs.max(axis=1, keepdims=True))
         scaled: FloatArray = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
         return scaled
+
+    def to_graph(self, graph: Graph, outputs: str, columns: int) -> str:
+        """`apply` of (n, columns) float64, as (n, columns) float64."""
+        if self.is_identity or columns < 2:
+            return outputs
+        if columns > 2:
+            logs = graph.add("Log", graph.clip(outputs, np.float64(EDGE), np.float64(1)))
+            return graph.add("Softmax", graph.add("Mul", logs, np.float64(self.slope)), axis=1)
+        p = graph.clip(graph.columns(outputs, [1]), np.float64(EDGE), np.float64(1 - EDGE))
+        odds = graph.add("Log", graph.add("Div", p, graph.add("Sub", np.float64(1), p)))
+        moved = graph.add("Add", graph.add("Mul", odds, np.float64(self.slope)), np.float64(self.shift))
+        positive = graph.add("Sigmoid", moved)
+        return graph.concat([graph.add("Sub", np.float64(1), positive), positive])
 
     def to_json(self) -> dict[str, float]:
         return dataclasses.asdict(self)

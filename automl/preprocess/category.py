@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import MISSING, UNSEEN, Table
+from automl.preprocess.table import MISSING, UNSEEN, Table, TableNames
 from automl.space import Choice, Int, Parameter, Params, SearchSpace
 
 FEW_LEVELS = 12
@@ -17,6 +18,7 @@ FEW_LEVELS = 12
 MAX_NATIVE_LEVELS = 32
 MAX_INDICATORS = 100
 MAX_TARGET_COLUMNS = 400
+MAX_GRAPH_CELLS = 400_000
 
 
 def space(needs: Needs) -> SearchSpace:
@@ -85,6 +87,32 @@ class CategoryPart:
         ]
         return _join(blocks, len(table))
 
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """A look-up of whole rows: each code of each column has a row that is zero outside the column's own place.
+
+        One look-up and one sum do for all columns together, which is what a single row waits for; where that table
+        would be large, each column has its own.
+        """
+        dense = [as_dense(lookup) for lookup in self.state["lookups"]]
+        width, codes = sum(block.shape[1] for block in dense), sum(len(block) for block in dense)
+        if width * codes > MAX_GRAPH_CELLS:
+            blocks = [
+                graph.add("Gather", block, graph.add("Gather", table.categories, np.int64(at), axis=1), axis=0)
+                for at, block in enumerate(dense)
+            ]
+            return graph.concat(blocks)
+        whole = np.zeros((codes, width), dtype=np.float32)
+        ends, start, left = [], 0, 0
+        for block in dense:
+            whole[start : start + len(block), left : left + block.shape[1]] = block
+            start, left = start + len(block), left + block.shape[1]
+            ends.append(start)
+        below = graph.add("Less", table.categories, np.int64(0))  # counted from the end of the column's own rows
+        first = np.array([0, *ends[:-1]], dtype=np.int64)
+        shift = graph.add("Where", below, np.array(ends, dtype=np.int64), first)
+        rows = graph.add("Gather", whole, graph.add("Add", table.categories, shift), axis=0)
+        return graph.total(rows, 1, keep=False)
+
     def features(self, table: Table) -> tuple[Feature, ...]:
         named: list[Feature] = []
         for name, lookup, width, encoding in zip(
@@ -128,6 +156,11 @@ def apply_lookup(lookup: Array, codes: Array) -> FloatArray:
     has_place = places >= 0
     block[np.nonzero(has_place)[0], places[has_place]] = 1
     return block
+
+
+def as_dense(lookup: Array) -> FloatArray:
+    """A look-up (levels + 2, m) of values, whatever form it is kept in."""
+    return np.asarray(lookup if lookup.ndim == 2 else apply_lookup(lookup, np.arange(len(lookup))), dtype=np.float32)
 
 
 def lookup_width(lookup: Array) -> int:

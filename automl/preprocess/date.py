@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess._graph_numbers import split_dates_in_graph
 from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import Layout, Table
+from automl.preprocess.table import Layout, Table, TableNames
 from automl.space import Params
 
 PARTS = ("day", "year", "month", "day of month", "weekday", "hour", "minute")
@@ -41,6 +45,11 @@ class DatePart:
 
     def transform(self, table: Table) -> FloatArray:
         return self.numbers.transform(self._as_numbers(table))
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        parts = split_dates_in_graph(graph, table.dates, len(self._state["keep"]) // len(PARTS))
+        kept = graph.columns(parts, np.nonzero(self._state["keep"])[0])
+        return self.numbers.to_graph(graph, dataclasses.replace(table, numbers=kept))
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         return tuple(self.numbers.features(self._as_numbers(table.take(slice(0, 0)))))

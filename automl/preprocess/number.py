@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess._graph_numbers import scale_in_graph
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import Table
+from automl.preprocess.table import Table, TableNames
 from automl.space import Choice, Params, SearchSpace
 
 CLIP_SHARE = 0.005
@@ -91,7 +93,8 @@ class NumberPart:
         if "lambdas" in state:
             x = yeo_johnson(x, state["lambdas"])
         if "center" in state:
-            x = np.clip((x - state["center"]) / state["spread"], -LIMIT, LIMIT)
+            with np.errstate(over="ignore"):  # 1e38 over a small spread: it is clipped all the same
+                x = np.clip((x - state["center"]) / state["spread"], -LIMIT, LIMIT)
         return np.asarray(x, dtype=np.float32)
 
     def transform(self, table: Table) -> FloatArray:
@@ -105,6 +108,18 @@ class NumberPart:
         if flagged.any():
             filled = np.hstack([filled, absent[:, flagged].astype(np.float32)])
         return np.asarray(filled, dtype=np.float32)
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        x = table.numbers
+        if self.needs.missing:
+            return x
+        scaled = scale_in_graph(graph, x, self.state, LIMIT)
+        absent = graph.add("IsNaN", scaled)
+        filled = graph.add("Where", absent, np.asarray(self.state["fill"], dtype=np.float32), scaled)
+        flagged = np.nonzero(self.state["missing"])[0]
+        if len(flagged):
+            filled = graph.concat([filled, graph.cast(graph.columns(absent, flagged), "float32")])
+        return filled
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         layout = table.layout

@@ -12,6 +12,7 @@ import numpy as np
 
 from automl.errors import ArtifactError
 from automl.files import write_array
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess import category, combine, number, reduce
 from automl.preprocess.category import CategoryPart
@@ -20,7 +21,7 @@ from automl.preprocess.date import DatePart
 from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, Part, State
 from automl.preprocess.reduce import Reducer
-from automl.preprocess.table import Layout, Table
+from automl.preprocess.table import Layout, Table, TableNames
 from automl.space import Params, SearchSpace
 
 FORMAT_VERSION = 1
@@ -76,6 +77,20 @@ class Transformer:
         """The matrix (n, m) float32 of any rows."""
         matrix = _hstack([part.transform(table) for part in self.parts], len(table))
         return self.reducer.transform(matrix) if self.reducer else matrix
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """`transform`: the name of the matrix (n, m) float32.
+
+        Raises:
+            NoGraphError: if a part has no form as a graph.
+        """
+        blocks = []
+        for part in self.parts:
+            if not hasattr(part, "to_graph"):
+                raise NoGraphError(f"The {part.kind} columns are prepared in a way that has no form as a graph")
+            blocks.append(part.to_graph(graph, table))
+        matrix = graph.concat(blocks) if blocks else table.numbers
+        return self.reducer.to_graph(graph, matrix) if self.reducer else matrix
 
     def features(self) -> tuple[Feature, ...]:
         """What the m columns are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Feature, FloatArray, Needs
 from automl.preprocess.part import FitRows, State
 from automl.space import Choice, Condition, Float, SearchSpace
@@ -63,6 +64,11 @@ class Reducer:
         if "columns" in self.state:
             return np.ascontiguousarray(matrix[:, self.state["columns"]])
         return np.asarray((matrix - self.state["mean"]) @ self.state["axes"], dtype=np.float32)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        if "columns" in self.state:
+            return graph.columns(matrix, self.state["columns"])
+        return graph.add("MatMul", graph.add("Sub", matrix, self.state["mean"]), self.state["axes"])
 
     def features(self, before: tuple[Feature, ...]) -> tuple[Feature, ...]:
         if "columns" in self.state:

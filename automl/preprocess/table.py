@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.files import read_json, write_array, write_json
+from automl.graph import TREES, Graph
 from automl.matrix import Array, FloatArray, Shape
-from automl.schema import Role, Schema
+from automl.schema import Column, Role, Schema
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -110,6 +111,15 @@ class Table:
         return Table(layout=Layout.from_json(read_json(folder / "layout.json")), **arrays)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class TableNames:
+    """A `Table` in a graph: names of its numbers (n, p) float32, categories (n, q) int64 and dates (n, r) float64."""
+
+    numbers: str
+    categories: str
+    dates: str
+
+
 class TableEncoder:
     """Turns typed frames (`Schema.parse`) into tables, always in the same way."""
 
@@ -148,6 +158,52 @@ class TableEncoder:
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
             dates[:, place] = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64))
         return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates)
+
+    def to_graph(self, graph: Graph) -> TableNames:
+        """Inputs, one a column, and what `encode` makes of them.
+
+        Numbers are float32, missing NaN (float64 where the training values are too large for float32 to tell apart);
+        categories are texts, missing empty; dates are float64 seconds since 1970 in UTC, missing NaN; of a text its
+        counts come as numbers of their own.
+        """
+        numbers = []
+        for column in self._numbers:
+            value = graph.input(column.name, "float64" if column.offset else "float32")
+            if column.offset:
+                value = graph.cast(graph.add("Sub", value, np.float64(column.offset)), "float32")
+            numbers.append(value)
+        for column in self._texts:
+            numbers += [graph.input(f"{column.name} ({fact})", "float32") for fact in TEXT_FACTS]
+        joined = graph.concat(numbers) if numbers else ""
+        if joined:
+            joined = graph.add("Where", graph.add("IsInf", joined), np.float32(np.nan), joined)
+        codes = []
+        for column in self._categories:
+            texts, values = spell_levels(column)
+            codes.append(
+                graph.add(
+                    "LabelEncoder",
+                    graph.input(column.name, "str"),
+                    domain=TREES,
+                    keys_strings=texts,
+                    values_int64s=values,
+                    default_int64=UNSEEN,
+                )
+            )
+        dates = [graph.input(column.name, "float64") for column in self._dates]
+        return TableNames(joined, graph.concat(codes) if codes else "", graph.concat(dates) if dates else "")
+
+
+def spell_levels(column: Column) -> tuple[list[str], list[int]]:
+    """Texts of a category's cells and their codes; what stands for no value has `MISSING`."""
+    codes = {"": MISSING, **dict.fromkeys(column.format.missing, MISSING)}
+    codes |= {level: code for code, level in enumerate(column.levels)}
+    if column.levels and set(column.levels) <= {"True", "False"}:
+        for text, level in (("true", "True"), ("TRUE", "True"), ("1", "True"), ("1.0", "True")):
+            codes.setdefault(text, codes.get(level, UNSEEN))
+        for text, level in (("false", "False"), ("FALSE", "False"), ("0", "False"), ("0.0", "False")):
+            codes.setdefault(text, codes.get(level, UNSEEN))
+    return list(codes), list(codes.values())
 
 
 def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:

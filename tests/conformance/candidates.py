@@ -16,6 +16,7 @@ import pytest
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.errors import ArtifactError
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Feature, Needs, Shape
 from automl.registry import Registry
 from automl.space import Params
@@ -257,6 +258,24 @@ class CandidateConformance:
                 strange[20:40, at] = feature.cardinality - 1
         check_predictions(estimator.predict(strange), problem, 120)
 
+    def test_its_graph_answers_as_it_does_or_is_refused(self, kind: TaskKind) -> None:
+        """ONNX Runtime beside `predict`, on holes, on numbers at the edge of float32, and on one row alone."""
+        problem = make_problem(kind, self.plugin.needs, rows=120)
+        estimator = self.fitted(kind)
+        graph = Graph()
+        graph.inputs["matrix"] = "float32"
+        try:
+            outputs = graph.cast(estimator.to_graph(graph, "matrix"), "float32")  # type: ignore[attr-defined]
+        except (AttributeError, NoGraphError) as refusal:
+            assert self.candidate not in CANDIDATES.names(), refusal
+            return
+        graph.output("outputs", outputs, "float32", problem.task.n_outputs)
+        session = open_session(graph, columns=problem.matrix.shape[1])
+        for rows in (plant_trouble(problem, self.plugin.needs), problem.matrix[:1]):
+            expected, found = estimator.predict(rows), session.run(None, {"matrix": rows})[0]
+            scale = 1.0 if problem.task.is_classification else float(np.abs(expected).max())
+            assert np.abs(found - expected).max() / scale < (1e-4 if problem.task.is_classification else 1e-5)
+
     def test_weights_are_accepted_and_followed(self, kind: TaskKind) -> None:
         """Half of the rows contradict the other half; the weight says which half to believe."""
         problem = make_problem(kind, self.plugin.needs, rows=300)
@@ -306,6 +325,30 @@ class CandidateConformance:
             path.write_text(json.dumps(forged), encoding="utf-8")
             with pytest.raises(ArtifactError):
                 self.plugin.load(tmp_path)
+
+
+def open_session(graph: Graph, *, columns: int) -> Any:
+    """The graph in ONNX Runtime; its one input is a matrix (n, columns)."""
+    import onnxruntime
+
+    from automl.export._model import build_model
+
+    model = build_model(graph, name="test", facts={})
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = columns
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def plant_trouble(problem: Problem, needs: Needs) -> np.ndarray:
+    """The rows with what the preprocessing lets through: holes and huge numbers where numbers come unscaled."""
+    rng = np.random.default_rng(5)
+    rows = np.array(problem.matrix)
+    if needs.missing:
+        rows[rng.random(rows.shape) < 0.2] = np.nan
+    if not needs.scaled:
+        rows[:30, :4] = rng.choice([1e30, -1e30, 3e38, -0.0, 1e-38], (30, 4)).astype(np.float32)
+    return rows
 
 
 def _spell(edge: Params) -> str:

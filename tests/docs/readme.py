@@ -99,6 +99,12 @@ def _studies() -> Iterator[str]:
     return _plugins(registry)
 
 
+def _exports() -> Iterator[str]:
+    from automl.export import formats
+
+    return _plugins(formats)
+
+
 def _recipes() -> Iterator[str]:
     from automl.recipe import recipe_paths
 
@@ -128,6 +134,7 @@ LISTS = {
     "findings": _findings,
     "sections": _sections,
     "studies": _studies,
+    "exports": _exports,
     "recipes": _recipes,
     "commands": _commands,
 }

@@ -1,0 +1,97 @@
+"""automl export: the model of a run as a folder that serves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from automl.cli import options as opt
+from automl.errors import UsageError
+
+_UNITS = {"kb": 1e-3, "k": 1e-3, "mb": 1.0, "m": 1.0, "": 1.0, "gb": 1e3, "g": 1e3}
+
+
+def export_command(
+    model: opt.ModelArgument,
+    name: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORMAT", help="onnx, skops, … (automl plugins lists them).")
+    ] = "skops",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="The folder to make.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Rows to compare on; the run's own data unless given."),
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option("--max-size", metavar="SIZE", help="Cut the ensemble until its graph is as small: 500KB, 2MB."),
+    ] = None,
+    max_latency: Annotated[
+        str | None,
+        typer.Option("--max-latency", metavar="TIME", help="Cut the ensemble until one row is as quick: 1ms."),
+    ] = None,
+    as_json: opt.JsonOption = False,
+) -> None:
+    """Write the model in a format that serves; it is reloaded and compared before it is called done."""
+    from automl.cli.output import print_json
+    from automl.export import formats
+    from automl.export._bundle import export_model, open_source
+
+    formats.check(name)
+    source = open_source(model)
+    default = source.run.export / name if source.run is not None else Path(f"{source.name}-{name}")
+    place = out or default
+    cuts: list[Any] = []
+    if max_size is not None or max_latency is not None:
+        source, cuts, taken = _cut(source, name, max_size, max_latency)
+        if not as_json:
+            _print_cuts(cuts, taken, source.predictor.task.metric)
+    manifest = export_model(
+        source, name, place, data=data, notes={"cuts": [cut.to_json() for cut in cuts]} if cuts else None
+    )
+    size = sum(facts["bytes"] for facts in manifest["files"].values())
+    if as_json:
+        parity, table = manifest["parity"], manifest["cuts"]
+        print_json({"out": str(place), "format": name, "bytes": size, "parity": parity, "cuts": table})
+        return
+    parity = manifest["parity"]
+    worst = max(parity["largest_difference"], parity["planted_largest_difference"])
+    print(f"{place}: {name}, {size / 1e6:.1f} MB, {len(manifest['files'])} files")
+    print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
+    print(f"next: automl verify {place}")
+
+
+def parse_megabytes(text: str) -> float:
+    """Megabytes (10⁶ bytes) of "500KB", "2MB" or "2".
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if match is None or match.group(2) not in _UNITS:
+        raise UsageError(f"--max-size {text!r} is not a size", hint="Write it as 500KB or 2MB: --max-size 2MB")
+    return float(match.group(1)) * _UNITS[match.group(2)]
+
+
+def _cut(source: Any, name: str, max_size: str | None, max_latency: str | None) -> tuple[Any, list[Any], Any]:
+    from automl.export import formats
+
+    if not formats.get(name).from_graph:
+        raise UsageError(f"The format {name!r} takes the model whole", hint="Limits go with --format onnx")
+    from automl.export._cuts import choose_cut
+
+    max_mb = None if max_size is None else parse_megabytes(max_size)
+    max_ms = None if max_latency is None else 1000 * opt.parse_duration(max_latency, option="--max-latency")
+    return choose_cut(source, max_mb=max_mb, max_ms=max_ms)
+
+
+def _print_cuts(cuts: list[Any], taken: Any, metric: str) -> None:
+    print(f"   {'form':<32}{'graph MB':>10}{'ms a row':>10}{metric:>12}")
+    for cut in cuts:
+        score = "" if cut.score is None else f"{cut.score:.5g}"
+        mark = "→" if cut is taken else " "
+        print(f" {mark} {cut.name:<32}{cut.bytes / 1e6:>10.2f}{cut.row_ms:>10.2f}{score:>12}")

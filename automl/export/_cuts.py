@@ -1,0 +1,136 @@
+"""Smaller forms of an ensemble: fewer members, fewer folds; what each weighs, how long a row takes, what it scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.bag import BagModel
+from automl.ensemble.selection import blend_outputs
+from automl.errors import ConstraintError, UsageError
+from automl.export import Source
+from automl.export._model import build_model
+from automl.export._prepare import Prepare
+from automl.export.onnx import build_graph
+from automl.files import read_json
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+from automl.predictor import Predictor
+from automl.search.trial import SearchData
+
+REPEATS = 5
+WARM_ROWS = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cut:
+    """One form of the ensemble.
+
+    Attributes:
+        name: what was kept.
+        predictor: the model of it.
+        score: out-of-fold, in the metric's units; None without a run. Of a single fold's model it is that model's own
+            score; of a bag of folds, whose mean is better than each, a careful estimate.
+        bytes: of its ONNX graph.
+        row_ms: median milliseconds of one row in ONNX Runtime, one thread, on this machine.
+    """
+
+    name: str
+    predictor: Predictor
+    score: float | None
+    bytes: int
+    row_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "score": self.score, "bytes": self.bytes, "row_ms": self.row_ms}
+
+
+def choose_cut(source: Source, *, max_mb: float | None, max_ms: float | None) -> tuple[Source, list[Cut], Cut]:
+    """The best-scoring form that keeps the limits.
+
+    Args:
+        max_mb: megabytes of the ONNX graph.
+        max_ms: milliseconds of one row.
+
+    Returns:
+        the source of that form, all forms that were measured, and the one that was taken.
+
+    Raises:
+        ConstraintError: if none keeps them; the smallest is described.
+    """
+    cuts = list(measure_cuts(source))
+    kept = [c for c in cuts if (max_mb is None or c.bytes <= max_mb * 1e6) and (max_ms is None or c.row_ms <= max_ms)]
+    if not kept:
+        least, quickest = min(cuts, key=lambda cut: cut.bytes), min(cuts, key=lambda cut: cut.row_ms)
+        raise ConstraintError(
+            f"No form of the model keeps the limits: the smallest is {least.name!r} with {least.bytes / 1e6:.2f} MB, "
+            f"the quickest {quickest.name!r} with {quickest.row_ms:.2f} ms a row",
+            hint="automl distill RUN --to xgboost makes one small model",
+        )
+    maximize = get_metric(source.predictor.task.metric).maximize
+    best = max(kept, key=lambda cut: 0.0 if cut.score is None else cut.score if maximize else -cut.score)
+    return dataclasses.replace(source, predictor=best.predictor), cuts, best
+
+
+def measure_cuts(source: Source) -> Iterator[Cut]:
+    """The whole, then fewer and fewer of it."""
+    model = source.predictor.model
+    if not isinstance(model, BagModel):
+        raise UsageError("Only an ensemble of bags can be cut", hint="Leave --max-size and --max-latency out")
+    order = np.argsort([-member.weight for member in model.members], kind="stable").tolist()
+    count, folds = len(order), max(len(member.folds) for member in model.members)
+    plans = [(count, folds), *((n, folds) for n in ((count + 1) // 2, 2, 1)), *((n, 1) for n in (2, 1))]
+    for members, kept in dict.fromkeys((min(n, count), f) for n, f in plans):
+        chosen = order[:members]
+        predictor = dataclasses.replace(source.predictor, model=_cut(model, chosen, kept))
+        name = f"{members} of {count} models, {'all folds' if kept == folds else 'one fold'}"
+        size, row_ms = _measure(predictor, source)
+        yield Cut(name=name, predictor=predictor, score=_score(source, chosen), bytes=size, row_ms=row_ms)
+
+
+def _cut(model: BagModel, places: list[int], folds: int) -> BagModel:
+    chosen = [model.members[place] for place in places]
+    total = sum(member.weight for member in chosen)
+    members = [dataclasses.replace(m, weight=m.weight / total, folds=m.folds[:folds]) for m in chosen]
+    return dataclasses.replace(model, members=tuple(members))
+
+
+def _measure(predictor: Predictor, source: Source) -> tuple[int, float]:
+    import onnxruntime
+
+    graph, signature = build_graph(predictor)
+    content = build_model(graph, name="automl", facts={}).SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    rows = read_json(source.folder / "golden.json")["rows"]
+    prepare, names = Prepare(signature), [entry.name for entry in session.get_inputs()]
+    feeds = [{name: array for name, array in prepare([row]).items() if name in names} for row in rows]
+    seconds = []
+    for feed in [*feeds[:WARM_ROWS], *(feeds * REPEATS)]:
+        started = time.perf_counter()
+        session.run(None, feed)
+        seconds.append(time.perf_counter() - started)
+    return len(content), float(np.median(seconds[WARM_ROWS:])) * 1000
+
+
+def _score(source: Source, places: list[int]) -> float | None:
+    if source.run is None:
+        return None
+    data = SearchData(source.run.data)
+    members = read_json(source.folder / "ensemble.json")["members"]
+    chosen = {int(members[place]["trial"]): float(members[place]["weight"]) for place in places}
+    total = sum(chosen.values())
+    outputs: dict[int, FloatArray] = {
+        trial: np.load(source.run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in chosen
+    }
+    blend = blend_outputs(outputs, {trial: weight / total for trial, weight in chosen.items()})
+    rows = ~np.isnan(blend[:, 0])
+    assert isinstance(source.predictor.model, BagModel)
+    found = source.predictor.model.calibrator.apply(blend[rows])
+    weight = None if data.weight is None else data.weight[rows]
+    return float(get_metric(data.task.metric).score(data.target[rows], found, weight))

@@ -1,0 +1,204 @@
+"""From raw rows to the inputs of model.onnx: numbers read, texts brought to one form, dates made seconds.
+
+This file stands alone: it needs Python 3.9 or newer and numpy, and travels beside the graph. What it does with a cell
+is what the training did with it; `signature.json` holds each column's format.
+
+    prepare = Prepare(json.load(open("signature.json")))
+    inputs = prepare([{"age": 41, "city": "Oslo"}, {"age": None, "city": "Bergen"}])
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable  # noqa: UP035 - as old as Python 3.9
+
+import numpy as np
+
+LARGEST = float(np.finfo(np.float32).max)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,14})\.0+")
+_EDGES = re.compile("^[\\s\ufeff\u200b]+|[\\s\ufeff\u200b]+$")
+_ISO = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?)?)?"
+    r"|(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)?(\d\d)?)?",
+    re.ASCII,
+)
+_BOOLEANS = {"true": "True", "TRUE": "True", "false": "False", "FALSE": "False"}
+_TRUTH = {"1": "True", "1.0": "True", "0": "False", "0.0": "False"}
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # noqa: UP017 - as old as Python 3.9
+
+
+class Prepare:
+    """Turns rows, each a mapping from column to cell, into arrays (n, 1) by input.
+
+    Args:
+        signature: the content of signature.json.
+    """
+
+    def __init__(self, signature: Mapping[str, Any]) -> None:
+        self.inputs = signature["inputs"]
+        self._read = [_reader(entry) for entry in self.inputs]
+        self.required = sorted({entry["column"] for entry in self.inputs if entry["required"]})
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Inputs for `InferenceSession.run`.
+
+        Raises:
+            ValueError: if no row has a column that the model needs.
+        """
+        absent = [name for name in self.required if rows and not any(name in row for row in rows)]
+        if absent:
+            raise ValueError("the rows lack the model's column(s) " + ", ".join(map(repr, absent[:8])))
+        arrays = {}
+        for entry, read in zip(self.inputs, self._read):  # noqa: B905 - as old as Python 3.9
+            cells = [read(row.get(entry["column"])) for row in rows]
+            dtype = object if entry["dtype"] == "string" else entry["dtype"]
+            arrays[entry["name"]] = np.array(cells, dtype=dtype).reshape(-1, 1)
+        return arrays
+
+
+def _reader(entry: Mapping[str, Any]) -> Callable[[Any], Any]:
+    form = entry["format"]
+    marks = frozenset(form["missing"])
+    if entry["kind"] == "number":
+        return lambda cell: read_number(cell, form, marks)
+    if entry["kind"] == "date":
+        return lambda cell: read_date(cell, form, marks)
+    if entry["kind"] == "count":
+        return lambda cell: count(read_text(cell, marks), entry["fact"])
+    if entry["booleans"]:
+        return lambda cell: _TRUTH.get(read_text(cell, marks), read_text(cell, marks))
+    return lambda cell: read_text(cell, marks)
+
+
+def is_missing(cell: Any) -> bool:
+    """None and NaN stand for no value."""
+    return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def number_text(value: float) -> str:
+    """3.0 is "3", 0.1 is "0.1"."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def read_text(cell: Any, marks: frozenset[str] = frozenset()) -> str:
+    """The text of a cell in the form that the model knows; "" for no value."""
+    if is_missing(cell):
+        return ""
+    if isinstance(cell, str):
+        text = cell.strip()
+        if not text.isascii():
+            text = _EDGES.sub("", unicodedata.normalize("NFC", text))
+        if not text or text in marks:
+            return ""
+        if text.endswith("0") and _WHOLE.fullmatch(text):
+            text = number_text(float(text))
+        return _BOOLEANS.get(text, text)
+    text = number_text(float(cell)) if isinstance(cell, float) else str(cell)
+    return "" if text in marks else text
+
+
+def read_number(cell: Any, form: Mapping[str, Any], marks: frozenset[str] = frozenset()) -> float:
+    """The number in a cell; NaN for none, and for one beyond float32."""
+    if is_missing(cell):
+        return math.nan
+    if isinstance(cell, str):
+        text = cell.strip()
+        number = math.nan if text in marks else _parse_number(text, form)
+    else:
+        try:
+            number = float(cell)
+        except (TypeError, ValueError, OverflowError):
+            return math.nan
+        if marks and number_text(number) in marks:
+            return math.nan
+    return number if -LARGEST <= number <= LARGEST else math.nan
+
+
+def _parse_number(text: str, form: Mapping[str, Any]) -> float:
+    if _NUMBER.fullmatch(text) and form["decimal"] == "." and form["thousands"] != ".":
+        return float(text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
+    text = _cut_unit(text, form)
+    if form["thousands"]:
+        mark, decimal = re.escape(form["thousands"]), re.escape(form["decimal"])
+        grouped = re.fullmatch(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{decimal}\d*)?", text)
+        text = text.replace(form["thousands"], "") if grouped else text
+    if form["decimal"] == "," and text.count(",") == 1:
+        text = text.replace(",", ".")
+    if _NUMBER.fullmatch(text) or (text.lstrip("+-").isdecimal() and text.count("-") + text.count("+") <= 1):
+        return float(text)
+    return {"true": 1.0, "false": 0.0}.get(text.lower(), math.nan)
+
+
+def _cut_unit(text: str, form: Mapping[str, Any]) -> str:
+    prefix, suffix = (unicodedata.normalize("NFKC", form[unit]) for unit in ("prefix", "suffix"))
+    if prefix:
+        sign = text[0] if text[:1] in ("-", "+") else ""
+        rest = text[len(sign) :].lstrip()
+        if rest.startswith(prefix):
+            text = sign + rest[len(prefix) :].lstrip()
+    if suffix and text.endswith(suffix):
+        text = text[: -len(suffix)].rstrip()
+    return text
+
+
+def read_date(cell: Any, form: Mapping[str, Any], marks: frozenset[str] = frozenset()) -> float:
+    """Whole seconds since 1970 in UTC; NaN for no date."""
+    pattern = form["date_format"]
+    if pattern in ("epoch_s", "epoch_ms"):
+        seconds = read_number(cell, form, marks) / (1.0 if pattern == "epoch_s" else 1000.0)
+        if abs(seconds) <= 2.5e11:
+            return float(math.floor(seconds))
+    text = read_text(cell, marks)
+    if pattern not in ("", "iso", "epoch_s", "epoch_ms"):
+        try:
+            return _seconds(datetime.datetime.strptime(text, pattern))
+        except ValueError:
+            pass
+    return _read_iso(text)
+
+
+def _read_iso(text: str) -> float:
+    match = _ISO.fullmatch(text)
+    if not match:
+        return math.nan
+    year, month, day, hour, minute, second, _, zone, *plain = match.groups()
+    if year is None:
+        year, month, day, hour, minute, second = plain
+    try:
+        moment = datetime.datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0)
+        )
+    except ValueError:
+        return math.nan
+    return _seconds(moment) - _zone_seconds(zone or "Z")
+
+
+def _zone_seconds(zone: str) -> float:
+    if zone == "Z":
+        return 0.0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    return (int(digits[:2]) * 3600.0 + int(digits[2:]) * 60.0) * (-1.0 if zone[0] == "-" else 1.0)
+
+
+def _seconds(moment: datetime.datetime) -> float:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=_EPOCH.tzinfo)
+    return float(math.floor((moment - _EPOCH).total_seconds()))
+
+
+def count(text: str, fact: str) -> float:
+    """How many characters, words, digits or capitals a text has; NaN for no text."""
+    if not text:
+        return math.nan
+    if fact == "characters":
+        return float(len(text))
+    if fact == "words":
+        return float(len(text.split()))
+    return float(len(re.findall(r"\d", text)) if fact == "digits" else sum(map(str.isupper, text)))

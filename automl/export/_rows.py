@@ -1,0 +1,102 @@
+"""The rows on which an export is compared with its model: real ones, and the same with planted trouble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data.load import read_table
+from automl.ensemble.artifact import golden_frame
+from automl.errors import AutoMLError
+from automl.export import VALUE_TOLERANCE, Source, rows_to_json
+from automl.files import read_json
+from automl.matrix import Array, FloatArray
+from automl.recipe import DataOptions
+from automl.schema import Role, Schema
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 500
+EXTREMES = (1e30, -1e30, 3.0e38, 1e-30, 0.0, float("inf"), float("-inf"), -1.0)
+UNSEEN = "never seen: \u00fc\u4f60"
+MISSING_SHARE = 0.15
+PLANTED_SHARE = 0.1
+
+
+def choose_rows(source: Source, data: Path | None) -> tuple[list[dict[str, Any]], str]:
+    """JSON rows: up to 500 real ones, then as many with planted missing cells, unseen values and extreme numbers.
+
+    Args:
+        data: a table to take them from; the run's own data unless given.
+
+    Returns:
+        the rows, and where the real ones come from.
+    """
+    frame, origin = _real_rows(source, data)
+    rng = np.random.default_rng(11)
+    picked = np.sort(rng.choice(len(frame), ROWS, replace=len(frame) < ROWS)) if len(frame) else np.zeros(0, int)
+    chosen = rows_to_json(frame.iloc[picked])
+    return [*chosen, *_plant(chosen, source.predictor.schema, rng)], origin
+
+
+def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
+    schema = source.predictor.schema
+    names = [column.name for column in schema.features]
+    path = data
+    if path is None and source.run is not None:
+        named = Path(str(source.run.record.get("data", "")))
+        path = named if named.is_file() else None
+    if path is not None:
+        try:
+            raw = read_table(path, options=DataOptions()).frame
+            source.predictor.check(raw)
+            raw = raw.rename(columns=str)
+            return raw[[name for name in names if name in raw.columns]], str(path.name)
+        except (AutoMLError, OSError):
+            if data is not None:
+                raise
+    return golden_frame(schema, read_json(source.folder / "golden.json")["rows"]), "the model's golden rows"
+
+
+def _plant(rows: list[dict[str, Any]], schema: Schema, rng: np.random.Generator) -> list[dict[str, Any]]:
+    planted = []
+    for row in rows:
+        changed = dict(row)
+        for column in schema.features:
+            draw = rng.random()
+            if draw < MISSING_SHARE:
+                changed[column.name] = None
+            elif draw < MISSING_SHARE + PLANTED_SHARE:
+                changed[column.name] = _trouble(column.role, rng)
+        planted.append(changed)
+    return planted
+
+
+def _trouble(role: Role, rng: np.random.Generator) -> Any:
+    if role is Role.NUMBER:
+        return float(rng.choice(EXTREMES))
+    if role is Role.DATE:
+        return str(rng.choice(["1901-02-03T04:05:06", "2199-12-31", "no date"]))
+    return UNSEEN
+
+
+def largest_difference(found: FloatArray, expected: FloatArray, task: Task) -> float:
+    """How far apart outputs are: of probabilities the difference, of values the ratio to the tolerance's unit.
+
+    A value's difference is divided by the value itself, or by the spread of all where that is larger.
+    """
+    if found.shape != expected.shape:
+        return float("inf")
+    apart: Array = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+    if not task.is_classification:
+        apart = apart / np.maximum(np.maximum(np.abs(expected), expected.std()), 1e-30)
+    return float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))
+
+
+def tolerance(task: Task, probability: float) -> float:
+    """What an export may differ by."""
+    return probability if task.is_classification else VALUE_TOLERANCE

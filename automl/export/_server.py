@@ -1,0 +1,145 @@
+"""A small HTTP server for model.onnx: the standard library, onnxruntime and numpy; see README.md.
+
+python server.py --port 8080
+curl -s localhost:8080/predict -d @input_example.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_ROWS = 10_000
+SECONDS = 20.0
+
+
+class Counts:
+    """What /metrics tells, in Prometheus' text form."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.requests: dict[int, int] = {}
+        self.rows = 0
+        self.seconds = 0.0
+
+    def add(self, status: int, rows: int, seconds: float) -> None:
+        with self.lock:
+            self.requests[status] = self.requests.get(status, 0) + 1
+            self.rows += rows
+            self.seconds += seconds
+
+    def text(self) -> str:
+        lines = ["# TYPE automl_requests_total counter"]
+        lines += [f'automl_requests_total{{status="{code}"}} {n}' for code, n in sorted(self.requests.items())]
+        lines += ["# TYPE automl_rows_total counter", f"automl_rows_total {self.rows}"]
+        lines += ["# TYPE automl_predict_seconds_total counter", f"automl_predict_seconds_total {self.seconds:.6f}"]
+        return "\n".join(lines) + "\n"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GET /healthz, /readyz, /schema, /metrics; POST /predict with {"rows": [{…}, …]}."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = SECONDS
+    model: Any = None
+    counts = Counts()
+
+    def do_GET(self) -> None:
+        if self.path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
+            self._send(200, {"status": "ok"})
+        elif self.path == "/schema":
+            self._send(200, self.model.signature)
+        elif self.path == "/metrics":
+            self._send_bytes(200, self.counts.text().encode(), "text/plain; version=0.0.4")
+        else:
+            self._send(404, {"error": "there is nothing here; POST /predict"})
+
+    def do_POST(self) -> None:
+        started, rows, status = time.perf_counter(), 0, 200
+        try:
+            if self.path != "/predict":
+                raise RefusedError(404, "POST goes to /predict")
+            given = self._read()
+            rows = len(given)
+            self._send(200, {"predictions": self.model.predict(given)})
+        except RefusedError as refusal:
+            status = refusal.status
+            self.close_connection = True
+            self._send(status, {"error": refusal.reason})
+        except (ValueError, TypeError, OverflowError):
+            status = 422
+            self._send(status, {"error": "the rows lack columns of the model, or hold what is no cell; see /schema"})
+        finally:
+            self.counts.add(status, rows, time.perf_counter() - started)
+
+    def _read(self) -> list[dict[str, Any]]:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            raise RefusedError(411, "a Content-Length is needed")
+        if int(length) > MAX_BYTES:
+            raise RefusedError(413, f"a request holds at most {MAX_BYTES} bytes")
+        try:
+            body = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(400, "the body is no JSON") from error
+        rows = body.get("rows") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise RefusedError(422, 'the body is {"rows": [{column: value, ...}, ...]}')
+        if not 0 < len(rows) <= MAX_ROWS:
+            raise RefusedError(413 if rows else 422, f"a request holds 1 to {MAX_ROWS} rows")
+        if any(isinstance(cell, (dict, list)) for row in rows for cell in row.values()):
+            raise RefusedError(422, "a cell is a text, a number, true, false or null")
+        return rows
+
+    def _send(self, status: int, record: dict[str, Any]) -> None:
+        self._send_bytes(status, json.dumps(record).encode(), "application/json")
+
+    def _send_bytes(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """No line a request."""
+
+
+class RefusedError(Exception):
+    """An answer that is no 200."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description="Serve model.onnx over HTTP.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    given = parser.parse_args()
+    folder = Path(__file__).resolve().parent
+    sys.path.insert(0, str(folder))
+    from predict import Model  # type: ignore[import-not-found]
+
+    Handler.model = Model(folder)
+    server = ThreadingHTTPServer((given.host, given.port), Handler)
+    server.daemon_threads = True
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    sys.stdout.write(f"serving on http://{given.host}:{server.server_address[1]}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Kubernetes manifests around the container: Deployment, Service, autoscaling, monitoring, KServe, a retraining job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from automl.export import Facts, Format, Source
+from automl.export.docker import plugin as docker_format
+from automl.export.docker import tag_name
+from automl.files import write_text
+from automl.matrix import FloatArray
+
+REQUIRES = ("onnx", "onnxruntime")
+EXTRA = "onnx"
+FOLDER = "k8s"
+PORT = 8080
+MEMORY_MB = 256  # what onnxruntime and Python take before the first model
+
+
+class Kubernetes:
+    title = "Kubernetes manifests"
+    executes = True
+    from_graph = True
+
+    def write(self, source: Source, folder: Path) -> Facts:
+        inner = docker_format.write(source, folder)
+        name = dns_name(source.name)
+        image = f"{tag_name(source.name)}:latest"
+        model_mb = (folder / "model.onnx").stat().st_size / 1e6
+        memory = int(MEMORY_MB + 6 * model_mb)
+        (folder / FOLDER).mkdir()
+        for file, record in make_manifests(name, image, memory, source.predictor.task.target).items():
+            write_text(folder / FOLDER / file, yaml.safe_dump(record, sort_keys=False))
+        return Facts(
+            summary="Kubernetes manifests around a container that answers HTTP with the ONNX graph.",
+            run=(
+                f"docker build -t REGISTRY/{image} . && docker push REGISTRY/{image}",
+                f"sed -i 's#image: {image}#image: REGISTRY/{image}#' {FOLDER}/*.yaml",
+                f"kubectl apply -f {FOLDER}/deployment.yaml -f {FOLDER}/service.yaml -f {FOLDER}/autoscaler.yaml",
+            ),
+            needs=inner.needs,
+            limits=(
+                *inner.limits,
+                f"{FOLDER}/monitor.yaml needs the Prometheus operator and {FOLDER}/kserve.yaml KServe; kserve.yaml "
+                "takes the place of deployment, service and autoscaler.",
+                f"{FOLDER}/retrain.yaml needs an image with automl and a volume claim named {name}-runs that holds the "
+                "run and the new data; it is suspended until you say otherwise.",
+            ),
+            notes=inner.notes,
+        )
+
+    def predict(self, folder: Path, rows: Path) -> FloatArray:
+        return docker_format.predict(folder, rows)
+
+
+def make_manifests(name: str, image: str, memory_mb: int, target: str) -> dict[str, dict[str, Any]]:
+    """File name → manifest.
+
+    Args:
+        memory_mb: what a replica may take.
+        target: the column that a retraining learns.
+    """
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model"}
+    meta = {"name": name, "labels": labels}
+    container = _container(image, memory_mb)
+    pod = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 30,
+        "containers": [container],
+    }
+    deployment = {
+        "replicas": 2,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}
+    scaled = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": 2,
+        "maxReplicas": 10,
+        "metrics": [cpu],
+    }
+    service = {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}
+    monitor = {
+        "selector": {"matchLabels": labels},
+        "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],
+    }
+    kserve = {"predictor": {**pod, "containers": [{**container, "name": "kserve-container"}], "minReplicas": 1}}
+    return {
+        "deployment.yaml": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment},
+        "service.yaml": {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
+        "autoscaler.yaml": {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": meta,
+            "spec": scaled,
+        },
+        "monitor.yaml": {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "ServiceMonitor",
+            "metadata": meta,
+            "spec": monitor,
+        },
+        "kserve.yaml": {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": meta,
+            "spec": kserve,
+        },
+        "retrain.yaml": _retrain(name, labels, target),
+    }
+
+
+def _container(image: str, memory_mb: int) -> dict[str, Any]:
+    def probe(path: str, seconds: int) -> dict[str, Any]:
+        return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": seconds, "timeoutSeconds": 2}
+
+    return {
+        "name": "model",
+        "image": image,
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "resources": {
+            "requests": {"cpu": "250m", "memory": f"{memory_mb}Mi"},
+            "limits": {"cpu": "1", "memory": f"{2 * memory_mb}Mi"},
+        },
+        "readinessProbe": probe("/readyz", 5),
+        "livenessProbe": {**probe("/healthz", 15), "failureThreshold": 4},
+        "startupProbe": {**probe("/readyz", 2), "failureThreshold": 60},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _retrain(name: str, labels: dict[str, str], target: str) -> dict[str, Any]:
+    job = {
+        "restartPolicy": "Never",
+        "volumes": [{"name": "runs", "persistentVolumeClaim": {"claimName": f"{name}-runs"}}],
+        "containers": [
+            {
+                "name": "fit",
+                "image": "automl:latest",
+                "command": ["automl", "fit", "/runs/new.csv", "--target", target, "--recipe", "/runs/recipe.yaml"],
+                "volumeMounts": [{"name": "runs", "mountPath": "/runs"}],
+                "resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "8Gi"}},
+            }
+        ],
+    }
+    spec = {
+        "schedule": "0 3 * * 0",
+        "concurrencyPolicy": "Forbid",
+        "suspend": True,
+        "jobTemplate": {"spec": {"backoffLimit": 1, "activeDeadlineSeconds": 7200, "template": {"spec": job}}},
+    }
+    meta = {"name": f"{name}-retrain"[:52].rstrip("-"), "labels": labels}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta, "spec": spec}
+
+
+def dns_name(name: str) -> str:
+    """A name that Kubernetes takes: at most 52 of a-z, 0-9 and -, beginning with a letter."""
+    plain = "".join(mark if mark.isascii() and mark.isalnum() else "-" for mark in name.lower()).strip("-")
+    plain = plain if plain[:1].isalpha() else f"model-{plain}"
+    return plain[:48].strip("-") or "model"
+
+
+plugin: Format = Kubernetes()
