@@ -10,10 +10,11 @@ import itertools
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess.category import count_codes, fit_target_means
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import MISSING, UNSEEN, Layout, Table
+from automl.preprocess.table import MISSING, UNSEEN, Layout, Table, TableNames
 from automl.space import Choice, Params, SearchSpace
 
 NUMBERS = 5  # the numbers, strongest first, of which pairs are made
@@ -92,6 +93,31 @@ class CombinePart:
     def _numbers(self, table: Table) -> FloatArray:
         made = [combine(table.numbers, *(int(part) for part in triple)) for triple in self.state["triples"]]
         return np.column_stack(made) if made else np.empty((len(table), 0), dtype=np.float32)
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """`transform` in a graph, pair by pair."""
+        blocks = [self._numbers_to_graph(graph, table)] if len(self.state["triples"]) else []
+        blocks += [
+            graph.add("Gather", counts, graph.columns(table.categories, [place]), axis=0)
+            for place, counts in enumerate(self.state.get("counts", []))
+        ]
+        for (one, other), lookup in zip(self.state["pairs"], self.state.get("means", []), strict=True):
+            sizes = [len(self.state["counts"][place]) for place in (one, other)]
+            first, second = (
+                _shift_in_graph(graph, graph.add("Gather", table.categories, np.int64(place), axis=1), size)
+                for place, size in zip((one, other), sizes, strict=True)
+            )
+            code = graph.add("Add", graph.add("Mul", first, np.int64(sizes[1])), second)
+            blocks.append(graph.add("Gather", lookup, code, axis=0))
+        return graph.concat(blocks) if blocks else graph.columns(table.numbers, [])
+
+    def _numbers_to_graph(self, graph: Graph, table: TableNames) -> str:
+        triples = self.state["triples"]
+        a, b = graph.columns(table.numbers, triples[:, 0]), graph.columns(table.numbers, triples[:, 1])
+        ratio = graph.add("Where", graph.add("Equal", b, np.float32(0)), np.float32(np.nan), graph.add("Div", a, b))
+        other = graph.add("Where", triples[:, 2] == 1, ratio, graph.add("Sub", a, b))
+        made = graph.add("Where", triples[:, 2] == 0, graph.add("Mul", a, b), other)
+        return graph.clip(made, -LIMIT, LIMIT)
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         layout = table.layout
@@ -183,6 +209,11 @@ def cross(categories: Array, one: int, other: int, levels: tuple[int, ...]) -> t
     width = levels[other] + 2
     codes = shift(categories[:, one], levels[one]) * width + shift(categories[:, other], levels[other])
     return codes, (levels[one] + 2) * width
+
+
+def _shift_in_graph(graph: Graph, codes: str, size: int) -> str:
+    """`shift` of codes (n,) int64 of a column with `size` codes, the two below zero included."""
+    return graph.add("Where", graph.add("Less", codes, np.int64(0)), graph.add("Add", codes, np.int64(size)), codes)
 
 
 def shift(column: Array, levels: int) -> Array:
