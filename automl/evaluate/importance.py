@@ -70,8 +70,7 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
             changed[:, places] = arrays[kind][order][:, places]
             arrays[kind] = changed
     pictures = tuple(
-        array[order] if name == source else array
-        for name, array in zip(layout.pictures, table.pictures, strict=True)
+        array[order] if name == source else array for name, array in zip(layout.pictures, table.pictures, strict=True)
     )
     return Table(layout=layout, pictures=pictures, **arrays)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -68,7 +70,7 @@ def _normalize(patches: FloatArray) -> FloatArray:
 
 
 def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
-    """(n, grid²·k) float32: the square root of each filter's mean response above a threshold, in each field of a grid."""
+    """(n, grid²·k) float32: the root of each filter's mean response above a threshold, in each field of a grid."""
     weights, bias = filters["weights"], filters["bias"]
     h, w, c = shrink(pictures[:1], WORKING_SIDE).shape[1:]
     size = round((len(weights) / c) ** 0.5)
@@ -85,16 +87,14 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
         response -= bias + THRESHOLD
         np.maximum(response, 0, out=response)
         maps = response.reshape(len(small), high, wide, count)
-        pooled = [
-            maps[:, top:bottom, left:right].mean(axis=(1, 2)) for top, bottom in rows for left, right in columns
-        ]
+        pooled = [maps[:, top:bottom, left:right].mean(axis=(1, 2)) for top, bottom in rows for left, right in columns]
         result[start : start + len(small)] = np.sqrt(np.concatenate(pooled, axis=1))
     return result
 
 
 def _fields(length: int, grid: int) -> list[tuple[int, int]]:
     cuts = np.linspace(0, length, grid + 1).round().astype(int)
-    return [(int(low), max(int(high), int(low) + 1)) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [(int(low), max(int(high), int(low) + 1)) for low, high in itertools.pairwise(cuts)]
 
 
 def describe_gradients(pictures: Array) -> FloatArray:

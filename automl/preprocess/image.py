@@ -7,7 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -133,7 +133,7 @@ class PixelPart:
 class Memo:
     """What was computed before, in this process or, with a folder, by any worker of this run; found by its content."""
 
-    recent: OrderedDict[str, Any] = OrderedDict()
+    recent: ClassVar[OrderedDict[str, dict[str, Array]]] = OrderedDict()
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
@@ -146,8 +146,7 @@ class Memo:
         """Arrays by name."""
         if name in Memo.recent:
             Memo.recent.move_to_end(name)
-            found: dict[str, Array] = Memo.recent[name]
-            return found
+            return Memo.recent[name]
         path = self.folder / f"{name}.npz" if self.folder is not None else None
         if path is not None and path.exists():
             with np.load(path, allow_pickle=False) as file:
@@ -217,4 +216,3 @@ def _fit_axes(raw: FloatArray, components: int, seed: int) -> dict[str, Array]:
 def _project(raw: FloatArray, state: State, kind: str) -> FloatArray:
     axes = state[f"{kind}.axes"].astype(np.float32)
     return np.asarray((raw - state[f"{kind}.mean"]) @ axes, dtype=np.float32)
-

@@ -68,6 +68,30 @@ ENTRIES: tuple[Entry, ...] = (
     ("naive_bayes", "naive_bayes", "portfolio", True, {}),
 )
 
+# What comes after the baselines where there are pictures; the entries above follow.
+PICTURE_ENTRIES: tuple[Entry, ...] = (
+    ("svm_rbf", "svm_rbf", "portfolio", False, {"model.C": 10.0, "model.gamma": 1.0}),
+    ("keras_cnn", "keras_cnn", "portfolio", False, {}),
+    ("keras_resnet", "keras_resnet", "portfolio", True, {}),
+    ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {"model.n_neighbors": 3}),
+    ("keras_separable", "keras_separable", "portfolio", True, {}),
+    ("keras_dense", "keras_dense", "portfolio", True, {}),
+)
+# The first model of pictures is to be there within seconds.
+QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128}
+
+
+def list_entries(families: Families) -> list[Entry]:
+    """The entries in the order for these families; pictures, where nets on them can be used, come first."""
+    named = {entry[0] for entry in (*ENTRIES, *PICTURE_ENTRIES)}
+    others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
+    if not any(family.candidate.needs.pictures == "pixels" for family in families.usable.values()):
+        return [*ENTRIES, *others]
+    labels = {entry[1] for entry in PICTURE_ENTRIES}
+    baselines = [(*entry[:4], {**entry[4], **QUICK}) for entry in ENTRIES if entry[2] == "baseline"]
+    rest = [entry for entry in ENTRIES if entry[2] != "baseline" and entry[1] not in labels]
+    return [*baselines, *PICTURE_ENTRIES, *rest, *others]
+
 
 def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     """The entries whose families can be used, with complete parameters; numbers are given later.
@@ -77,10 +101,8 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     Args:
         use: False keeps only the baselines.
     """
-    named = {entry[0] for entry in ENTRIES}
-    others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
     specs = []
-    for family, label, origin, raced, given in (*ENTRIES, *others):
+    for family, label, origin, raced, given in list_entries(families):
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
