@@ -35,6 +35,9 @@ def fit_command(
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="4G", help="Memory of all processes; 80% of what is free.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or gpu: what neural networks learn on.")
+    ] = None,
     seed: opt.SeedOption = None,
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
@@ -53,8 +56,8 @@ def fit_command(
 
     started = command_started()
     asked = build_recipe_from(
-        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
-        time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, device=device, seed=seed,
+        group=group, time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -75,6 +78,7 @@ def build_recipe_from(
     task: str | None = None,
     jobs: int | None = None,
     memory: str | None = None,
+    device: str | None = None,
     seed: int | None = None,
     group: str | None = None,
     time_column: str | None = None,
@@ -99,6 +103,8 @@ def build_recipe_from(
         budget["seconds"] = None
     if memory is not None:
         budget["memory_mb"] = opt.parse_size_mb(memory)
+    if device is not None:
+        budget["device"] = device
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,

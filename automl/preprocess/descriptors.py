@@ -58,7 +58,9 @@ def learn_filters(pictures: Array, count: int, seed: int) -> Filters:
     values, vectors = np.linalg.eigh(covariance)
     whiten = ((vectors / np.sqrt(np.maximum(values, 0) + 0.1)) @ vectors.T).astype(np.float32)
     white = (patches - mean) @ whiten
-    kmeans = MiniBatchKMeans(min(count, drawn), batch_size=2048, n_init=1, max_iter=20, init="random", random_state=seed)
+    kmeans = MiniBatchKMeans(
+        min(count, drawn), batch_size=2048, n_init=1, max_iter=20, init="random", random_state=seed
+    )
     centres = kmeans.fit(white).cluster_centers_.astype(np.float32)
     centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
     weights = np.ascontiguousarray(whiten @ centres.T)

@@ -22,6 +22,7 @@ from automl.schema import Role
 
 def picture(value: int, side: int = 12) -> bytes:
     buffer = io.BytesIO()
+    value %= 256
     pixels = np.full((side, side, 3), value, dtype=np.uint8)
     pixels[0, 0] = (value, 0, 255 - value)
     Image.fromarray(pixels).save(buffer, format="PNG")
@@ -58,6 +59,13 @@ def test_a_folder_with_one_folder_a_class_is_a_data_set(tmp_path: Path) -> None:
     assert dataset.pixels["path"].shape == (20, 12, 12, 3)
     assert dataset.pixels["path"].dtype == np.uint8
     assert dataset.pixels["path"][3, 5, 5].tolist() == [3, 3, 3]
+
+
+def test_folders_named_by_numbers_are_classes(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "ages", {str(at): 5 for at in range(1990, 2015)})
+    dataset = load_dataset(folder, target=None, recipe=Recipe())
+    assert dataset.task.n_classes == 25
+    assert dataset.task.classes[0] == "1990"
 
 
 def test_a_zip_of_the_folder_is_the_same_data_set(tmp_path: Path) -> None:

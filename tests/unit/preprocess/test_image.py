@@ -29,9 +29,7 @@ def make_table(rows: int = 80, seed: int = 0, shape: tuple[int, int, int] = (16,
     rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 100, (rows, *shape), dtype=np.uint8)
     pictures[: rows // 2, :, : shape[1] // 2] += 120
-    layout = Layout(
-        numbers=("x",), categories=(), levels=(), dates=(), pictures=("photo",), picture_shapes=(shape,)
-    )
+    layout = Layout(numbers=("x",), categories=(), levels=(), dates=(), pictures=("photo",), picture_shapes=(shape,))
     return Table(
         layout=layout,
         numbers=rng.normal(size=(rows, 1)).astype(np.float32),
