@@ -118,6 +118,12 @@ class EnsembleOptions(_Part):
     max_members: Whole = pydantic.Field(default=12, ge=1, le=100)
 
 
+class ReportOptions(_Part):
+    """What the report may show: with `include_samples` single rows, texts and pictures of the data."""
+
+    include_samples: bool = False
+
+
 class Recipe(_Part):
     """A complete search, as a value. Frozen; unknown keys are refused."""
 
@@ -130,6 +136,7 @@ class Recipe(_Part):
     split: SplitOptions = SplitOptions()
     search: SearchOptions = SearchOptions()
     ensemble: EnsembleOptions = EnsembleOptions()
+    report: ReportOptions = ReportOptions()
 
     def override(self, changes: dict[str, Any], *, source: str = "the command line") -> Recipe:
         """The recipe with nested `changes` laid over it.
