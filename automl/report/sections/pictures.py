@@ -16,7 +16,6 @@ class Pictures:
     title = "Pictures"
 
     def build(self, source: RunSource) -> Section | None:
-        columns = source.profile.get("profile")
         listed = source.profile.get("columns")
         named = [
             (str(column.get("name")), str(column.get("reason")))
