@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from automl.space import Params
 from automl.task import TaskKind
 from tests.conformance.candidates import CANDIDATES, CandidateConformance
@@ -38,14 +40,17 @@ class TestKerasCNN(PictureNets):
     candidate = "keras_cnn"
 
 
+@pytest.mark.slow
 class TestKerasDense(PictureNets):
     candidate = "keras_dense"
 
 
+@pytest.mark.slow
 class TestKerasResnet(PictureNets):
     candidate = "keras_resnet"
 
 
+@pytest.mark.slow
 class TestKerasSeparable(PictureNets):
     candidate = "keras_separable"
 
