@@ -19,6 +19,7 @@ from automl.space import Choice, Int, Params, SearchSpace
 
 KINDS = ("filters", "gradients", "filters and gradients", "pixels")
 COLOR_COLUMNS = 48
+SMALL_PIXELS = 1_000  # values of a picture up to which fewer filters over a finer grid tell more
 MEMO_BYTES = 256 << 20
 CHUNK_ROWS = 10_000  # pictures described at once; principal components need no more to be found
 
@@ -34,8 +35,8 @@ def space(needs: Needs, pixels: int) -> SearchSpace:
     return SearchSpace(
         {
             "pictures": Choice(KINDS, "filters and gradients"),
-            "filters": Choice((200, 400, 800, 1600), 800 if pixels > 1000 else 200),
-            "grid": Choice((2, 3, 4), 2 if pixels > 1000 else 4),
+            "filters": Choice((200, 400, 800), 800 if pixels > SMALL_PIXELS else 200),
+            "grid": Choice((2, 4), 2 if pixels > SMALL_PIXELS else 4),
             "components": Int(32, 512, 256, log=True),
         }
     )
