@@ -35,7 +35,7 @@ def space(needs: Needs, pixels: int) -> SearchSpace:
     return SearchSpace(
         {
             "pictures": Choice(KINDS, "filters and gradients"),
-            "filters": Choice((200, 400, 800), 800 if pixels > SMALL_PIXELS else 200),
+            "filters": Choice((200, 400, 800), 400 if pixels > SMALL_PIXELS else 200),
             "grid": Choice((2, 4), 2 if pixels > SMALL_PIXELS else 4),
             "components": Int(32, 512, 256, log=True),
         }
