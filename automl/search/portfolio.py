@@ -71,6 +71,7 @@ ENTRIES: tuple[Entry, ...] = (
 # What comes after the baselines where there are pictures; the entries above follow.
 PICTURE_ENTRIES: tuple[Entry, ...] = (
     ("svm_rbf", "svm_rbf", "portfolio", False, {"model.C": 10.0, "model.gamma": 1.0}),
+    ("keras_backbone", "keras_backbone", "portfolio", False, {}),
     ("keras_cnn", "keras_cnn", "portfolio", False, {}),
     ("keras_resnet", "keras_resnet", "portfolio", True, {}),
     ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {"model.n_neighbors": 3}),
