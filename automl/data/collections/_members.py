@@ -89,11 +89,13 @@ def _only(members: Members) -> str:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a path is a file that begins as zip archives do."""
+    """Whether a path is a regular file that begins as zip archives do; a pipe is never opened, for it might not end."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(4) == b"PK\x03\x04"
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -104,7 +106,7 @@ def list_members(path: Path) -> Members | None:
         DataError: if there are too many, a name leads outside, or the archive is damaged or encrypted.
     """
     text = str(path)
-    if path.is_dir():
+    if _is_folder(path):
         names, folders = _walk(path)
         return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=False)
     outer, mark, inner = text.partition(INSIDE)
@@ -115,6 +117,13 @@ def list_members(path: Path) -> Members | None:
         return None
     names, folders = _list_zip(path)
     return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=True)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _walk(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
