@@ -136,19 +136,28 @@ def _walk(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         count = len(names)
         inner = 0
         for entry in _scan(folder, seen):
-            if _is_litter(entry.name, is_folder=entry.is_dir()):
+            kind = _kind(entry)
+            if not kind or _is_litter(entry.name, is_folder=kind == "folder"):
                 continue
-            if entry.is_dir():
+            if kind == "folder":
                 inner += 1
                 if depth < MAX_DEPTH:
                     waiting.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
-            elif entry.is_file():
+            else:
                 names.append(prefix + entry.name)
         if len(names) > MAX_FILES:
             raise DataError(f"{str(root)!r} holds more than {MAX_FILES:,} files", hint="Name a folder with fewer")
         if len(names) == count and not inner and prefix:
             empty.append(prefix.rstrip("/"))
     return tuple(sorted(names)), tuple(sorted(empty))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """A folder, a file, or "" for what is neither: pipes, devices, links that lead nowhere."""
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _scan(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
