@@ -70,9 +70,10 @@ ENTRIES: tuple[Entry, ...] = (
 
 # What comes after the baselines where there are pictures; the entries above follow.
 PICTURE_ENTRIES: tuple[Entry, ...] = (
-    ("svm_rbf", "svm_rbf", "portfolio", False, {"model.C": 10.0, "model.gamma": 1.0}),
+    ("linear", "linear on filters", "portfolio", False, {"model.C": 0.03}),
     ("keras_backbone", "keras_backbone", "portfolio", False, {}),
     ("keras_cnn", "keras_cnn", "portfolio", False, {}),
+    ("svm_rbf", "svm_rbf", "portfolio", True, {"model.C": 10.0, "model.gamma": 0.5}),
     ("keras_resnet", "keras_resnet", "portfolio", True, {}),
     ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {"model.n_neighbors": 3}),
     ("keras_separable", "keras_separable", "portfolio", True, {}),
