@@ -17,7 +17,8 @@ import numpy as np
 import psutil
 
 from automl.data import Dataset, Split
-from automl.data.load import read_table
+from automl.data.load import find_test, read_table
+from automl.engines.accelerators import find_accelerators
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
@@ -70,7 +71,7 @@ CONSTANT = "dummy"
 def fit(
     data: Path | str | pd.DataFrame,
     *,
-    target: str,
+    target: str | None = None,
     recipe: Recipe | None = None,
     out: Path | str | None = None,
     test: Path | str | None = None,
@@ -81,11 +82,12 @@ def fit(
     """The whole flow, from a table to a run folder with a model that serves.
 
     Args:
-        data: a file or a frame.
-        target: name of the column to learn.
+        data: a file, a folder or zip of pictures with one folder a class, or a frame.
+        target: name of the column to learn; pictures in class folders need none.
         recipe: everything else that can be asked; the defaults without one.
         out: the run folder; without one, below `runs/` after the date and the data.
-        test: a labelled file that is looked at for drift and scored once, at the end.
+        test: a labelled file that is looked at for drift and scored once, at the end; without one, the test/ folder
+            beside the train/ folder of pictures.
         sinks: readers of the events.
         started: `time.monotonic()` from which the time counts; now, or this process's start on the command line.
         changes: shorthands laid over the recipe: time (seconds), trials, metric, task, jobs, seed.
@@ -99,15 +101,20 @@ def fit(
     for name in () if recipe.search.candidates == "auto" else recipe.search.candidates:
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
-    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+    accelerators = find_accelerators(recipe.budget.device)
+    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=bool(accelerators))
     try:
         engine.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe)
         source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
+        test = test or find_test(data)
         run = Run.create(
             Path(out) if out else None,
             data_name=dataset.name or "frame",
-            record=identity(source, target, recipe, dataset, test),
+            record={
+                **identity(source, dataset.task.target, recipe, dataset, test),
+                "device": ", ".join(accelerators) or "cpu",
+            },
         )
         write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked():
@@ -142,7 +149,8 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         seconds = recipe.budget.seconds
         if seconds is not None and not has_usable_model(run):
             seconds = max(seconds, spent + FIRST_MODEL_SECONDS)
-        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+        accelerated = bool(find_accelerators(recipe.budget.device))
+        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=accelerated)
         try:
             engine.warm("core")
             run.stop_path.unlink(missing_ok=True)
@@ -283,7 +291,7 @@ class _Session:
 
     def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
         encoder = TableEncoder(dataset.schema)
-        table = encoder.encode(dataset.frame)
+        table = encoder.encode(dataset.frame, dataset.pixels)
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
@@ -376,7 +384,7 @@ class _Session:
         if not test:
             return
         predictor = load_predictor(self.run.path)
-        frame = read_table(Path(test), options=self.recipe.data).frame
+        frame = read_table(Path(test), options=self.recipe.data, part="test").frame
         y = predictor.encode_target(predictor.find_target(frame))
         known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
         if not known.any():

@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Array = NDArray[Any]
 
+DESCRIPTORS = 300  # columns that a picture becomes, more or less
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
@@ -24,11 +26,14 @@ class Needs:
         categories: "native": integer codes as float32, NaN for missing and unseen; "embed": integer codes from 0 to
             cardinality - 1, with a code of their own for missing and for unseen; "numeric": encoded as numbers
             (one-hot, target, ordinal: a choice of the search).
+        pictures: "features": pictures become descriptors, columns like any others; "pixels": the matrix is the first
+            picture column itself, (n, h·w·c) uint8, and nothing else.
     """
 
     missing: bool = False
     scaled: bool = False
     categories: Literal["native", "embed", "numeric"] = "numeric"
+    pictures: Literal["features", "pixels"] = "features"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +42,13 @@ class Feature:
 
     Attributes:
         cardinality: 0 for a number; for a category column the number of codes.
+        shape: (height, width, channels) where the feature is a whole picture; () otherwise.
     """
 
     name: str
     source: str
     cardinality: int = 0
+    shape: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,8 @@ class Shape:
         numbers, categories: columns of each role (dates count as the numbers they become).
         levels: sum of the category columns' levels.
         outputs: classes, or 1 for regression.
+        pictures: picture columns.
+        pixels: values of a row's pictures together.
     """
 
     rows: int
@@ -60,10 +69,12 @@ class Shape:
     categories: int
     levels: int
     outputs: int
+    pictures: int = 0
+    pixels: int = 0
 
     @property
     def columns(self) -> int:
-        return self.numbers + self.categories
+        return self.numbers + self.categories + DESCRIPTORS * self.pictures
 
     @property
     def cells(self) -> int:

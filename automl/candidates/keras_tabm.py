@@ -69,7 +69,7 @@ class KerasTabM:
             learning_rate=params["learning_rate"],
             weight_decay=params["weight_decay"],
             patience=16,
-            curve=flat_cosine,
+            rate=flat_cosine,
             beta_2=0.999,
         )
         return NetworkEstimator(NAME, network, schedule, context, {"dropout": params["dropout"]})

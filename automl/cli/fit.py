@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def fit_command(
     data: opt.DataArgument,
-    target: opt.TargetOption,
+    target: opt.TargetOption = None,
     time: Annotated[
         str | None, typer.Option("--time", metavar="5m", help="Wall clock for everything; 5m unless --trials is given.")
     ] = None,
@@ -39,6 +39,9 @@ def fit_command(
         str | None, typer.Option("--max-latency", metavar="5ms", help="Longest time for one row in a warm process.")
     ] = None,
     max_size: Annotated[str | None, typer.Option("--max-size", metavar="50M", help="Largest model folder.")] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or gpu: what neural networks learn on.")
+    ] = None,
     seed: opt.SeedOption = None,
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
@@ -49,6 +52,9 @@ def fit_command(
     sensitive: opt.SensitiveOption = None,
     encoding: opt.EncodingOption = None,
     recipe: opt.RecipeOption = None,
+    include_samples: Annotated[
+        bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run folder.")] = None,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -58,10 +64,9 @@ def fit_command(
 
     started = command_started()
     asked = build_recipe_from(
-        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
-        time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
-        max_latency=max_latency, max_size=max_size,
-        sensitive=sensitive,
+        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, device=device, seed=seed,
+        group=group, time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        max_latency=max_latency, max_size=max_size, sensitive=sensitive, include_samples=include_samples,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -82,6 +87,7 @@ def build_recipe_from(
     task: str | None = None,
     jobs: int | None = None,
     memory: str | None = None,
+    device: str | None = None,
     seed: int | None = None,
     group: str | None = None,
     time_column: str | None = None,
@@ -93,6 +99,7 @@ def build_recipe_from(
     max_latency: str | None = None,
     max_size: str | None = None,
     sensitive: list[str] | None = None,
+    include_samples: bool = False,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -109,6 +116,8 @@ def build_recipe_from(
         budget["seconds"] = None
     if memory is not None:
         budget["memory_mb"] = opt.parse_size_mb(memory)
+    if device is not None:
+        budget["device"] = device
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
@@ -122,6 +131,8 @@ def build_recipe_from(
         "size_mb": None if max_size is None else opt.parse_size_mb(max_size, option="--max-size"),
     }
     changes["constraints"] = {key: value for key, value in limits.items() if value is not None}
+    if include_samples:
+        changes["report"] = {"include_samples": True}
     changes["data"] = {key: value for key, value in data.items() if value is not None}
     return base.override(changes)
 

@@ -9,6 +9,7 @@ from automl.evaluate.cost import measure_cost
 from automl.evaluate.details import describe_details
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
+from automl.evaluate.pictures import show_examples
 from automl.evaluate.quality import describe_quality
 from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
@@ -94,6 +95,9 @@ class Evaluator:
         if self._is_detailed:
             payload = {**common, "seconds": None if seconds is None else DETAIL_SHARE * seconds}
             jobs.append(Job(id="details", function=describe_details, payload=payload, limits=Limits(seconds=limit)))
+        if self.recipe.report.include_samples and self.data.table.layout.pictures:
+            payload = {**common, "seconds": 20.0 if seconds is None else seconds * 0.5}
+            jobs.append(Job(id="pictures", function=show_examples, payload=payload, limits=Limits(seconds=limit)))
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
             payload = {
@@ -116,6 +120,7 @@ class Evaluator:
         """The user's columns, those most associated with the target first, as time may not allow all."""
         layout = self.data.table.layout
         names = dict.fromkeys(layout.source(name) for name in (*layout.numbers, *layout.categories, *layout.dates))
+        names |= dict.fromkeys(layout.pictures if names else ())  # alone it is all there is: nothing to rank
         known: dict[str, float] = {}
         if self.run.profile_path.exists():
             for column in read_json(self.run.profile_path).get("profile", {}).get("columns", []):
@@ -141,6 +146,7 @@ class Evaluator:
             **quality,
             "cost": values.get("cost"),
             "importance": summarize_importance(drops),
+            **({"pictures": values["pictures"]} if "pictures" in values else {}),
         }
 
 

@@ -72,7 +72,10 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
             changed = arrays[kind].copy()
             changed[:, places] = arrays[kind][order][:, places]
             arrays[kind] = changed
-    return Table(layout=layout, **arrays)
+    pictures = tuple(
+        array[order] if name == source else array for name, array in zip(layout.pictures, table.pictures, strict=True)
+    )
+    return Table(layout=layout, pictures=pictures, **arrays)
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Protocol
 
 from automl.matrix import Array, Feature, FloatArray
@@ -19,11 +20,13 @@ class FitRows:
     Attributes:
         target: class index (n,) int64, or value (n,) float64.
         seed: for what is random, such as cross-fitting.
+        shared: folder where a part may keep what other plans can use; None if there is none.
     """
 
     task: Task
     target: Array
     seed: int
+    shared: Path | None = None
 
 
 class Part(Protocol):

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from automl.files import read_json, write_array, write_json
 from automl.graph import TREES, Graph
 from automl.matrix import Array, FloatArray, Shape
-from automl.schema import Column, Role, Schema
+from automl.pictures import read_cells
+from automl.schema import Column, PictureFormat, Role, Schema
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Layout:
     levels: tuple[int, ...]
     dates: tuple[str, ...]
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
+    picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
@@ -55,6 +58,8 @@ class Layout:
             levels=tuple(record["levels"]),
             dates=tuple(record["dates"]),
             sources=dict(record["sources"]),
+            pictures=tuple(record.get("pictures", ())),
+            picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
 
 
@@ -66,12 +71,14 @@ class Table:
         numbers: (n, p) float32, NaN for missing; texts stand here as a few counts.
         categories: (n, q) int32 codes, `MISSING` and `UNSEEN` below zero.
         dates: (n, r) float64 seconds since the epoch, NaN for missing.
+        pictures: an array (n, h, w, c) uint8 a picture column; missing ones are black.
     """
 
     layout: Layout
     numbers: FloatArray
     categories: Array
     dates: Array
+    pictures: tuple[Array, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -83,6 +90,7 @@ class Table:
             numbers=np.asarray(self.numbers[rows]),
             categories=np.asarray(self.categories[rows]),
             dates=np.asarray(self.dates[rows]),
+            pictures=tuple(np.asarray(pictures[rows]) for pictures in self.pictures),
         )
 
     def shape(self, task: Task) -> Shape:
@@ -92,6 +100,8 @@ class Table:
             categories=len(self.layout.categories),
             levels=sum(self.layout.levels),
             outputs=task.n_outputs,
+            pictures=len(self.layout.pictures),
+            pixels=sum(h * w * c for h, w, c in self.layout.picture_shapes),
         )
 
     def save(self, folder: Path) -> None:
@@ -100,6 +110,9 @@ class Table:
         for name in ("numbers", "categories", "dates"):
             array = np.ascontiguousarray(getattr(self, name))
             write_array(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))  # type: ignore[misc]
+        for place, pictures in enumerate(self.pictures):
+            path = folder / f"pictures_{place}.npy"
+            write_array(path, lambda file, array=pictures: np.save(file, array))  # type: ignore[misc]
 
     @staticmethod
     def load(folder: Path) -> Table:
@@ -108,7 +121,12 @@ class Table:
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("numbers", "categories", "dates")
         }
-        return Table(layout=Layout.from_json(read_json(folder / "layout.json")), **arrays)
+        layout = Layout.from_json(read_json(folder / "layout.json"))
+        pictures = tuple(
+            np.load(folder / f"pictures_{place}.npy", mmap_mode="r", allow_pickle=False)
+            for place in range(len(layout.pictures))
+        )
+        return Table(layout=layout, pictures=pictures, **arrays)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,6 +146,7 @@ class TableEncoder:
         self._categories = schema.of(Role.CATEGORY)
         self._dates = schema.of(Role.DATE)
         self._texts = schema.of(Role.TEXT)
+        self._pictures = [column for column in schema.of(Role.IMAGE) if column.picture is not None]
         self._codes = [{level: code for code, level in enumerate(column.levels)} for column in self._categories]
         text_names = [(f"{column.name} ({fact})", column.name) for column in self._texts for fact in TEXT_FACTS]
         self.layout = Layout(
@@ -136,10 +155,20 @@ class TableEncoder:
             levels=tuple(len(column.levels) for column in self._categories),
             dates=tuple(column.name for column in self._dates),
             sources=dict(text_names),
+            pictures=tuple(column.name for column in self._pictures),
+            picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )
 
-    def encode(self, frame: pd.DataFrame) -> Table:
-        """Arrays of a typed frame (n, d)."""
+    def encode(self, frame: pd.DataFrame, pixels: Mapping[str, Array] | None = None) -> Table:
+        """Arrays of a typed frame (n, d).
+
+        Args:
+            pixels: picture column → (n, h, w, c) uint8 where they have been decoded already.
+
+        Raises:
+            DataError: if a picture cannot be read; see `automl.pictures.read_cells`.
+        """
+        decoded = pixels or {}
         n = len(frame)
         numbers = np.empty((n, len(self.layout.numbers)), dtype=np.float32)
         for place, column in enumerate(self._numbers):
@@ -157,7 +186,13 @@ class TableEncoder:
         for place, column in enumerate(self._dates):
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
             dates[:, place] = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64))
-        return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates)
+        pictures = tuple(
+            decoded[column.name]
+            if column.name in decoded
+            else read_cells(frame[column.name].to_numpy(dtype=object), cast("PictureFormat", column.picture))
+            for column in self._pictures
+        )
+        return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates, pictures=pictures)
 
     def to_graph(self, graph: Graph) -> TableNames:
         """Inputs, one a column, and what `encode` makes of them.

@@ -276,6 +276,23 @@ class Alert:
     text: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture of the data, or several that belong together, as PNG data URIs; nothing else is ever shown."""
+
+    caption: str
+    uris: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """Pictures with captions; on the console the captions alone."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+    caption: str = ""
+
+
 Block = (
     Paragraph
     | Facts
@@ -284,6 +301,7 @@ Block = (
     | Matrix
     | Chart
     | Gallery
+    | Album
     | Heatmap
     | Timeline
     | Swarm

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from automl.report.blocks import (
+    Album,
     Alert,
     Block,
     Cell,
@@ -230,6 +231,13 @@ def _score_bar(block: Score, width: int) -> list[RenderableType]:
     return [bar, Text(legend, style="dim")] if legend else [bar]
 
 
+def _album(block: Album, width: int) -> RenderableType | None:
+    from rich.text import Text
+
+    lines = [block.title, *(f"  {picture.caption}" for picture in block.pictures), block.caption]
+    return Text("\n".join(line for line in lines if line), overflow="fold")
+
+
 def _matrix(block: Matrix, width: int) -> RenderableType:
     labels = [label if len(label) <= 14 else label[:13] + "…" for label in block.labels]
     rows: tuple[tuple[Cell, ...], ...] = tuple((labels[index], *row) for index, row in enumerate(block.values))
@@ -377,4 +385,5 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Chart: _chart,
     Swarm: _swarm,
     Table: draw_table,
+    Album: _album,
 }

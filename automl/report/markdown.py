@@ -6,6 +6,7 @@ import json
 import re
 
 from automl.report.blocks import (
+    Album,
     Alert,
     Block,
     Cell,
@@ -93,6 +94,8 @@ def render_block(block: Block) -> str:
         return _render_score(block)
     if isinstance(block, Table):
         return _render_table(block)
+    if isinstance(block, Album):
+        return "\n".join(f"- {escape(picture.caption)}" for picture in block.pictures)
     if isinstance(block, Matrix):
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (label, *values) for label, values in zip(block.labels, block.values, strict=True)

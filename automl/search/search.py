@@ -38,6 +38,9 @@ LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # Share of the time left that one bag may use, by where the configuration comes from.
 SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
+# Nets on pictures are worth waiting for: nothing else sees as much in them.
+PIXEL_SHARE = 0.5
+PIXEL_LEAST_SECONDS = 8.0
 HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
 MIN_FOLD_SECONDS = 0.3
 # A fold may take so many times what is expected of it; and a bag this share of the time left, whatever its origin.
@@ -275,6 +278,9 @@ class Search:
         left -= 0.0 if pool in self._warmed else POOL_START_SECONDS.get(pool, 0.0)
         if expected is None:
             return left > MIN_FOLD_SECONDS
+        if origin == "portfolio" and self.families[name].candidate.needs.pictures == "pixels":
+            # what descriptors took says nothing of nets, which take what is there
+            return left > PIXEL_LEAST_SECONDS * self._rounds
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
         return expected * self._rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
 
@@ -313,7 +319,9 @@ class Search:
         if self.by_trials:
             return own
         left = max(0.0, self.clock.search_left())
-        share = left * SHARES[spec.origin] / self._rounds
+        needs = self.families[spec.candidate].candidate.needs
+        part = PIXEL_SHARE if needs.pictures == "pixels" and spec.origin == "portfolio" else SHARES[spec.origin]
+        share = left * part / self._rounds
         expected = self._expected_fold_seconds(spec.candidate, spec.reference_seconds)
         if expected is not None:  # what needs more than its share may have it, if it can be done before the end
             share = max(share, min(USUAL_FACTOR * expected, END_SHARE * left / self._rounds))

@@ -40,6 +40,10 @@ class Problem:
 
     @property
     def shape(self) -> Shape:
+        if self.features[0].shape:
+            pixels = int(np.prod(self.features[0].shape))
+            rows, outputs = len(self.matrix), self.task.n_outputs
+            return Shape(rows=rows, numbers=0, categories=0, levels=0, outputs=outputs, pictures=1, pixels=pixels)
         categories = sum(feature.cardinality > 0 for feature in self.features)
         levels = sum(feature.cardinality for feature in self.features)
         numbers = len(self.features) - categories
@@ -59,8 +63,11 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
     signal = 2.0 * numbers[:, 0] + 1.5 * (few == 1) + 0.3 * rng.normal(size=rows)
     if needs.missing:
         numbers[::7, 1] = np.nan
-    columns, features = _make_columns(numbers, few, many, needs, rng)
-    matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
+    if needs.pictures == "pixels":
+        matrix, features = _make_pictures(signal, rng)
+    else:
+        columns, features = _make_columns(numbers, few, many, needs, rng)
+        matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
     matrix.flags.writeable = False
     classes = CLASSES[kind]
     task = Task(kind=kind, target="y", classes=classes, metric="log_loss" if classes else "rmse")
@@ -70,6 +77,16 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
     else:
         target = 1000.0 + 50.0 * signal
     return Problem(task=task, features=tuple(features), matrix=matrix, target=target)
+
+
+def _make_pictures(signal: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[Feature]]:
+    """Grey 10×8 pictures of noise with a bar, the longer the larger the signal."""
+    pictures = rng.integers(0, 60, (len(signal), 10, 8, 1))
+    lengths = np.clip(np.round(5 + 1.2 * signal), 0, 10).astype(int)
+    for row, length in enumerate(lengths):
+        pictures[row, :length, 3:5] += 180
+    matrix = pictures.reshape(len(signal), -1).astype(np.uint8)
+    return matrix, [Feature(name="photo", source="photo", shape=(10, 8, 1))]
 
 
 def _make_columns(
@@ -234,8 +251,8 @@ class CandidateConformance:
     def test_constant_columns_do_no_harm(self, kind: TaskKind) -> None:
         problem = make_problem(kind, self.plugin.needs)
         matrix = np.array(problem.matrix)
-        matrix[:, 1] = 0.0
-        matrix[:, -1] = 1.0
+        matrix[:, 1] = 0
+        matrix[:, -1] = 1
         matrix.flags.writeable = False
         flat = dataclasses.replace(problem, matrix=matrix)
         check_predictions(self.fit(flat).predict(matrix), problem, 60)

@@ -186,3 +186,15 @@ def test_the_sample_data_is_as_its_description_says(name: str, rows: int, column
     assert f"| `{name}` | {rows:,} | {columns} | `{target}`" in (ROOT / "datasets" / "README.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_the_sample_pictures_are_as_their_description_says() -> None:
+    import zipfile
+
+    path: Path = ROOT / "datasets" / "digits.zip"
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+    assert len(names) == 1797
+    assert sum(name.startswith("digits/train/") for name in names) == 1297
+    assert {name.split("/")[2] for name in names} == set("0123456789")
+    assert path.stat().st_size < 500_000
