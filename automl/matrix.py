@@ -24,11 +24,15 @@ class Needs:
         categories: "native": integer codes as float32, NaN for missing and unseen; "embed": integer codes from 0 to
             cardinality - 1, with a code of their own for missing and for unseen; "numeric": encoded as numbers
             (one-hot, target, ordinal: a choice of the search).
+        text: "dense": a few columns that stand for the n-grams of all texts, beside the others; "sparse": the whole
+            matrix is a scipy CSR matrix (n, m) float32 whose last columns are weighted n-grams; "tokens": the last
+            columns are word numbers in the order of the text, 0 after its end; "none": texts are left out.
     """
 
     missing: bool = False
     scaled: bool = False
     categories: Literal["native", "embed", "numeric"] = "numeric"
+    text: Literal["dense", "sparse", "tokens", "none"] = "dense"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +41,15 @@ class Feature:
 
     Attributes:
         cardinality: 0 for a number; for a category column the number of codes.
+        width: columns that it stands for: the n-grams of a sparse matrix share one feature.
+        token: whether it is a place in a text, holding the number of the word that stands there.
     """
 
     name: str
     source: str
     cardinality: int = 0
+    width: int = 1
+    token: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,8 @@ class Shape:
         numbers, categories: columns of each role (dates count as the numbers they become).
         levels: sum of the category columns' levels.
         outputs: classes, or 1 for regression.
+        texts: text columns; four counts of each are among `numbers`.
+        text_bytes: size of all texts.
     """
 
     rows: int
@@ -60,6 +70,8 @@ class Shape:
     categories: int
     levels: int
     outputs: int
+    texts: int = 0
+    text_bytes: int = 0
 
     @property
     def columns(self) -> int:

@@ -39,6 +39,13 @@ class Evidence:
     weight: Array | None
     units: IntArray | None
 
+    def linear_baseline(self) -> FloatArray | None:
+        """Outputs of the baseline that is no constant: the linear model of the table, or of its texts."""
+        for trial in sorted(self.outputs):
+            if self.results[trial].origin == "baseline" and self.results[trial].candidate != "dummy":
+                return self.outputs[trial]
+        return None
+
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""
         for trial in sorted(self.outputs):

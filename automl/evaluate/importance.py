@@ -69,7 +69,10 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
             changed = arrays[kind].copy()
             changed[:, places] = arrays[kind][order][:, places]
             arrays[kind] = changed
-    return Table(layout=layout, **arrays)
+    texts = tuple(
+        part.take(order) if name == source else part for name, part in zip(layout.texts, table.texts, strict=True)
+    )
+    return Table(layout=layout, texts=texts, **arrays)
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:

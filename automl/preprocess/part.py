@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Protocol
 
 from automl.matrix import Array, Feature, FloatArray
@@ -19,11 +20,15 @@ class FitRows:
     Attributes:
         target: class index (n,) int64, or value (n,) float64.
         seed: for what is random, such as cross-fitting.
+        fold: number of the fold.
+        cache: a folder for what is dear to make and other plans of the same fold need too, or None.
     """
 
     task: Task
     target: Array
     seed: int
+    fold: int = 0
+    cache: Path | None = None
 
 
 class Part(Protocol):

@@ -6,20 +6,21 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from automl.errors import ArtifactError
 from automl.files import write_array
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import category, number, reduce
+from automl.preprocess import category, number, reduce, text
 from automl.preprocess.category import CategoryPart
 from automl.preprocess.date import DatePart
 from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, Part, State
 from automl.preprocess.reduce import Reducer
 from automl.preprocess.table import Layout, Table
+from automl.preprocess.text import TextPart
 from automl.space import Params, SearchSpace
 
 FORMAT_VERSION = 1
@@ -32,6 +33,8 @@ def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
         space = space | number.space(needs)
     if layout.categories:
         space = space | category.space(needs)
+    if layout.texts and needs.text != "none":
+        space = space | text.space(needs, layout)
     return space | reduce.space(needs)
 
 
@@ -60,19 +63,35 @@ class Transformer:
             self.parts.append(DatePart(needs, params))
         if layout.categories:
             self.parts.append(CategoryPart(needs, params))
+        if layout.texts and needs.text != "none":
+            self.parts.append(TextPart(needs, params, layout))
         method = str(params.get("reduce", "none"))
         self.reducer = Reducer(method, float(params.get("keep", 0.5))) if method != "none" else None
 
     def fit(self, table: Table, fit: FitRows) -> FloatArray:
-        """Learn from training rows and return their matrix (n, m) float32, C-contiguous."""
+        """Learn from training rows and return their matrix (n, m) float32: C-contiguous, or CSR (see `Needs.text`)."""
         blocks = [part.fit(table, fit) for part in self.parts]
-        matrix = _hstack(blocks, len(table))
+        matrix = self._join(blocks, len(table))
         return self.reducer.fit(matrix, fit) if self.reducer else matrix
 
     def transform(self, table: Table) -> FloatArray:
         """The matrix (n, m) float32 of any rows."""
-        matrix = _hstack([part.transform(table) for part in self.parts], len(table))
+        matrix = self._join([part.transform(table) for part in self.parts], len(table))
         return self.reducer.transform(matrix) if self.reducer else matrix
+
+    def _join(self, blocks: list[Any], rows: int) -> FloatArray:
+        """One matrix; beside n-grams, other columns count for as much as was chosen."""
+        if self.needs.text != "sparse" or not self.layout.texts:
+            return _hstack(blocks, rows)
+        from scipy.sparse import csr_matrix, hstack
+
+        share = np.float32(self.params.get("others", 1.0))
+        others = csr_matrix(_hstack(blocks[:-1], rows) * share)
+        return cast(FloatArray, hstack([others, blocks[-1]], format="csr", dtype=np.float32))
+
+    def text_terms(self) -> list[tuple[str, str, str]]:
+        """Source column, "word" or "char", and spelling of each n-gram of a sparse matrix, in order."""
+        return [term for part in self.parts if isinstance(part, TextPart) for term in part.terms()]
 
     def features(self) -> tuple[Feature, ...]:
         """What the m columns are."""

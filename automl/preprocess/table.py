@@ -16,6 +16,7 @@ import numpy as np
 
 from automl.files import read_json, write_array, write_json
 from automl.matrix import Array, FloatArray, Shape
+from automl.preprocess.corpus import Texts
 from automl.schema import Role, Schema
 from automl.task import Task
 
@@ -31,13 +32,15 @@ FEW_ROWS = 256
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Names of a table's columns by kind, and how many levels each category has."""
+    """Names of a table's columns by kind, how many levels each category has, and how much text there is."""
 
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
     levels: tuple[int, ...]
     dates: tuple[str, ...]
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    text_bytes: int = 0
 
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
@@ -54,6 +57,8 @@ class Layout:
             levels=tuple(record["levels"]),
             dates=tuple(record["dates"]),
             sources=dict(record["sources"]),
+            texts=tuple(record["texts"]),
+            text_bytes=int(record["text_bytes"]),
         )
 
 
@@ -65,12 +70,14 @@ class Table:
         numbers: (n, p) float32, NaN for missing; texts stand here as a few counts.
         categories: (n, q) int32 codes, `MISSING` and `UNSEEN` below zero.
         dates: (n, r) float64 seconds since the epoch, NaN for missing.
+        texts: one a text column, of n texts each.
     """
 
     layout: Layout
     numbers: FloatArray
     categories: Array
     dates: Array
+    texts: tuple[Texts, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -82,7 +89,19 @@ class Table:
             numbers=np.asarray(self.numbers[rows]),
             categories=np.asarray(self.categories[rows]),
             dates=np.asarray(self.dates[rows]),
+            texts=tuple(texts.take(rows) for texts in self.texts),
         )
+
+    def detach(self) -> Table:
+        """The same rows, with texts that are counted by themselves: for rows that no other use shares."""
+        return dataclasses.replace(self, texts=tuple(texts.detach() for texts in self.texts)) if self.texts else self
+
+    def keep_counts(self, folder: Path) -> Table:
+        """The same table, whose n-grams are counted once for all workers, and kept below `folder`."""
+        texts = tuple(
+            dataclasses.replace(texts, store=folder / f"ngrams-{place}") for place, texts in enumerate(self.texts)
+        )
+        return dataclasses.replace(self, texts=texts)
 
     def shape(self, task: Task) -> Shape:
         return Shape(
@@ -91,14 +110,18 @@ class Table:
             categories=len(self.layout.categories),
             levels=sum(self.layout.levels),
             outputs=task.n_outputs,
+            texts=len(self.layout.texts),
+            text_bytes=self.layout.text_bytes,
         )
 
     def save(self, folder: Path) -> None:
-        """Write layout.json and three .npy files."""
+        """Write layout.json and .npy files: three, and three more a text column."""
         write_json(folder / "layout.json", self.layout.to_json())
         for name in ("numbers", "categories", "dates"):
             array = np.ascontiguousarray(getattr(self, name))
             write_array(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))  # type: ignore[misc]
+        for place, texts in enumerate(self.texts):
+            texts.save(folder, f"text-{place}")
 
     @staticmethod
     def load(folder: Path) -> Table:
@@ -107,7 +130,9 @@ class Table:
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("numbers", "categories", "dates")
         }
-        return Table(layout=Layout.from_json(read_json(folder / "layout.json")), **arrays)
+        layout = Layout.from_json(read_json(folder / "layout.json"))
+        texts = tuple(Texts.load(folder, f"text-{place}") for place in range(len(layout.texts)))
+        return Table(layout=layout, texts=texts, **arrays)
 
 
 class TableEncoder:
@@ -126,6 +151,7 @@ class TableEncoder:
             levels=tuple(len(column.levels) for column in self._categories),
             dates=tuple(column.name for column in self._dates),
             sources=dict(text_names),
+            texts=tuple(column.name for column in self._texts),
         )
 
     def encode(self, frame: pd.DataFrame) -> Table:
@@ -147,7 +173,11 @@ class TableEncoder:
         for place, column in enumerate(self._dates):
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
             dates[:, place] = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64))
-        return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates)
+        texts = tuple(Texts.pack(frame[column.name].to_numpy()) for column in self._texts)
+        layout = self.layout
+        if texts:
+            layout = dataclasses.replace(layout, text_bytes=sum(part.corpus.n_bytes for part in texts))
+        return Table(layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts)
 
 
 def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:

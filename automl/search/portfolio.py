@@ -12,7 +12,22 @@ from automl.search.trial import TrialSpec
 Entry = tuple[str, str, str, bool, dict[str, Any]]
 ENTRIES: tuple[Entry, ...] = (
     ("dummy", "constant", "baseline", False, {}),
+    (
+        "tfidf_linear",
+        "linear on words",
+        "baseline",
+        False,
+        {
+            "model.C": 1.0,
+            "preprocess.words": 1,
+            "preprocess.chars": "none",
+            "preprocess.sublinear": False,
+        },
+    ),
     ("linear", "linear", "baseline", False, {}),
+    ("tfidf_svm", "tfidf_svm", "portfolio", False, {}),
+    ("tfidf_naive_bayes", "tfidf_naive_bayes", "portfolio", True, {}),
+    ("tfidf_ridge", "tfidf_ridge", "portfolio", True, {}),
     ("xgboost", "xgboost", "portfolio", False, {}),
     ("keras_mlp", "keras_mlp", "portfolio", True, {}),
     ("extra_trees", "extra_trees", "portfolio", True, {}),
@@ -79,11 +94,20 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     """
     named = {entry[0] for entry in ENTRIES}
     others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
+    listed = [*ENTRIES, *others]
+    if "tfidf_linear" in families.usable:  # one linear baseline is enough, and for texts it is that of their words
+        listed = [_as_portfolio(entry) if entry[0] == "linear" else entry for entry in listed]
+        listed.sort(key=lambda entry: entry[0] == "linear")
     specs = []
-    for family, label, origin, raced, given in (*ENTRIES, *others):
+    for family, label, origin, raced, given in listed:
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
         specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))
     return specs
+
+
+def _as_portfolio(entry: Entry) -> Entry:
+    family, label, _, _, given = entry
+    return family, label, "portfolio", True, given
