@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from automl.data import Dataset, Split
-from automl.data.load import read_table
+from automl.data.load import find_test, read_table
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
@@ -68,7 +68,7 @@ CONSTANT = "dummy"
 def fit(
     data: Path | str | pd.DataFrame,
     *,
-    target: str,
+    target: str | None = None,
     recipe: Recipe | None = None,
     out: Path | str | None = None,
     test: Path | str | None = None,
@@ -79,11 +79,12 @@ def fit(
     """The whole flow, from a table to a run folder with a model that serves.
 
     Args:
-        data: a file or a frame.
-        target: name of the column to learn.
+        data: a file, a folder or zip of pictures with one folder a class, or a frame.
+        target: name of the column to learn; pictures in class folders need none.
         recipe: everything else that can be asked; the defaults without one.
         out: the run folder; without one, below `runs/` after the date and the data.
-        test: a labelled file that is looked at for drift and scored once, at the end.
+        test: a labelled file that is looked at for drift and scored once, at the end; without one, the test/ folder
+            beside the train/ folder of pictures.
         sinks: readers of the events.
         started: `time.monotonic()` from which the time counts; now, or this process's start on the command line.
         changes: shorthands laid over the recipe: time (seconds), trials, metric, task, jobs, seed.
@@ -102,10 +103,11 @@ def fit(
         engine.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe)
         source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
+        test = test or find_test(data)
         run = Run.create(
             Path(out) if out else None,
             data_name=dataset.name or "frame",
-            record=identity(source, target, recipe, dataset, test),
+            record=identity(source, dataset.task.target, recipe, dataset, test),
         )
         write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked():
@@ -281,7 +283,7 @@ class _Session:
 
     def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
         encoder = TableEncoder(dataset.schema)
-        table = encoder.encode(dataset.frame)
+        table = encoder.encode(dataset.frame, dataset.pixels)
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
@@ -362,7 +364,7 @@ class _Session:
         if not test:
             return
         predictor = load_predictor(self.run.path)
-        frame = read_table(Path(test), options=self.recipe.data).frame
+        frame = read_table(Path(test), options=self.recipe.data, part="test").frame
         y = predictor.encode_target(predictor.find_target(frame))
         known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
         if not known.any():

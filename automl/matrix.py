@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Array = NDArray[Any]
 
+DESCRIPTORS = 300  # columns that a picture becomes, more or less
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
@@ -27,12 +29,15 @@ class Needs:
         text: "dense": a few columns that stand for the n-grams of all texts, beside the others; "sparse": the whole
             matrix is a scipy CSR matrix (n, m) float32 whose last columns are weighted n-grams; "tokens": the last
             columns are word numbers in the order of the text, 0 after its end; "none": texts are left out.
+        pictures: "features": pictures become descriptors, columns like any others; "pixels": the matrix is the first
+            picture column itself, (n, h·w·c) uint8, and nothing else.
     """
 
     missing: bool = False
     scaled: bool = False
     categories: Literal["native", "embed", "numeric"] = "numeric"
     text: Literal["dense", "sparse", "tokens", "none"] = "dense"
+    pictures: Literal["features", "pixels"] = "features"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Feature:
         cardinality: 0 for a number; for a category column the number of codes.
         width: columns that it stands for: the n-grams of a sparse matrix share one feature.
         token: whether it is a place in a text, holding the number of the word that stands there.
+        shape: (height, width, channels) where the feature is a whole picture; () otherwise.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Feature:
     cardinality: int = 0
     width: int = 1
     token: bool = False
+    shape: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,8 @@ class Shape:
         outputs: classes, or 1 for regression.
         texts: text columns; four counts of each are among `numbers`.
         text_bytes: size of all texts.
+        pictures: picture columns.
+        pixels: values of a row's pictures together.
     """
 
     rows: int
@@ -72,10 +81,12 @@ class Shape:
     outputs: int
     texts: int = 0
     text_bytes: int = 0
+    pictures: int = 0
+    pixels: int = 0
 
     @property
     def columns(self) -> int:
-        return self.numbers + self.categories
+        return self.numbers + self.categories + DESCRIPTORS * self.pictures
 
     @property
     def cells(self) -> int:

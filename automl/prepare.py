@@ -11,11 +11,13 @@ import numpy as np
 from automl.data import Dataset, Split
 from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
+from automl.data.pictures import decode_columns
 from automl.data.split import make_split
 from automl.ensemble.artifact import golden_records
 from automl.errors import DataError, did_you_mean
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
+from automl.pictures import encode_uri
 from automl.preprocess.table import Table, TableEncoder
 from automl.profile import Finding
 from automl.profile.describe import group_rows
@@ -30,7 +32,7 @@ GOLDEN_ROWS = 16
 UNSEEN_LEVEL = "a value never seen"
 
 
-def load(data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dataset:
+def load(data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe) -> Dataset:
     """Read a table and settle its task and metric."""
     dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
     name = resolve_metric(recipe.metric, dataset.task.kind)
@@ -41,16 +43,18 @@ def load(data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dat
 def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
     """A table without a target, for looking at its columns alone; the target of the data set is all zeros."""
     raw = read_table(Path(data) if isinstance(data, str) else data, options=recipe.data)
-    schema, typed, notices = infer_schema(raw.frame, recipe.data, separator=raw.separator)
+    album = decode_columns(raw, aside=recipe.data.drop)
+    schema, typed, notices = infer_schema(album.frame, album.force_roles(recipe.data), separator=raw.separator)
     return Dataset(
-        schema=schema,
+        schema=album.complete(schema),
         task=Task(kind=TaskKind.REGRESSION, target=""),
         frame=typed,
         target=np.zeros(len(typed)),
         row_ids=np.arange(len(typed)),
         fingerprint="",
         name=Path(data).stem if isinstance(data, str | Path) else "frame",
-        notices=(*raw.notices, *notices),
+        notices=(*raw.notices, *album.notices, *notices),
+        pixels=album.pixels,
     )
 
 
@@ -64,7 +68,7 @@ def read_new(
     """
     if not path:
         return None
-    frame = read_table(Path(path), options=recipe.data).frame
+    frame = read_table(Path(path), options=recipe.data, part="test").frame
     names = [str(name) for name in frame.columns]
     if labelled and dataset.task.target not in names:
         raise DataError(
@@ -154,4 +158,6 @@ def make_golden(dataset: Dataset, seed: int) -> pd.DataFrame:
             golden.loc[hole, column.name] = np.nan
         elif column.role is Role.CATEGORY:
             golden.loc[hole, column.name] = UNSEEN_LEVEL if place % 2 else None
+        elif column.role is Role.IMAGE:  # the pixels themselves, for the model may be loaded where the files are not
+            golden[column.name] = [encode_uri(picture) for picture in dataset.pixels[column.name][rows]]
     return golden

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    data: Path | str | pd.DataFrame, *, target: str, recipe: Recipe | None = None, test: Path | str | None = None
+    data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe | None = None, test: Path | str | None = None
 ) -> dict[str, Any]:
     """What `fit` would do with a table: columns with reasons, findings, folds, families and their order.
 
@@ -29,7 +29,7 @@ def plan(
     dataset = load(data, target=target, recipe=recipe)
     findings = find_all(dataset, read_new(dataset, test, recipe))
     dataset = apply_findings(dataset, findings)
-    table = TableEncoder(dataset.schema).encode(dataset.frame)
+    table = TableEncoder(dataset.schema).encode(dataset.frame, dataset.pixels)
     split = choose_split(dataset, findings, recipe, table)
     families = Families(recipe, dataset.task, table)
     listed = make_portfolio(families, use=recipe.search.portfolio)

@@ -45,6 +45,27 @@ class CellFormat:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFormat:
+    """What every picture of a column is brought to; its sides are stretched where its shape differs.
+
+    Attributes:
+        height, width: pixels.
+        channels: 1 for grey, 3 for red, green and blue.
+        low, high: of 16-bit and float pictures, the values that become black and white.
+    """
+
+    height: int
+    width: int
+    channels: int
+    low: float = 0.0
+    high: float = 255.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One feature column.
 
@@ -56,6 +77,7 @@ class Column:
         offset: for a number, subtracted before the cast to float32, so that large values keep their differences.
         has_missing: whether training rows lacked a value.
         required: False if a table may come without the column at prediction time.
+        picture: for an image, what its pictures are brought to.
     """
 
     name: str
@@ -66,6 +88,7 @@ class Column:
     offset: float = 0.0
     has_missing: bool = False
     required: bool = True
+    picture: PictureFormat | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -79,6 +102,7 @@ class Column:
                 "role": Role(record["role"]),
                 "format": cell_format,
                 "levels": tuple(record["levels"]),
+                "picture": PictureFormat(**record["picture"]) if record.get("picture") else None,
             }
         )
 

@@ -23,9 +23,11 @@ def evaluate_command(
     from automl.ensemble.artifact import load_predictor
     from automl.errors import DataError
     from automl.evaluate.quality import score_all
+    from automl.pictures import collect_faults, list_faults
     from automl.recipe import DataOptions
+    from automl.schema import Notice
 
-    raw = read_table(Path(data), options=DataOptions(encoding=encoding))
+    raw = read_table(Path(data), options=DataOptions(encoding=encoding), part="test")
     predictor = load_predictor(model)
     y = predictor.encode_target(predictor.find_target(raw.frame))
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
@@ -37,7 +39,11 @@ def evaluate_command(
     frame = raw.frame[known]
     if not quiet:
         print_notices(raw.notices)
-    outputs = predictor.predict_outputs(frame)
+    with collect_faults() as faults:
+        outputs = predictor.predict_outputs(frame)
+    if faults:  # scored as they are served: with nothing to see
+        text = f"{len(faults)} picture(s) cannot be read and count as missing: {list_faults(faults)}"
+        print_notices([Notice(topic="pictures", text=text)])
     metrics = score_all(predictor.task, y[known], outputs)
     skipped = int((~known).sum())
     if as_json:

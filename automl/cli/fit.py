@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def fit_command(
     data: opt.DataArgument,
-    target: opt.TargetOption,
+    target: opt.TargetOption = None,
     time: Annotated[
         str | None, typer.Option("--time", metavar="5m", help="Wall clock for everything; 5m unless --trials is given.")
     ] = None,

@@ -21,11 +21,16 @@ ModelArgument = Annotated[
 DataArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; - is stdin.", show_default=False
+        metavar="DATA",
+        help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; a folder or zip of pictures; - is stdin.",
+        show_default=False,
     ),
 ]
 TargetOption = Annotated[
-    str, typer.Option("--target", "-t", metavar="COL", help="The column to learn.", show_default=False)
+    str | None,
+    typer.Option(
+        "--target", "-t", metavar="COL", help="The column to learn; class folders need none.", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
@@ -37,7 +42,7 @@ TaskOption = Annotated[
 ]
 RoleOption = Annotated[
     list[str] | None,
-    typer.Option("--role", metavar="COL=ROLE", help="number, category, date, text or ignore; may be repeated."),
+    typer.Option("--role", metavar="COL=ROLE", help="number, category, date, text, image or ignore; may be repeated."),
 ]
 DropOption = Annotated[
     list[str] | None, typer.Option("--drop", metavar="COL", help="Leave a column out; may be repeated.")

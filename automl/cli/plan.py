@@ -12,7 +12,7 @@ from automl.cli import options as opt
 
 def plan_command(
     data: opt.DataArgument,
-    target: opt.TargetOption,
+    target: opt.TargetOption = None,
     time: Annotated[str | None, typer.Option("--time", metavar="5m", help="The time fit would have.")] = None,
     trials: Annotated[int | None, typer.Option("--trials", metavar="N", help="The trials fit would have.")] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="roc_auc, log_loss or rmse unless given.")] = None,
@@ -41,7 +41,8 @@ def plan_command(
     if as_json:
         print_json(facts)
         return
-    show_plan(facts, command=f"automl fit {data} --target {target}")
+    asked_target = f" --target {target}" if target else ""
+    show_plan(facts, command=f"automl fit {data}{asked_target}")
 
 
 def show_plan(facts: dict[str, Any], *, command: str) -> None:

@@ -25,11 +25,13 @@ def predict_command(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
 ) -> None:
-    """Predict every row of a table; a column `prediction` and, with --proba, one a class."""
+    """Predict every row of a table, or picture of a folder; a column `prediction` and, with --proba, one a class."""
     from automl.cli.output import print_json, print_notices
     from automl.data.load import read_table
     from automl.ensemble.artifact import load_predictor
+    from automl.pictures import collect_faults, list_faults
     from automl.recipe import DataOptions
+    from automl.schema import Notice
 
     writer = find_writer(out)
     raw = read_table(Path(data), options=DataOptions(encoding=encoding))
@@ -37,7 +39,14 @@ def predict_command(
     notices = [*raw.notices, *predictor.check(raw.frame)]
     if not quiet:
         print_notices(notices)
-    frame = make_predictions(predictor, raw.frame, proba=proba)
+    with collect_faults() as faults:
+        frame = make_predictions(predictor, raw.frame, proba=proba)
+    if faults:
+        frame = blank_faulty(frame, raw.frame, faults)
+        text = f"{len(faults)} picture(s) cannot be read and get no prediction: {list_faults(faults)}"
+        print_notices([Notice(topic="pictures", text=text)])
+    if raw.names:
+        frame.insert(0, "path", list(raw.names))
     if as_json:
         print_json({"rows": len(frame), "predictions": frame.to_dict(orient="records")})
     else:
@@ -54,6 +63,17 @@ def make_predictions(predictor: Any, frame: pd.DataFrame, *, proba: bool) -> pd.
         for place, label in enumerate(predictor.task.classes):
             columns[f"proba_{label}"] = outputs[:, place]
     return pd.DataFrame(columns)
+
+
+def blank_faulty(predictions: pd.DataFrame, frame: pd.DataFrame, faults: dict[str, str]) -> pd.DataFrame:
+    """The predictions without those of rows that have an unreadable picture."""
+    import numpy as np
+
+    hit = np.zeros(len(frame), dtype=bool)
+    for column in frame.columns:
+        if frame[column].dtype.kind in "OU" or str(frame[column].dtype) == "str":
+            hit |= frame[column].isin(list(faults)).to_numpy()
+    return predictions.mask(hit, axis=0)
 
 
 def find_writer(out: str) -> Any:

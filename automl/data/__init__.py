@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING
 
 from automl.matrix import Array, IntArray
@@ -26,6 +27,7 @@ class Dataset:
         row_ids: row number in the source (n,) int64, counted from 0.
         fingerprint: 16 hex digits of the content.
         notices: what was guessed and changed on the way.
+        pixels: picture column → (n, h, w, c) uint8, decoded once.
     """
 
     schema: Schema
@@ -39,6 +41,19 @@ class Dataset:
     fingerprint: str
     name: str = ""
     notices: tuple[Notice, ...] = ()
+    pixels: dict[str, Array] = dataclasses.field(default_factory=dict)
+
+    @property
+    def contents(self) -> pd.DataFrame:
+        """The frame with each picture as a hash of its pixels, so that equal pictures are equal cells."""
+        if not self.pixels:
+            return self.frame
+        hashes = {
+            name: [hashlib.blake2b(picture.tobytes(), digest_size=8).hexdigest() for picture in pixels]
+            for name, pixels in self.pixels.items()
+            if name in self.frame
+        }
+        return self.frame.assign(**hashes)
 
     @property
     def n_rows(self) -> int:

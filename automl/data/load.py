@@ -12,14 +12,16 @@ import pandas as pd
 
 from automl import cells
 from automl.data import Dataset
+from automl.data.collections import Part, find_collection
 from automl.data.evidence import collect
 from automl.data.formats import MISSING, guess_dates, guess_number_dates
 from automl.data.infer import digest, infer_schema
+from automl.data.pictures import decode_columns, resolve_paths
 from automl.data.readers import registry
 from automl.data.source import open_source
 from automl.data.table import RawTable, Source
 from automl.data.target import infer_task
-from automl.errors import DataError, did_you_mean
+from automl.errors import DataError, UsageError, did_you_mean
 from automl.matrix import Array, IntArray
 from automl.recipe import DataOptions, Recipe
 from automl.schema import CellFormat, Column, Notice, Role, Schema
@@ -32,40 +34,58 @@ MAX_MISSING_TARGETS = 0.5
 __all__ = ["RawTable", "load_dataset", "read_table"]
 
 
-def read_table(source: Path | str | pd.DataFrame, *, options: DataOptions | None = None) -> RawTable:
+def read_table(
+    source: Path | str | pd.DataFrame, *, options: DataOptions | None = None, part: Part = "all"
+) -> RawTable:
     """Read a table without making anything of its columns.
 
     Args:
-        source: a file of any format in `automl.data.readers`, packed or not; "-" for the standard input; or a frame.
-        options: `encoding` and `sheet` are used here.
+        source: a file of any format in `automl.data.readers`, packed or not; a folder or file of any kind in
+            `automl.data.collections`; "-" for the standard input; or a frame.
+        options: `encoding`, `sheet` and `roles` are used here.
+        part: of a collection that has a part for training and one for a test.
 
     Raises:
         DataError: if it cannot be read as a table; the sentence says what it is instead, or which line is wrong.
     """
     if isinstance(source, pd.DataFrame):
-        return RawTable(frame=_check_names(source))
-    opened = open_source(Path(source))
-    table: RawTable = _choose_reader(opened).read(opened, options or DataOptions())
-    return dataclasses.replace(table, notices=(*opened.notices, *table.notices))
+        return resolve_paths(RawTable(frame=_check_names(source)), Path(), dict((options or DataOptions()).roles))
+    path, options = Path(source), options or DataOptions()
+    collection = find_collection(path)
+    if collection is not None:
+        return collection.read(path, options, part)
+    opened = open_source(path)
+    table: RawTable = _choose_reader(opened).read(opened, options)
+    table = dataclasses.replace(table, notices=(*opened.notices, *table.notices))
+    return table if str(path) == "-" else resolve_paths(table, path.resolve().parent, dict(options.roles))
 
 
-def load_dataset(source: Path | str | pd.DataFrame, *, target: str, recipe: Recipe) -> Dataset:
+def find_test(source: Path | str | pd.DataFrame) -> Path | None:
+    """The part of a collection that is kept for a test; None if there is none."""
+    collection = None if isinstance(source, pd.DataFrame) else find_collection(Path(source))
+    return collection.find_test(Path(source)) if collection is not None else None  # type: ignore[arg-type]
+
+
+def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe) -> Dataset:
     """Read a table, find out the task, and give each column a role.
 
     Args:
         source: as in `read_table`.
-        target: name of the column to be predicted.
+        target: name of the column to be predicted; None where the format has one, as folders of classes do.
         recipe: `data` and `task` are used here.
 
     Raises:
         DataError: if the table cannot be read or learned from: no such column, no rows, fewer than 10 of them, one
             class, nothing to learn from, bad weights; see `automl.data.target.infer_task`.
     """
-    table = read_table(source, options=recipe.data)
+    table = read_table(source, options=recipe.data, part="train")
     frame, options = table.frame, recipe.data
+    target = target or _own_target(table)
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
     _check_table(frame, target, name)
     _check_options(frame, target, options)
+    album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop})
+    frame = album.frame
     task, values, notices = infer_task(frame[_label(frame, target)].rename(target), recipe)
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
@@ -77,9 +97,10 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str, recipe: Reci
     times = _read_times(kept, options.time)
     aside = _columns_aside(options)
     features = kept[[label for label in kept.columns if str(label) != target and str(label) not in aside]]
-    schema, typed, remarks = infer_schema(features, options, separator=table.separator)
+    schema, typed, remarks = infer_schema(features, album.force_roles(options), separator=table.separator)
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
+    schema = album.complete(schema)
     schema = _restore_aside(schema, [str(label) for label in kept.columns], aside)
     target_values = values[rows]
     return Dataset(
@@ -90,11 +111,24 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str, recipe: Reci
         weight=weight,
         groups=groups,
         times=times,
-        row_ids=rows,
+        row_ids=album.rows[rows],
         fingerprint=_fingerprint(typed, task, target_values),
         name=name,
-        notices=(*table.notices, *notices, *remarks),
+        notices=(*table.notices, *album.notices, *notices, *remarks),
+        pixels={name: pixels if present.all() else pixels[rows] for name, pixels in album.pixels.items()},
     )
+
+
+def _own_target(table: RawTable) -> str:
+    if table.target and table.target in table.frame.columns:
+        return table.target
+    if table.target:
+        raise DataError(
+            "The pictures lie in no class folders, so there is nothing to learn",
+            hint="Put them into one folder a class, or list them in a CSV file: a column of paths and one to learn",
+        )
+    names = ", ".join(repr(str(name)) for name in table.frame.columns[:12])
+    raise UsageError(f"Which column is to be learned? There are {names}", hint="Add --target COLUMN")
 
 
 def _choose_reader(source: Source) -> Any:

@@ -44,11 +44,17 @@ class RawTable:
             Column names are distinct text.
         notices: what was guessed and changed while reading.
         separator: of a text table, "" of other formats; a semicolon speaks for decimal commas.
+        target: the column that is learned unless another is named; "" if that has to be said.
+        names: what each row is called, where rows are files; () for tables.
+        pictures: columns that refer to pictures, known from the format.
     """
 
     frame: pd.DataFrame
     notices: tuple[Notice, ...] = ()
     separator: str = ""
+    target: str = ""
+    names: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

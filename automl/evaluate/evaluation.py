@@ -99,6 +99,7 @@ class Evaluator:
         """The user's columns, those most associated with the target first, as time may not allow all."""
         layout = self.data.table.layout
         names = dict.fromkeys(layout.source(name) for name in (*layout.numbers, *layout.categories, *layout.dates))
+        names |= dict.fromkeys(layout.pictures if names else ())  # alone it is all there is: nothing to rank
         known: dict[str, float] = {}
         if self.run.profile_path.exists():
             for column in read_json(self.run.profile_path).get("profile", {}).get("columns", []):

@@ -72,7 +72,11 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
     texts = tuple(
         part.take(order) if name == source else part for name, part in zip(layout.texts, table.texts, strict=True)
     )
-    return Table(layout=layout, texts=texts, **arrays)
+    pictures = tuple(
+        array[order] if name == source else array
+        for name, array in zip(layout.pictures, table.pictures, strict=True)
+    )
+    return Table(layout=layout, texts=texts, pictures=pictures, **arrays)
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:

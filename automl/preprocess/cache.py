@@ -47,7 +47,7 @@ def get_fold_matrices(
     place = folder / f"{plan_key(needs, params)}-{fold}"
     if not place.is_dir():
         table = table.keep_counts(folder)
-        fit = dataclasses.replace(fit, fold=fold, cache=folder)
+        fit = dataclasses.replace(fit, fold=fold)
         _make(place, table=table, train=train, score=score, needs=needs, params=params, fit=fit)
     transformer_path = place / "transform.npz"
     return FoldMatrices(

@@ -21,14 +21,14 @@ class FitRows:
         target: class index (n,) int64, or value (n,) float64.
         seed: for what is random, such as cross-fitting.
         fold: number of the fold.
-        cache: a folder for what is dear to make and other plans of the same fold need too, or None.
+        shared: folder where a part may keep what other plans can use; None if there is none.
     """
 
     task: Task
     target: Array
     seed: int
     fold: int = 0
-    cache: Path | None = None
+    shared: Path | None = None
 
 
 class Part(Protocol):

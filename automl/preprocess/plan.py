@@ -13,9 +13,10 @@ import numpy as np
 from automl.errors import ArtifactError
 from automl.files import write_array
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import category, number, reduce, text
+from automl.preprocess import category, image, number, reduce, text
 from automl.preprocess.category import CategoryPart
 from automl.preprocess.date import DatePart
+from automl.preprocess.image import ImagePart, PixelPart
 from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, Part, State
 from automl.preprocess.reduce import Reducer
@@ -29,12 +30,16 @@ FORMAT_VERSION = 1
 def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
     """What can be chosen about the matrix of a family on such a table."""
     space = SearchSpace()
+    if needs.pictures == "pixels":
+        return space
     if layout.numbers or layout.dates:
         space = space | number.space(needs)
     if layout.categories:
         space = space | category.space(needs)
     if layout.texts and needs.text != "none":
         space = space | text.space(needs, layout)
+    if layout.pictures:
+        space = space | image.space(needs, max(h * w * c for h, w, c in layout.picture_shapes))
     return space | reduce.space(needs)
 
 
@@ -57,13 +62,19 @@ class Transformer:
         self.params = params
         self.layout = layout
         self.parts: list[Part] = []
+        if needs.pictures == "pixels":
+            self.parts.append(PixelPart())
+            self.reducer = None
+            return
         if layout.numbers:
             self.parts.append(NumberPart(needs, params))
         if layout.dates:
             self.parts.append(DatePart(needs, params))
         if layout.categories:
             self.parts.append(CategoryPart(needs, params))
-        if layout.texts and needs.text != "none":
+        if layout.pictures:
+            self.parts.append(ImagePart(needs, params))
+        if layout.texts and needs.text != "none":  # the last one: n-grams stand at the end of a sparse matrix
             self.parts.append(TextPart(needs, params, layout))
         method = str(params.get("reduce", "none"))
         self.reducer = Reducer(method, float(params.get("keep", 0.5))) if method != "none" else None
@@ -101,6 +112,7 @@ class Transformer:
             numbers=np.empty((0, len(layout.numbers)), np.float32),
             categories=np.empty((0, len(layout.categories)), np.int32),
             dates=np.empty((0, len(layout.dates))),
+            pictures=tuple(np.empty((0, *shape), np.uint8) for shape in layout.picture_shapes),
         )
         features = tuple(feature for part in self.parts for feature in part.features(empty))
         return self.reducer.features(features) if self.reducer else features
@@ -141,6 +153,8 @@ class Transformer:
 
 
 def _hstack(blocks: list[FloatArray], rows: int) -> FloatArray:
+    if len(blocks) == 1 and blocks[0].dtype == np.uint8:  # pixels stay bytes: a quarter of the memory
+        return blocks[0]
     if len(blocks) == 1:
         return np.ascontiguousarray(blocks[0], dtype=np.float32)
     return np.hstack(blocks).astype(np.float32, copy=False) if blocks else np.empty((rows, 0), dtype=np.float32)

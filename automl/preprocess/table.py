@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from automl.files import read_json, write_array, write_json
 from automl.matrix import Array, FloatArray, Shape
 from automl.preprocess.corpus import Texts
-from automl.schema import Role, Schema
+from automl.pictures import read_cells
+from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Layout:
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: tuple[str, ...] = ()
     text_bytes: int = 0
+    pictures: tuple[str, ...] = ()
+    picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
@@ -57,8 +60,10 @@ class Layout:
             levels=tuple(record["levels"]),
             dates=tuple(record["dates"]),
             sources=dict(record["sources"]),
-            texts=tuple(record["texts"]),
-            text_bytes=int(record["text_bytes"]),
+            texts=tuple(record.get("texts", ())),
+            text_bytes=int(record.get("text_bytes", 0)),
+            pictures=tuple(record.get("pictures", ())),
+            picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
 
 
@@ -71,6 +76,7 @@ class Table:
         categories: (n, q) int32 codes, `MISSING` and `UNSEEN` below zero.
         dates: (n, r) float64 seconds since the epoch, NaN for missing.
         texts: one a text column, of n texts each.
+        pictures: an array (n, h, w, c) uint8 a picture column; missing ones are black.
     """
 
     layout: Layout
@@ -78,6 +84,7 @@ class Table:
     categories: Array
     dates: Array
     texts: tuple[Texts, ...] = ()
+    pictures: tuple[Array, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -90,6 +97,7 @@ class Table:
             categories=np.asarray(self.categories[rows]),
             dates=np.asarray(self.dates[rows]),
             texts=tuple(texts.take(rows) for texts in self.texts),
+            pictures=tuple(np.asarray(pictures[rows]) for pictures in self.pictures),
         )
 
     def detach(self) -> Table:
@@ -112,6 +120,8 @@ class Table:
             outputs=task.n_outputs,
             texts=len(self.layout.texts),
             text_bytes=self.layout.text_bytes,
+            pictures=len(self.layout.pictures),
+            pixels=sum(h * w * c for h, w, c in self.layout.picture_shapes),
         )
 
     def save(self, folder: Path) -> None:
@@ -122,6 +132,9 @@ class Table:
             write_array(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))  # type: ignore[misc]
         for place, texts in enumerate(self.texts):
             texts.save(folder, f"text-{place}")
+        for place, pictures in enumerate(self.pictures):
+            path = folder / f"pictures_{place}.npy"
+            write_array(path, lambda file, array=pictures: np.save(file, array))  # type: ignore[misc]
 
     @staticmethod
     def load(folder: Path) -> Table:
@@ -132,7 +145,11 @@ class Table:
         }
         layout = Layout.from_json(read_json(folder / "layout.json"))
         texts = tuple(Texts.load(folder, f"text-{place}") for place in range(len(layout.texts)))
-        return Table(layout=layout, texts=texts, **arrays)
+        pictures = tuple(
+            np.load(folder / f"pictures_{place}.npy", mmap_mode="r", allow_pickle=False)
+            for place in range(len(layout.pictures))
+        )
+        return Table(layout=layout, texts=texts, pictures=pictures, **arrays)
 
 
 class TableEncoder:
@@ -143,6 +160,7 @@ class TableEncoder:
         self._categories = schema.of(Role.CATEGORY)
         self._dates = schema.of(Role.DATE)
         self._texts = schema.of(Role.TEXT)
+        self._pictures = [column for column in schema.of(Role.IMAGE) if column.picture is not None]
         self._codes = [{level: code for code, level in enumerate(column.levels)} for column in self._categories]
         text_names = [(f"{column.name} ({fact})", column.name) for column in self._texts for fact in TEXT_FACTS]
         self.layout = Layout(
@@ -152,10 +170,20 @@ class TableEncoder:
             dates=tuple(column.name for column in self._dates),
             sources=dict(text_names),
             texts=tuple(column.name for column in self._texts),
+            pictures=tuple(column.name for column in self._pictures),
+            picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )
 
-    def encode(self, frame: pd.DataFrame) -> Table:
-        """Arrays of a typed frame (n, d)."""
+    def encode(self, frame: pd.DataFrame, pixels: Mapping[str, Array] | None = None) -> Table:
+        """Arrays of a typed frame (n, d).
+
+        Args:
+            pixels: picture column → (n, h, w, c) uint8 where they have been decoded already.
+
+        Raises:
+            DataError: if a picture cannot be read; see `automl.pictures.read_cells`.
+        """
+        decoded = pixels or {}
         n = len(frame)
         numbers = np.empty((n, len(self.layout.numbers)), dtype=np.float32)
         for place, column in enumerate(self._numbers):
@@ -177,7 +205,15 @@ class TableEncoder:
         layout = self.layout
         if texts:
             layout = dataclasses.replace(layout, text_bytes=sum(part.corpus.n_bytes for part in texts))
-        return Table(layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts)
+        pictures = tuple(
+            decoded[column.name]
+            if column.name in decoded
+            else read_cells(frame[column.name].to_numpy(dtype=object), cast("PictureFormat", column.picture))
+            for column in self._pictures
+        )
+        return Table(
+            layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts, pictures=pictures
+        )
 
 
 def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:

@@ -128,13 +128,13 @@ class TextPart:
         if wanted == 0:
             return np.empty((len(table), 0), dtype=np.float32)
         store = None
-        if fit.cache is not None:  # all families that want the same columns share them
+        if fit.shared is not None:  # all families that want the same columns share them
             text = json.dumps([self.columns, wanted, self.params.get("text_chars"), fit.fold])
-            store = fit.cache / f"svd-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.npz"
+            store = fit.shared / f"svd-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.npz"
             if store.exists():
                 self.state, block = _read_svd(store)
                 return block
-        matrix = self._fit_sparse(table, dataclasses.replace(fit, cache=None))
+        matrix = self._fit_sparse(table, dataclasses.replace(fit, shared=None))
         width = max(1, min(wanted, matrix.shape[1] - 1, matrix.shape[0] - 1)) if min(matrix.shape) > 1 else 0
         axes = find_axes(matrix, width, fit.seed)
         block = np.asarray(matrix @ axes, dtype=np.float32)

@@ -37,7 +37,8 @@ class Duplicates:
 
 def find_duplicates(dataset: Dataset) -> Duplicates | None:
     """Equal feature rows; None if there are none, or no features."""
-    keys = _hash_rows(dataset.frame)
+    contents = dataset.contents
+    keys = _hash_rows(contents)
     if keys is None:
         return None
     group = np.asarray(pd.factorize(keys)[0], dtype=np.int64)
@@ -48,7 +49,7 @@ def find_duplicates(dataset: Dataset) -> Duplicates | None:
         group=group,
         copies=copies,
         conflicting=int((labels[group] > 1).sum()),
-        by_chance=_repeat_by_chance(dataset.frame, group),
+        by_chance=_repeat_by_chance(contents, group),
     )
 
 

@@ -199,7 +199,9 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
         score=score_rows,
         needs=candidate.needs,
         params=split_params(params, "preprocess"),
-        fit=FitRows(task=data.task, target=target, seed=seed),
+        fit=FitRows(
+            task=data.task, target=target, seed=seed, shared=Path(run_path) / "search" / "cache" / f"shared-{fold}"
+        ),
     )
     prepared = time.monotonic()
     seconds = payload.get("seconds")

@@ -1,0 +1,202 @@
+"""Picture columns of a data set: found, measured, decoded once; what cannot be read is named, and left out or refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.data.table import RawTable
+from automl.errors import DataError
+from automl.matrix import Array, IntArray
+from automl.pictures import SUFFIXES, URI, Header, decode_all, list_faults, measure_range, probe_all
+from automl.recipe import DataOptions
+from automl.schema import Column, Notice, PictureFormat, Role, Schema
+
+LONG_SIDE = 96
+MIN_SIDE = 8
+MAX_ARRAY_BYTES = 2 << 30
+MAX_FAULTY_SHARE = 0.1
+LOOKED_AT = 50  # cells that tell what a column is, and pictures whose range is measured
+_ADDRESS = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+def looks_like_pictures(texts: list[str]) -> bool:
+    """Whether the distinct texts of a column are paths or data URIs of pictures, but for one in ten."""
+    sample = texts[:LOOKED_AT]
+    hits = sum(text.startswith(URI) or Path(text).suffix.lower() in SUFFIXES for text in sample)
+    return len(sample) > 0 and hits >= 0.9 * len(sample)
+
+
+def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTable:
+    """The table with picture paths made absolute: they are meant relative to the folder of the table's own file."""
+    found: list[str] = []
+    changed: dict[Any, Any] = {}
+    for label in raw.frame.columns:
+        cells = raw.frame[label]
+        if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
+            continue
+        texts = [cell for cell in pd.unique(cells.dropna())[:LOOKED_AT] if isinstance(cell, str)]
+        if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
+            continue
+        found.append(str(label))
+        changed[label] = pd.Series([_absolute(cell, folder.resolve()) for cell in cells], index=cells.index, dtype="str")
+    if not found:
+        return raw
+    return dataclasses.replace(raw, frame=raw.frame.assign(**changed), pictures=tuple(found))
+
+
+def _absolute(cell: Any, folder: Path) -> Any:
+    if not isinstance(cell, str) or not cell.strip() or cell.startswith(URI) or _ADDRESS.match(cell):
+        return cell
+    return str(folder / cell.strip().replace("\\", "/"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """What came of the picture columns of a table.
+
+    Attributes:
+        frame: the rows that have something to learn from, missing cells where a picture could not be read.
+        rows: their numbers in the source (m,) int64.
+        formats: picture column → what its pictures were brought to.
+        pixels: picture column → (m, h, w, c) uint8.
+    """
+
+    frame: pd.DataFrame
+    rows: IntArray
+    formats: dict[str, PictureFormat]
+    pixels: dict[str, Array]
+    notices: tuple[Notice, ...] = ()
+
+    def force_roles(self, options: DataOptions) -> DataOptions:
+        """Options by which these columns, and no others, become pictures."""
+        roles: dict[str, Any] = {**options.roles, **dict.fromkeys(self.formats, "image")}
+        return options.model_copy(update={"roles": roles}) if self.formats else options
+
+    def complete(self, schema: Schema) -> Schema:
+        """The schema with the format of each picture column in it."""
+        return Schema(tuple(self._complete(column) for column in schema.columns))
+
+    def _complete(self, column: Column) -> Column:
+        picture = self.formats.get(column.name)
+        if picture is None:
+            return column
+        kind = "grey" if picture.channels == 1 else "colour"
+        reason = f"pictures, read as {picture.width}×{picture.height} {kind}"
+        return dataclasses.replace(column, role=Role.IMAGE, picture=picture, reason=reason)
+
+
+def decode_columns(table: RawTable, *, aside: Collection[str]) -> Album:
+    """Decode all picture columns of a table.
+
+    Args:
+        aside: columns that no model sees.
+
+    Raises:
+        DataError: if more than a tenth of a column's pictures cannot be read; nothing is trained then.
+    """
+    frame = table.frame
+    names = [name for name in table.pictures if name not in aside]
+    if not names:
+        rows = np.arange(len(frame), dtype=np.int64)
+        return Album(frame=frame, rows=rows, formats={}, pixels={})
+    alone = len(names) == 1 and all(str(name) in (*names, *aside) for name in frame.columns)
+    keep = np.ones(len(frame), dtype=bool)
+    formats, pixels, notices = {}, {}, []
+    for name in names:
+        cells = frame[name].astype(object).where(frame[name].notna(), None).to_numpy(dtype=object).copy()
+        formats[name], pixels[name], faults, remarks = _decode_column(name, cells, alone=alone)
+        notices += remarks
+        cells[list(faults)] = None
+        keep &= ~(pd.isna(cells) & alone)
+        frame = frame.assign(**{name: pd.Series(cells, index=frame.index, dtype="str")})
+    rows = np.flatnonzero(keep).astype(np.int64)
+    if not keep.all():
+        frame = frame.iloc[rows].reset_index(drop=True)
+        pixels = {name: array[rows] for name, array in pixels.items()}
+    return Album(frame=frame, rows=rows, formats=formats, pixels=pixels, notices=tuple(notices))
+
+
+def _decode_column(
+    name: str, cells: Array, *, alone: bool
+) -> tuple[PictureFormat, Array, dict[int, str], list[Notice]]:
+    headers, faults = probe_all(cells)
+    _refuse_if_many(name, cells, faults)
+    sound = cells.copy()
+    sound[list(faults)] = None
+    picture = choose_format(headers, sound, len(cells))
+    pixels, late = decode_all(sound, picture)
+    faults |= late
+    _refuse_if_many(name, cells, faults)
+    told = {str(cells[row]): reason for row, reason in sorted(faults.items())}
+    return picture, pixels, faults, _describe(name, headers, picture, told, alone=alone)
+
+
+def choose_format(headers: list[Header], cells: Array, rows: int) -> PictureFormat:
+    """The size that pictures are brought to: their own if it is small and the same for all, else their median shape
+    with the longer side at most 96 pixels; fewer where all pictures together would take more than 2 GB."""
+    widths, heights = np.array([h.width for h in headers]), np.array([h.height for h in headers])
+    channels = 1 if all(header.is_grey for header in headers) else 3
+    width, height = float(np.median(widths)), float(np.median(heights))
+    scale = min(1.0, LONG_SIDE / max(width, height))
+    scale = min(scale, float(np.sqrt(MAX_ARRAY_BYTES / max(1.0, rows * width * height * channels))))
+    low, high = 0.0, 255.0
+    deep = [header.is_deep for header in headers]
+    if any(deep):
+        present = [str(cell) for cell in cells if isinstance(cell, str)]
+        chosen = [cell for cell, is_deep in zip(present, deep, strict=False) if is_deep]
+        low, high = measure_range(chosen[:: max(1, len(chosen) // LOOKED_AT)])
+    return PictureFormat(
+        height=max(MIN_SIDE, round(height * scale)),
+        width=max(MIN_SIDE, round(width * scale)),
+        channels=channels,
+        low=low,
+        high=high,
+    )
+
+
+def _refuse_if_many(name: str, cells: Array, faults: dict[int, str]) -> None:
+    present = int((~pd.isna(cells)).sum())
+    if len(faults) <= MAX_FAULTY_SHARE * present and present:
+        return
+    told = {str(cells[row]): reason for row, reason in faults.items()}
+    share = len(faults) / max(1, present)
+    raise DataError(
+        f"{len(faults)} of {present} pictures in {name!r} cannot be read ({share:.0%}): {list_faults(told)}",
+        hint="Mend or remove them; up to a tenth may be broken",
+    )
+
+
+def _describe(
+    name: str, headers: list[Header], picture: PictureFormat, faults: dict[str, str], *, alone: bool
+) -> list[Notice]:
+    notices = []
+
+    def add(text: str, reason: str) -> None:
+        notices.append(Notice(topic="pictures", text=text, reason=reason))
+
+    if faults:
+        what = "are left out" if alone else "count as missing"
+        add(f"{len(faults)} picture(s) {what}: {list_faults(faults)}", "they cannot be read")
+    sizes = {(header.width, header.height) for header in headers}
+    if sizes != {(picture.width, picture.height)}:
+        widths, heights = sorted(size[0] for size in sizes), sorted(size[1] for size in sizes)
+        text = f"pictures of {name!r} are stretched to {picture.width}×{picture.height}"
+        add(text, f"they are {widths[0]} to {widths[-1]} wide and {heights[0]} to {heights[-1]} high")
+    if moving := sum(header.frames > 1 for header in headers):
+        add(f"{moving} picture(s) move or have several pages: the first frame is used", "")
+    if deep := sum(header.is_deep for header in headers):
+        text = f"{deep} picture(s) have more than 8 bits: {picture.low:g} to {picture.high:g} becomes 0 to 255"
+        add(text, "so that nothing is clipped")
+    others = sorted({h.mode for h in headers} - {"L", "RGB"} - {h.mode for h in headers if h.is_deep})
+    if others:
+        add(f"pixel formats {', '.join(others)} are turned into plain colour, on white where transparent", "")
+    if tiny := sum(min(header.width, header.height) < MIN_SIDE for header in headers):
+        add(f"{tiny} picture(s) are less than {MIN_SIDE} pixels wide or high", "little can be seen in them")
+    return notices

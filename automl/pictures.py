@@ -1,0 +1,368 @@
+"""Pictures as cells of a table: what a cell may refer to, and how it becomes an array of fixed size.
+
+A cell is text: a path; a member of an archive (`photos.zip!/cat/1.png`); a row of an array file (`mnist.npz!/x_train/7`);
+or, where a picture travels with its row, a data URI (`data:image/png;base64,…`). Pixels are always uint8.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import contextvars
+import io
+import os
+import tempfile
+import threading
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.errors import DataError
+from automl.matrix import Array
+from automl.picture_arrays import is_array_file, open_arrays
+from automl.schema import PictureFormat
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"})
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+INSIDE = "!/"  # between an archive and what lies in it
+URI = "data:image/"
+MAX_PIXELS = 50_000_000  # told by the header, before anything is unpacked: 50 megapixels are 150 MB
+MAX_FILE_BYTES = 256 << 20
+MAX_THREADS = 8
+IN_MEMORY_BYTES = 64 << 20
+_GREY = ("1", "L")
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+
+class PictureError(ValueError):
+    """A cell that cannot be made a picture; the text says why, in a few words."""
+
+
+_collector: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("faults", default=None)
+
+
+@contextlib.contextmanager
+def collect_faults() -> Iterator[dict[str, str]]:
+    """Cell → reason of the pictures that could not be read inside; they count as missing there."""
+    faults: dict[str, str] = {}
+    token = _collector.set(faults)
+    try:
+        yield faults
+    finally:
+        _collector.reset(token)
+
+
+def read_cells(cells: Sequence[Any] | Array, picture: PictureFormat) -> Array:
+    """Pictures (n, h, w, c) uint8 of cells; a missing one is black.
+
+    Raises:
+        DataError: if a picture cannot be read, unless inside `collect_faults`.
+    """
+    pixels, faults = decode_all(cells, picture)
+    if not faults:
+        return pixels
+    told = {str(cells[row])[:200]: reason for row, reason in faults.items()}
+    faulty = _collector.get()
+    if faulty is None:
+        raise DataError(
+            f"{len(told)} picture(s) cannot be read: {list_faults(told)}", hint="Mend or remove them, then try again"
+        )
+    faulty.update(told)
+    return pixels
+
+
+def list_faults(faults: dict[str, str], most: int = 5) -> str:
+    """The first few as text."""
+    listed = [f"{shorten(cell)} ({reason})" for cell, reason in list(faults.items())[:most]]
+    return ", ".join(listed) + (" …" if len(faults) > most else "")
+
+
+def shorten(cell: str) -> str:
+    """The name of a picture without the folders it lies in, but for its own."""
+    if cell.startswith(URI):
+        return cell[:30] + "…"
+    return "/".join(cell.replace(INSIDE, "/").split("/")[-2:])
+
+
+def decode_all(cells: Sequence[Any] | Array, picture: PictureFormat) -> tuple[Array, dict[int, str]]:
+    """Decode in parallel, each picture brought to one size at once, so that no two large ones are kept.
+
+    Returns:
+        Pixels (n, h, w, c) uint8, in memory or, above 64 MB, in a mapped file that vanishes with the array;
+        and row → reason of those that could not be read.
+    """
+    shape = (len(cells), picture.height, picture.width, picture.channels)
+    pixels = _allocate(shape)
+    faults: dict[int, str] = {}
+    rows = [row for row in range(len(cells)) if isinstance(cells[row], str)]
+
+    def decode(row: int) -> None:
+        try:
+            pixels[row] = decode_cell(str(cells[row]), picture)
+        except PictureError as error:
+            faults[row] = str(error)
+
+    _run_all(decode, rows)
+    return pixels, dict(sorted(faults.items()))
+
+
+def probe_all(cells: Sequence[Any] | Array) -> tuple[list[Header], dict[int, str]]:
+    """Headers of all pictures that have one, and row → reason of the others. Nothing is unpacked."""
+    found: dict[int, Header] = {}
+    faults: dict[int, str] = {}
+
+    def probe(row: int) -> None:
+        try:
+            found[row] = probe_cell(str(cells[row]))
+        except PictureError as error:
+            faults[row] = str(error)
+
+    _run_all(probe, [row for row in range(len(cells)) if isinstance(cells[row], str)])
+    return [found[row] for row in sorted(found)], dict(sorted(faults.items()))
+
+
+def _run_all(work: Callable[[int], None], rows: list[int]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of what is told here in our own words
+        if len(rows) < 16:
+            for row in rows:
+                work(row)
+            return
+        threads = min(MAX_THREADS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(work, rows, chunksize=64):
+                pass
+
+
+def _allocate(shape: tuple[int, ...]) -> Array:
+    size = int(np.prod(shape))
+    if size <= IN_MEMORY_BYTES:
+        return np.zeros(shape, dtype=np.uint8)
+    with tempfile.TemporaryFile() as file:  # the mapping outlives the name: nothing is left behind
+        file.truncate(size)
+        return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
+
+
+class Header:
+    """What the first bytes of a picture say.
+
+    Attributes:
+        width, height: as it is looked at: turned as its EXIF orientation says.
+        mode: Pillow's name of the pixel format.
+        frames: 1, or 2 for an animation or several pages.
+    """
+
+    __slots__ = ("frames", "height", "mode", "width")
+
+    def __init__(self, width: int, height: int, mode: str, frames: int) -> None:
+        self.width, self.height, self.mode, self.frames = width, height, mode, frames
+
+    @property
+    def is_grey(self) -> bool:
+        return self.mode in _GREY or self.mode in _DEEP
+
+    @property
+    def is_deep(self) -> bool:
+        return self.mode in _DEEP
+
+
+def probe_cell(cell: str) -> Header:
+    """Size and kind of a picture from its header.
+
+    Raises:
+        PictureError: if it is none, is empty, or has more than 50 million pixels.
+    """
+    loaded = fetch(cell)
+    if isinstance(loaded, np.ndarray):
+        mode = ("L" if loaded.ndim == 2 or loaded.shape[2] == 1 else "RGB") if loaded.dtype == np.uint8 else "F"
+        return Header(loaded.shape[1], loaded.shape[0], mode, 1)
+    with _open(loaded) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        width, height = (image.height, image.width) if turned else (image.width, image.height)
+        return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
+
+
+def decode_cell(cell: str, picture: PictureFormat) -> Array:
+    """Pixels (h, w, c) uint8 of one picture: turned by EXIF, on white where it is transparent, stretched to its size.
+
+    Raises:
+        PictureError: as `probe_cell`, and if the data ends early.
+    """
+    from PIL import Image
+
+    loaded = fetch(cell)
+    if isinstance(loaded, np.ndarray):
+        return _fit_array(loaded, picture)
+    try:
+        with _open(loaded) as image:
+            return _decode(image, picture)
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, Image.DecompressionBombError) as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError("cut off or damaged") from error
+
+
+def measure_range(cells: Sequence[str]) -> tuple[float, float]:
+    """Lowest and highest value of deep pictures (16-bit, float): whole values are rounded out to 2^k - 1."""
+    low, high, whole = np.inf, -np.inf, True
+    for cell in cells:
+        with contextlib.suppress(PictureError, OSError, ValueError):
+            loaded = fetch(cell)
+            if isinstance(loaded, np.ndarray):
+                values = loaded
+            else:
+                with _open(loaded) as image:
+                    values = np.asarray(image)
+            good = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+            if good.size:
+                low, high = min(low, float(good.min())), max(high, float(good.max()))
+                whole = whole and values.dtype.kind != "f"
+    if not np.isfinite(low + high):
+        return 0.0, 255.0
+    if whole and low >= 0:
+        return 0.0, float(2 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1)
+    return low, high if high > low else low + 1.0
+
+
+def encode_uri(pixels: Array) -> str:
+    """A data URI (PNG, lossless) of pixels (h, w, c) uint8."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=False)
+    return f"{URI}png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+# ---- what a cell refers to -------------------------------------------------------------------------------------------
+
+_archives: dict[tuple[str, int, int], Any] = {}
+_archives_lock = threading.Lock()
+
+
+def fetch(cell: str) -> bytes | Array:
+    """The file behind a cell, or the array where it is a row of one.
+
+    Raises:
+        PictureError: if there is nothing to read.
+    """
+    if cell.startswith(URI):
+        try:
+            return base64.b64decode(cell.partition(",")[2], validate=True)
+        except binascii.Error as error:
+            raise PictureError("not base64") from error
+    outer, mark, inner = cell.rpartition(INSIDE)
+    try:
+        if not mark or Path(cell).exists():
+            path = Path(cell)
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+            return path.read_bytes()
+        if is_array_file(Path(outer)):
+            name, _, row = inner.rpartition("/")
+            pictures: Array = _open_archive(outer, open_arrays)[name]
+            return np.asarray(pictures[int(row)])
+        archive = _open_archive(outer, zipfile.ZipFile)
+        if archive.getinfo(inner).file_size > MAX_FILE_BYTES:
+            raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+        data: bytes = archive.read(inner)
+        return data
+    except FileNotFoundError as error:
+        raise PictureError("no such file") from error
+    except PermissionError as error:
+        raise PictureError("may not be read") from error
+    except (KeyError, IndexError) as error:
+        raise PictureError("not in the archive") from error
+    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError("cannot be read") from error
+
+
+def _open_archive(name: str, opener: Callable[[str], Any]) -> Any:
+    """An archive, opened once for as long as it does not change."""
+    status = Path(name).stat()
+    key = (name, status.st_size, status.st_mtime_ns)
+    with _archives_lock:
+        if key not in _archives:
+            if len(_archives) > 8:
+                _archives.clear()
+            _archives[key] = opener(name)
+        return _archives[key]
+
+
+# ---- pixels ----------------------------------------------------------------------------------------------------------
+
+
+def _open(data: bytes) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    if not data:
+        raise PictureError("empty, 0 bytes")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise PictureError("no picture of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"more than {MAX_PIXELS // 1_000_000} million pixels") from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        raise PictureError("damaged header") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(f"{image.width}x{image.height}, more than {MAX_PIXELS // 1_000_000} million pixels")
+    if image.width < 1 or image.height < 1:
+        raise PictureError("no pixels")
+    return image
+
+
+def _decode(image: Any, picture: PictureFormat) -> Array:
+    from PIL import Image, ImageOps
+
+    size = (picture.width, picture.height)
+    if image.mode in ("L", "RGB") and image.format == "JPEG":
+        longer = max(size)
+        image.draft(image.mode, (2 * longer, 2 * longer))  # decodes a large JPEG at a half, a quarter or an eighth
+    if image.mode in _DEEP:
+        turned = ImageOps.exif_transpose(image)
+        return _fit_array(np.asarray(turned), picture)
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+    image = image.convert("L" if picture.channels == 1 else "RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _fit_array(values: Array, picture: PictureFormat) -> Array:
+    """uint8 pixels of raw values (h, w) or (h, w, c) of any type; the recorded range becomes 0 to 255."""
+    from PIL import Image
+
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.dtype != np.uint8:
+        low, high = picture.low, picture.high
+        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255.0 / (high - low))
+        values = np.clip(scaled, 0, 255)
+    if values.shape[2] == 4:
+        values = values[:, :, :3]
+    if values.shape[2] == 3 and picture.channels == 1:
+        values = (values.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[:, :, None]
+    if values.shape[2] == 1 and picture.channels == 3:
+        values = np.repeat(values, 3, axis=2)
+    size = (picture.width, picture.height)
+    if values.shape[:2] != size[::-1]:
+        planes = [
+            np.asarray(Image.fromarray(values[:, :, at].astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+            for at in range(values.shape[2])
+        ]
+        values = np.stack(planes, axis=2)
+    pixels: Array = np.rint(values).astype(np.uint8)
+    return pixels
