@@ -47,6 +47,7 @@ class RawTable:
         target: the column that is learned unless another is named; "" if that has to be said.
         names: what each row is called, where rows are files; () for tables.
         pictures: columns that refer to pictures, known from the format.
+        texts: columns that hold texts, known from the format.
     """
 
     frame: pd.DataFrame
@@ -55,6 +56,7 @@ class RawTable:
     target: str = ""
     names: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

@@ -100,9 +100,10 @@ class Transformer:
         others = csr_matrix(_hstack(blocks[:-1], rows) * share)
         return cast(FloatArray, hstack([others, blocks[-1]], format="csr", dtype=np.float32))
 
-    def text_terms(self) -> list[tuple[str, str, str]]:
-        """Source column, "word" or "char", and spelling of each n-gram of a sparse matrix, in order."""
-        return [term for part in self.parts if isinstance(part, TextPart) for term in part.terms()]
+    @property
+    def text(self) -> TextPart | None:
+        """The part that reads texts, if there is one."""
+        return next((part for part in self.parts if isinstance(part, TextPart)), None)
 
     def features(self) -> tuple[Feature, ...]:
         """What the m columns are."""

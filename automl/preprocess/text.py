@@ -183,7 +183,7 @@ class TextPart:
         """CSR (n, v) float32: TF-IDF, each column's words and characters of length 1 by themselves."""
         from scipy.sparse import csr_matrix, hstack
 
-        rows = int(self.state["rows"])
+        rows = self.rows
         groups: dict[tuple[int, Kind], list[Any]] = {}
         sublinear = self.needs.text == "dense" or bool(self.params["sublinear"])
         use_idf = self.needs.text == "dense" or bool(self.params["idf"])
@@ -236,6 +236,15 @@ class TextPart:
         width = sum(len(keys) for keys in self.state["keys"])
         source = self.columns[0] if len(self.columns) == 1 else "(texts)"
         return (Feature(name=f"{source} [n-grams]", source=source, width=width),)
+
+    def shares(self) -> Array:
+        """(v,) share of the training texts that each n-gram stands in."""
+        return np.concatenate(self.state["df"]) / max(1, self.rows)
+
+    @property
+    def rows(self) -> int:
+        """Texts that the weights were learned from."""
+        return int(self.state["rows"])
 
     def terms(self) -> list[tuple[str, Kind, str]]:
         """Source column, kind and spelling of every n-gram, in the order of the sparse matrix."""

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from automl.matrix import Array
+from automl.schema import MAX_TEXT_CHARACTERS
 
-# Of a longer text only so many characters are read: what a text is about stands at its beginning.
-MAX_CHARACTERS = 20_000
 BLANK, WORD, SINGLE, SYMBOL = 0, 1, 2, 3
 
 _TAG = re.compile(
@@ -41,7 +40,7 @@ _SPACELESS = (
 
 def normalize(text: str) -> str:
     """One form for what means the same: HTML undone, NFKC, lower case, single blanks."""
-    text = text[:MAX_CHARACTERS]
+    text = text[:MAX_TEXT_CHARACTERS]
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text:
