@@ -67,8 +67,9 @@ class Attention:
 
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
         layers, ops = keras.layers, keras.ops
-        place = layers.Embedding(size.length, size.embedding, name="positions")(ops.arange(size.length))
-        x = words * float(np.sqrt(size.embedding)) + ops.expand_dims(place, 0)
+        numbers = ops.cast(ops.cumsum(ops.ones_like(mask), axis=1) - 1.0, "int32")
+        place = layers.Embedding(size.length, size.embedding, name="positions")(numbers)
+        x = words * float(np.sqrt(size.embedding)) + place
         seen = ops.expand_dims(mask > 0.5, 1)
         for block in range(size.layers):
             normal = layers.LayerNormalization(epsilon=EPSILON, name=f"norm_a{block}")(x)

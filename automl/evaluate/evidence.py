@@ -44,7 +44,7 @@ class Evidence:
         for trial in sorted(self.outputs):
             if self.results[trial].origin == "baseline" and self.results[trial].candidate != "dummy":
                 return self.outputs[trial]
-        return None
+        return self.first_of("linear")
 
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""

@@ -45,6 +45,12 @@ class Layout:
     pictures: tuple[str, ...] = ()
     picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
+    @property
+    def has_only_texts(self) -> bool:
+        """Whether all other columns are but counts of the texts."""
+        others = len(self.numbers) - len(TEXT_FACTS) * len(self.texts)
+        return bool(self.texts) and not (others or self.categories or self.dates or self.pictures)
+
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
         return self.sources.get(name, name)

@@ -22,6 +22,7 @@ from automl.preprocess.table import Layout, Table
 from automl.space import Choice, Int, Parameter, Params, SearchSpace
 
 MAX_FEATURES = 200_000
+MAX_DENSE = 10_000  # n-grams that SVD columns are made of
 MAX_CELLS = 16_000_000  # coefficients of a linear model over all n-grams
 LARGE_BYTES = 15_000_000  # texts beyond this are read by words, and by shorter chains of characters
 MAX_TOKENS = 256
@@ -37,7 +38,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
     if needs.text == "tokens":
         return SearchSpace({"word_min_df": Int(1, 5, 2)})
     if needs.text == "dense":
-        few = 128 if _has_only_texts(layout) else 32
+        few = 128 if layout.has_only_texts else 32
         return SearchSpace(
             {"text_components": Choice((0, 16, 32, 64, 128, 256), few), "text_chars": Choice((False, True), not large)}
         )
@@ -50,14 +51,9 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         "sublinear": Choice((False, True), True),
         "idf": Choice((False, True), True),
         # what the columns beside the n-grams are multiplied with; 0 leaves them out
-        "others": Choice((0.0, 0.03, 0.1, 0.3, 1.0), 0.1 if _has_only_texts(layout) else 1.0),
+        "others": Choice((0.0, 0.03, 0.1, 0.3, 1.0), 0.1 if layout.has_only_texts else 1.0),
     }
     return SearchSpace(parameters)
-
-
-def _has_only_texts(layout: Layout) -> bool:
-    """Whether the other columns are but counts of the texts."""
-    return not layout.categories and not layout.dates and len(layout.numbers) == 4 * len(layout.texts)
 
 
 class TextPart:
@@ -100,7 +96,7 @@ class TextPart:
     def _fit_sparse(self, table: Table, fit: FitRows) -> Any:
         rows = len(table)
         found = [self._choose(table.texts[column], kind, n, rows) for column, kind, n in self._blocks()]
-        most = int(min(MAX_FEATURES, MAX_CELLS // max(1, fit.task.n_outputs)))
+        most = min(MAX_FEATURES, MAX_CELLS // max(1, fit.task.n_outputs)) if self.needs.text == "sparse" else MAX_DENSE
         found = limit_features(found, most)
         self.state = {
             "keys": [block[0] for block in found],
@@ -223,6 +219,7 @@ class TextPart:
         return numbers
 
     def features(self, table: Table) -> tuple[Feature, ...]:
+        self._check_state()
         if self.needs.text == "tokens":
             codes = len(self.state["keys"][0]) + 3
             return tuple(
@@ -236,6 +233,30 @@ class TextPart:
         width = sum(len(keys) for keys in self.state["keys"])
         source = self.columns[0] if len(self.columns) == 1 else "(texts)"
         return (Feature(name=f"{source} [n-grams]", source=source, width=width),)
+
+    def _check_state(self) -> None:
+        """Refuse a state that does not fit together, such as that of a damaged file.
+
+        Raises:
+            ValueError, KeyError: saying what is wrong.
+        """
+        if self.needs.text == "dense" and not self.state:
+            return
+        keys = self.state["keys"]
+        blocks = 1 if self.needs.text == "tokens" else len(self._blocks())
+        if len(keys) != blocks or any(part.dtype != np.uint64 or part.ndim != 1 for part in keys):
+            raise ValueError(f"{len(keys)} vocabularies in place of {blocks}")
+        if any((part[1:] <= part[:-1]).any() for part in keys):
+            raise ValueError("a vocabulary is out of order")
+        if self.needs.text == "tokens":
+            if not 0 < int(self.state["length"]) <= MAX_TOKENS:
+                raise ValueError("texts of no length")
+            return
+        sizes = [len(part) for part in keys]
+        if [len(part) for part in self.state["df"]] != sizes or self.rows < 0:
+            raise ValueError("document frequencies do not fit their vocabulary")
+        if "axes" in self.state and self.state["axes"].shape[0] != sum(sizes):
+            raise ValueError("components do not fit their vocabulary")
 
     def shares(self) -> Array:
         """(v,) share of the training texts that each n-gram stands in."""

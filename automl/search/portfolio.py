@@ -28,6 +28,11 @@ ENTRIES: tuple[Entry, ...] = (
     ("tfidf_svm", "tfidf_svm", "portfolio", False, {}),
     ("tfidf_naive_bayes", "tfidf_naive_bayes", "portfolio", True, {}),
     ("tfidf_ridge", "tfidf_ridge", "portfolio", True, {}),
+    ("tfidf_svm", "tfidf_svm words", "portfolio", True, {"preprocess.words": 3, "preprocess.chars": "none"}),
+    ("tfidf_svm", "tfidf_svm characters", "portfolio", True, {"preprocess.words": 0, "preprocess.chars": "1-6"}),
+    ("keras_text_cnn", "keras_text_cnn", "portfolio", True, {}),
+    ("tfidf_linear", "tfidf_linear", "portfolio", True, {}),
+    ("keras_text_bag", "keras_text_bag", "portfolio", True, {}),
     ("xgboost", "xgboost", "portfolio", False, {}),
     ("keras_mlp", "keras_mlp", "portfolio", True, {}),
     ("extra_trees", "extra_trees", "portfolio", True, {}),
@@ -83,6 +88,9 @@ ENTRIES: tuple[Entry, ...] = (
     ("naive_bayes", "naive_bayes", "portfolio", True, {}),
 )
 
+# Forms of `Needs.text` that only families made for texts ask for.
+TEXT_FORMS = ("sparse", "tokens")
+
 
 def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     """The entries whose families can be used, with complete parameters; numbers are given later.
@@ -98,6 +106,10 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     if "tfidf_linear" in families.usable:  # one linear baseline is enough, and for texts it is that of their words
         listed = [_as_portfolio(entry) if entry[0] == "linear" else entry for entry in listed]
         listed.sort(key=lambda entry: entry[0] == "linear")
+    if families.only_texts:  # what was made for texts comes first, and nothing else is run without a race
+        made = {name for name, family in families.usable.items() if family.candidate.needs.text in TEXT_FORMS}
+        listed = [entry if entry[0] in made or entry[2] == "baseline" else _as_portfolio(entry) for entry in listed]
+        listed.sort(key=lambda entry: (entry[2] != "baseline", entry[0] not in made))
     specs = []
     for family, label, origin, raced, given in listed:
         if family not in families.usable or (not use and origin != "baseline"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -121,10 +122,12 @@ def _contents(members: Members, names: list[str]) -> Iterator[bytes]:
 
 def _whole_characters(content: bytes) -> bytes:
     """Without the bytes of a UTF-8 character that a cut left incomplete."""
-    end = len(content)
-    while end > 0 and len(content) - end < 4 and content[end - 1] & 0xC0 == 0x80:
-        end -= 1
-    return content[: end - 1] if end and content[end - 1] >= 0xC0 else content
+    for cut in range(4):
+        whole = content[: len(content) - cut]
+        with contextlib.suppress(UnicodeDecodeError):
+            whole.decode("utf-8")
+            return whole
+    return content
 
 
 def _list(names: list[str], what: str, reason: str) -> Notice:
