@@ -9,7 +9,15 @@ import numpy as np
 
 from automl.candidates import FitContext
 from automl.candidates._margin import MarginEstimator
-from automl.candidates._record import check_array, check_int, read_arrays, read_record, refuse, write_arrays, write_record
+from automl.candidates._record import (
+    check_array,
+    check_int,
+    read_arrays,
+    read_record,
+    refuse,
+    write_arrays,
+    write_record,
+)
 from automl.candidates._sklearn import fit_quietly
 from automl.candidates._targets import spread_probabilities
 from automl.matrix import Array, FloatArray, Needs, Shape

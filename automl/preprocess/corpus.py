@@ -182,6 +182,3 @@ def _read_counts(place: Path) -> Counts:
         keys=np.load(place / "keys.npy", mmap_mode="r", allow_pickle=False),
         terms=np.load(place / "terms.npy", mmap_mode="r", allow_pickle=False),
     )
-
-
-

@@ -85,9 +85,7 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
         response -= bias + THRESHOLD
         np.maximum(response, 0, out=response)
         maps = response.reshape(len(small), high, wide, count)
-        pooled = [
-            maps[:, top:bottom, left:right].mean(axis=(1, 2)) for top, bottom in rows for left, right in columns
-        ]
+        pooled = [maps[:, top:bottom, left:right].mean(axis=(1, 2)) for top, bottom in rows for left, right in columns]
         result[start : start + len(small)] = np.sqrt(np.concatenate(pooled, axis=1))
     return result
 

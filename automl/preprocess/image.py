@@ -217,4 +217,3 @@ def _fit_axes(raw: FloatArray, components: int, seed: int) -> dict[str, Array]:
 def _project(raw: FloatArray, state: State, kind: str) -> FloatArray:
     axes = state[f"{kind}.axes"].astype(np.float32)
     return np.asarray((raw - state[f"{kind}.mean"]) @ axes, dtype=np.float32)
-

@@ -186,5 +186,3 @@ def _join_terms(found: list[tuple[Array, list[str]]], kept: Array) -> Array:
         here = places >= 0
         names[places[here]] = np.array(words, dtype=object)[here]
     return np.frombuffer(SEPARATOR.join(names).encode("utf-8"), dtype=np.uint8)
-
-

@@ -217,9 +217,7 @@ class TableEncoder:
             else read_cells(frame[column.name].to_numpy(dtype=object), cast("PictureFormat", column.picture))
             for column in self._pictures
         )
-        return Table(
-            layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts, pictures=pictures
-        )
+        return Table(layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts, pictures=pictures)
 
 
 def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:

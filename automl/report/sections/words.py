@@ -46,7 +46,9 @@ class Words:
             f"texts that hold the words.{shown}"
         )
         blocks: list[Block] = [Table(headings=headings, rows=tuple(rows), note=note)]
-        blocks.append(Paragraph(text="They go with the class in this data; whether they are its cause, nobody has asked."))
+        blocks.append(
+            Paragraph(text="They go with the class in this data; whether they are its cause, nobody has asked.")
+        )
         return Section(name="words", title=title, blocks=tuple(blocks))
 
 

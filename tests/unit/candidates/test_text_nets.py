@@ -36,4 +36,6 @@ def test_numpy_answers_as_keras_does(net: Any, layers: int) -> None:
     matrix = np.column_stack([rng.normal(size=(6, 2)), words]).astype(np.float32)
     np.testing.assert_allclose(estimator.forward(matrix), model(matrix).numpy(), atol=2e-4)
     for row in range(6):  # a batch is cut to its longest text, which must change nothing
-        np.testing.assert_allclose(estimator.forward(matrix[row : row + 1]), model(matrix).numpy()[row : row + 1], atol=2e-4)
+        np.testing.assert_allclose(
+            estimator.forward(matrix[row : row + 1]), model(matrix).numpy()[row : row + 1], atol=2e-4
+        )

@@ -44,7 +44,9 @@ def test_no_texts_and_empty_texts_have_no_ngrams() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(st.sampled_from("abcé '\U0001f600漢!"), max_size=12), min_size=1, max_size=5), st.integers(1, 5))
+@given(
+    st.lists(st.text(st.sampled_from("abcé '\U0001f600漢!"), max_size=12), min_size=1, max_size=5), st.integers(1, 5)
+)
 def test_characters_are_those_of_scikit_learn(texts: list[str], n: int) -> None:
     from sklearn.feature_extraction.text import CountVectorizer
 
