@@ -17,6 +17,7 @@ import psutil
 
 from automl.data import Dataset, Split
 from automl.data.load import find_test, read_table
+from automl.engines.accelerators import find_accelerators
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
@@ -98,7 +99,8 @@ def fit(
     for name in () if recipe.search.candidates == "auto" else recipe.search.candidates:
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
-    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+    accelerators = find_accelerators(recipe.budget.device)
+    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=bool(accelerators))
     try:
         engine.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe)
@@ -107,7 +109,10 @@ def fit(
         run = Run.create(
             Path(out) if out else None,
             data_name=dataset.name or "frame",
-            record=identity(source, dataset.task.target, recipe, dataset, test),
+            record={
+                **identity(source, dataset.task.target, recipe, dataset, test),
+                "device": ", ".join(accelerators) or "cpu",
+            },
         )
         write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked():
@@ -142,7 +147,8 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         seconds = recipe.budget.seconds
         if seconds is not None and not has_usable_model(run):
             seconds = max(seconds, spent + FIRST_MODEL_SECONDS)
-        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD)
+        accelerated = bool(find_accelerators(recipe.budget.device))
+        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=accelerated)
         try:
             engine.warm("core")
             run.stop_path.unlink(missing_ok=True)

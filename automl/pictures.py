@@ -1,7 +1,8 @@
 """Pictures as cells of a table: what a cell may refer to, and how it becomes an array of fixed size.
 
-A cell is text: a path; a member of an archive (`photos.zip!/cat/1.png`); a row of an array file (`mnist.npz!/x_train/7`);
-or, where a picture travels with its row, a data URI (`data:image/png;base64,…`). Pixels are always uint8.
+A cell is text: a path; a member of an archive (`photos.zip!/cat/1.png`); a row of an array file
+(`mnist.npz!/x_train/7`); or, where a picture travels with its row, a data URI
+(`data:image/png;base64,…`). Pixels are always uint8.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import contextvars
 import io
 import os
+import struct
 import tempfile
 import threading
 import warnings
@@ -28,7 +30,9 @@ from automl.matrix import Array
 from automl.picture_arrays import is_array_file, open_arrays
 from automl.schema import PictureFormat
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
+)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 INSIDE = "!/"  # between an archive and what lies in it
 URI = "data:image/"
@@ -183,7 +187,7 @@ def probe_cell(cell: str) -> Header:
         mode = ("L" if loaded.ndim == 2 or loaded.shape[2] == 1 else "RGB") if loaded.dtype == np.uint8 else "F"
         return Header(loaded.shape[1], loaded.shape[0], mode, 1)
     with _open(loaded) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        turned = _orientation(image) in (5, 6, 7, 8)
         width, height = (image.height, image.width) if turned else (image.width, image.height)
         return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
 
@@ -194,15 +198,13 @@ def decode_cell(cell: str, picture: PictureFormat) -> Array:
     Raises:
         PictureError: as `probe_cell`, and if the data ends early.
     """
-    from PIL import Image
-
     loaded = fetch(cell)
     if isinstance(loaded, np.ndarray):
         return _fit_array(loaded, picture)
     try:
         with _open(loaded) as image:
             return _decode(image, picture)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, KeyError, struct.error) as error:
         if isinstance(error, PictureError):
             raise
         raise PictureError("cut off or damaged") from error
@@ -318,6 +320,16 @@ def _open(data: bytes) -> Any:
     if image.width < 1 or image.height < 1:
         raise PictureError("no pixels")
     return image
+
+
+def _orientation(image: Any) -> int:
+    """How the picture is turned, by its header; of a PNG only by what stands before the pixels."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, struct.error):
+        return 1
 
 
 def _decode(image: Any, picture: PictureFormat) -> Array:

@@ -44,12 +44,14 @@ class Budget(_Part):
         trials: number of configurations; with it every decision follows from the seed alone.
         jobs: worker processes at once; None means one a core.
         memory_mb: resident memory for all processes together; None means 80% of what is free at the start.
+        device: what neural networks learn on; "auto" takes an accelerator if the backend sees one.
     """
 
     seconds: Real | None = pydantic.Field(default=300.0, ge=3)
     trials: Whole | None = pydantic.Field(default=None, ge=1, le=100_000)
     jobs: Whole | None = pydantic.Field(default=None, ge=1, le=1024)
     memory_mb: Whole | None = pydantic.Field(default=None, ge=512)
+    device: Literal["auto", "cpu", "gpu"] = "auto"
 
     @pydantic.model_validator(mode="after")
     def _has_an_end(self) -> Self:
@@ -116,6 +118,12 @@ class EnsembleOptions(_Part):
     max_members: Whole = pydantic.Field(default=12, ge=1, le=100)
 
 
+class ReportOptions(_Part):
+    """What the report may show: with `include_samples` single rows, texts and pictures of the data."""
+
+    include_samples: bool = False
+
+
 class Recipe(_Part):
     """A complete search, as a value. Frozen; unknown keys are refused."""
 
@@ -128,6 +136,7 @@ class Recipe(_Part):
     split: SplitOptions = SplitOptions()
     search: SearchOptions = SearchOptions()
     ensemble: EnsembleOptions = EnsembleOptions()
+    report: ReportOptions = ReportOptions()
 
     def override(self, changes: dict[str, Any], *, source: str = "the command line") -> Recipe:
         """The recipe with nested `changes` laid over it.

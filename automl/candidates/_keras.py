@@ -29,6 +29,9 @@ class Schedule:
         learning_rate: the highest.
         weight_decay: decoupled, as in AdamW.
         patience: epochs without a better stop loss before giving up.
+        rate: learning-rate factor at a progress in [0, 1].
+        mixup: strength of mixing each row with another one, 0 for none (Zhang et al. 2018, arXiv:1710.09412).
+        score_rows: stop rows scored at once.
     """
 
     epochs: int
@@ -36,13 +39,23 @@ class Schedule:
     learning_rate: float
     weight_decay: float
     patience: int
+    rate: Callable[[float], float] = dataclasses.field(default_factory=lambda: coslog4)
+    mixup: float = 0.0
+    score_rows: int = 4096
+
+
+def open_keras() -> Any:
+    """Import Keras on TensorFlow, quiet; nothing else of the process is changed."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    return keras
 
 
 def start_keras(seed: int, threads: int) -> Any:
     """Import Keras on TensorFlow, quiet, with so many threads, and seed it; the module `keras` comes back."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    keras = open_keras()
     import tensorflow
 
     with contextlib.suppress(RuntimeError):  # the threads are fixed once TensorFlow has run: a warm worker's second fit
@@ -60,6 +73,13 @@ def coslog4(progress: float) -> float:
     arXiv:2407.04491).
     """
     return 0.5 * (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * min(max(progress, 0.0), 1.0))))
+
+
+def cosine(progress: float) -> float:
+    """Learning-rate factor at `progress` in [0, 1]: up within the first tenth, then down a half cosine to 0."""
+    if progress < 0.1:
+        return 0.05 + 9.5 * progress
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - 0.1) / 0.9)))
 
 
 class Fitting:
@@ -85,7 +105,7 @@ class Fitting:
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=schedule.learning_rate, weight_decay=schedule.weight_decay, beta_2=0.95, global_clipnorm=5.0
         )
-        self._optimizer.exclude_from_weight_decay(var_names=["bias", "embedding"])
+        self._optimizer.exclude_from_weight_decay(var_names=["bias", "embedding", "gamma", "beta"])
         self._optimizer.build(model.trainable_variables)
 
     def run(self, inputs: Array, targets: Array, weight: Array | None, rows: IntArray, stop_rows: IntArray) -> None:
@@ -93,13 +113,13 @@ class Fitting:
         import tensorflow as tf
 
         started = time.monotonic()
-        with tf.device("/CPU:0"):
+        with tf.device("/CPU:0"):  # bytes stay bytes until a batch of them is taken
             data = (
                 tf.constant(inputs),
                 tf.constant(targets),
                 tf.constant(np.ones(len(inputs)) if weight is None else weight, dtype=tf.float32),
             )
-        step = _compile_steps(self.model, self.loss, self._optimizer, data)
+        step = _compile_steps(self.model, self.loss, self._optimizer, data, self.schedule.mixup)
         score = _compile_score(self.model, self.loss, data)
         best = self._look(score, stop_rows, None)
         for end_of_epoch in self._train(step, rows, started):
@@ -129,7 +149,9 @@ class Fitting:
                     return
                 size = min(call, per_epoch - at)
                 planned = pace.plan_steps(done, total)
-                rates = [self.schedule.learning_rate * coslog4((done + i + 0.5) / planned) for i in range(size)]
+                rates = [
+                    self.schedule.learning_rate * self.schedule.rate((done + i + 0.5) / planned) for i in range(size)
+                ]
                 pace.begin()
                 step(order[at : at + size], np.asarray(rates, dtype=np.float32))
                 call = pace.end(size)
@@ -146,7 +168,9 @@ class Fitting:
         if len(stop_rows) == 0:
             self.best_epoch = self.epochs_done
             return None
-        loss = float(score(stop_rows.astype(np.int32)))
+        rows, size = stop_rows.astype(np.int32), self.schedule.score_rows
+        parts = np.array([score(rows[at : at + size]) for at in range(0, len(rows), size)], dtype=np.float64)
+        loss = float(parts[:, 0].sum() / max(parts[:, 1].sum(), 1e-12))
         if loss < self.best_loss or best is None:
             self.best_loss, self.best_epoch = loss, self.epochs_done
             return [variable.value.numpy() for variable in self.model.variables]
@@ -188,16 +212,24 @@ class Pace:
         return max(1, min(total, done + max(1, int(possible))))
 
 
-def _compile_steps(model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, data: tuple[Any, Any, Any]) -> Any:
+def _compile_steps(
+    model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, data: tuple[Any, Any, Any], mixup: float
+) -> Any:
     import tensorflow as tf
 
     inputs, targets, weights = data
 
     def one_step(batch: Any, rate: Any) -> None:
+        rows, truth = tf.cast(tf.gather(inputs, batch), tf.float32), tf.gather(targets, batch)
+        share = 1.0 - 0.5 * mixup * tf.random.uniform([])
+        if mixup:
+            rows = share * rows + (1.0 - share) * rows[::-1]
         with tf.GradientTape() as tape:
-            scores = model(tf.gather(inputs, batch), training=True)
-            losses = loss(tf.gather(targets, batch), scores) * tf.gather(weights, batch)
-            mean = tf.reduce_mean(losses)
+            scores = model(rows, training=True)
+            losses = loss(truth, scores)
+            if mixup:
+                losses = share * losses + (1.0 - share) * loss(truth[::-1], scores)
+            mean = tf.reduce_mean(losses * tf.gather(weights, batch))
         optimizer.learning_rate.assign(rate)
         optimizer.apply(tape.gradient(mean, model.trainable_variables), model.trainable_variables)
 
@@ -221,9 +253,9 @@ def _compile_score(model: Any, loss: Callable[[Any, Any], Any], data: tuple[Any,
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
     def score(rows: Any) -> Any:
-        scores = model(tf.gather(inputs, rows), training=False)
+        scores = model(tf.cast(tf.gather(inputs, rows), tf.float32), training=False)
         parts = tf.gather(weights, rows)
         losses = loss(tf.gather(targets, rows), scores)
-        return tf.reduce_sum(losses * parts) / tf.maximum(tf.reduce_sum(parts), 1e-12)
+        return tf.stack([tf.reduce_sum(losses * parts), tf.reduce_sum(parts)])
 
     return score

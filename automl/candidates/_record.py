@@ -118,14 +118,24 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
     Raises:
         ArtifactError: if it is no .npz, or holds other arrays.
     """
+    arrays = read_archive(path)
+    if sorted(arrays) != sorted(names):
+        raise refuse(path.parent, f"{path.name} holds other arrays than expected")
+    return {name: arrays[name] for name in names}
+
+
+def read_archive(path: Path) -> dict[str, Array]:
+    """Read all arrays of an .npz by name; nothing in it is executed.
+
+    Raises:
+        ArtifactError: if it is no .npz.
+    """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise refuse(path.parent, f"{path.name} is no .npz")
         with archive:
-            if sorted(archive.files) != sorted(names):
-                raise refuse(path.parent, f"{path.name} holds other arrays than expected")
-            return {name: archive[name] for name in names}
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise refuse(path.parent, f"{path.name} cannot be read ({type(error).__name__})") from error
 

@@ -37,7 +37,7 @@ def needs_text(shape: Shape) -> str:
 class TfidfEstimator(MarginEstimator):
     """A linear model of one fold: margins are matrix · coefficients + intercepts.
 
-    Probabilities come from margins as in `MarginEstimator`; with `exact` they are the softmax of the margins themselves.
+    Probabilities come from margins as in `MarginEstimator`; with `exact` they are the margins' own softmax.
 
     Args:
         exact: the model's own loss is the softmax's, so that nothing is calibrated.

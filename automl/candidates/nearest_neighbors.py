@@ -43,8 +43,9 @@ class NearestNeighbors:
     def unsupported(self, task: Task, shape: Shape) -> str:
         if shape.rows > MAX_ROWS:
             return f"{shape.rows:,} rows are more than the {MAX_ROWS:,} it can search quickly"
-        if shape.columns > MAX_COLUMNS:
-            return f"{shape.columns} columns are more than {MAX_COLUMNS}: all rows are equally far apart"
+        columns = shape.numbers + shape.categories  # what pictures become is made for distances
+        if columns > MAX_COLUMNS:
+            return f"{columns} columns are more than {MAX_COLUMNS}: all rows are equally far apart"
         return ""
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:

@@ -35,6 +35,9 @@ def fit_command(
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="4G", help="Memory of all processes; 80% of what is free.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or gpu: what neural networks learn on.")
+    ] = None,
     seed: opt.SeedOption = None,
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
@@ -44,6 +47,9 @@ def fit_command(
     role: opt.RoleOption = None,
     encoding: opt.EncodingOption = None,
     recipe: opt.RecipeOption = None,
+    include_samples: Annotated[
+        bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run folder.")] = None,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -53,8 +59,9 @@ def fit_command(
 
     started = command_started()
     asked = build_recipe_from(
-        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
-        time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, device=device, seed=seed,
+        group=group, time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        include_samples=include_samples,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -75,6 +82,7 @@ def build_recipe_from(
     task: str | None = None,
     jobs: int | None = None,
     memory: str | None = None,
+    device: str | None = None,
     seed: int | None = None,
     group: str | None = None,
     time_column: str | None = None,
@@ -83,6 +91,7 @@ def build_recipe_from(
     role: list[str] | None = None,
     encoding: str | None = None,
     positive: str | None = None,
+    include_samples: bool = False,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -99,6 +108,8 @@ def build_recipe_from(
         budget["seconds"] = None
     if memory is not None:
         budget["memory_mb"] = opt.parse_size_mb(memory)
+    if device is not None:
+        budget["device"] = device
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
@@ -106,6 +117,8 @@ def build_recipe_from(
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}
     changes["budget"] = {k: v for k, v in budget.items() if v is not None or k == "seconds"}
+    if include_samples:
+        changes["report"] = {"include_samples": True}
     changes["data"] = {key: value for key, value in data.items() if value is not None}
     return base.override(changes)
 

@@ -86,7 +86,9 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
     _check_options(frame, target, options)
     album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop})
     frame = album.frame
-    task, values, notices = infer_task(frame[_label(frame, target)].rename(target), recipe)
+    task, values, notices = infer_task(
+        frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
+    )
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
     rows: IntArray = np.flatnonzero(present).astype(np.int64)
@@ -124,6 +126,13 @@ def _with_texts(options: DataOptions, table: RawTable) -> DataOptions:
     if not table.texts:
         return options
     return options.model_copy(update={"roles": {**dict.fromkeys(table.texts, "text"), **options.roles}})
+
+
+def _with_classes(recipe: Recipe, table: RawTable, target: str) -> Recipe:
+    """Folders are classes, even if they are named 1990 to 2020; a user may say otherwise."""
+    if recipe.task == "auto" and table.has_classes and target == table.target:
+        return recipe.model_copy(update={"task": "multiclass"})
+    return recipe
 
 
 def _own_target(table: RawTable) -> str:

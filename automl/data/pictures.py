@@ -1,4 +1,4 @@
-"""Picture columns of a data set: found, measured, decoded once; what cannot be read is named, and left out or refused."""
+"""Picture columns of a data set: found, measured, decoded once; what cannot be read is named, left out or refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTabl
         if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
             continue
         found.append(str(label))
-        changed[label] = pd.Series([_absolute(cell, folder.resolve()) for cell in cells], index=cells.index, dtype="str")
+        changed[label] = pd.Series(
+            [_absolute(cell, folder.resolve()) for cell in cells], index=cells.index, dtype="str"
+        )
     if not found:
         return raw
     return dataclasses.replace(raw, frame=raw.frame.assign(**changed), pictures=tuple(found))

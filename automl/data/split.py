@@ -68,7 +68,10 @@ def make_split(
     parts = _count_parts(n, n_folds)
     parts, is_holdout = max(2, min(parts, plan.most_folds)), n_folds == 1
     # going through the rows twice doubles the price of every configuration, which a short run feels
-    is_worth_two = n < 300 and not is_holdout and (seconds is None or seconds >= SECONDS_FOR_REPEATS)
+    has_pictures = shape is not None and shape.pictures > 0
+    is_worth_two = (
+        n < 300 and not is_holdout and not has_pictures and (seconds is None or seconds >= SECONDS_FOR_REPEATS)
+    )
     n_repeats = (2 if is_worth_two else 1) if repeats == "auto" else repeats
     fold_rows: list[IntArray] = []
     for repeat in range(n_repeats):
@@ -92,8 +95,12 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
 
     8 folds below 1,000 rows, 5 up to 50,000, 3 up to 500,000, a holdout above. With a time limit, cells × classes per
     second of it bound the number: above 100,000 at most 5, above 300,000 at most 3, above 1,000,000 a holdout, so that
-    some configurations finish all their folds.
+    some configurations finish all their folds. Pictures, whose nets are dear, get 5 folds below 1,000 rows and 4 up to
+    10 billion values of pixels, a holdout above; per second of a time limit at most 100,000 values for 4 folds, 300,000
+    for 2.
     """
+    if shape is not None and shape.pictures:
+        return _choose_picture_folds(n_rows, n_rows * shape.pixels, seconds)
     by_size = 8 if n_rows < 1_000 else 5 if n_rows <= 50_000 else 3 if n_rows <= 500_000 else 1
     if shape is None or seconds is None:
         return by_size
@@ -101,6 +108,14 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     load = shape.cells * outputs / max(seconds, 1.0)
     by_time = 1 if load > 1_000_000 else 3 if load > 300_000 else 5 if load > 100_000 else 8
     return min(by_size, by_time)
+
+
+def _choose_picture_folds(n_rows: int, values: int, seconds: float | None) -> int:
+    by_size = 5 if n_rows < 1_000 else 4 if values <= 10_000_000_000 else 1
+    if seconds is None:
+        return by_size
+    load = values / max(seconds, 1.0)
+    return min(by_size, 5 if load <= 50_000 else 4 if load <= 100_000 else 2 if load <= 300_000 else 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ class RawTable:
         notices: what was guessed and changed while reading.
         separator: of a text table, "" of other formats; a semicolon speaks for decimal commas.
         target: the column that is learned unless another is named; "" if that has to be said.
+        has_classes: whether that column holds classes, be they written as numbers or not.
         names: what each row is called, where rows are files; () for tables.
         pictures: columns that refer to pictures, known from the format.
         texts: columns that hold texts, known from the format.
@@ -54,6 +55,7 @@ class RawTable:
     notices: tuple[Notice, ...] = ()
     separator: str = ""
     target: str = ""
+    has_classes: bool = False
     names: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()

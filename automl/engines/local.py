@@ -67,12 +67,20 @@ class LocalEngine:
         preload: pool → modules that its workers have imported before their first job.
         threads: threads a job may use.
         log: folder for what workers print, one capped file a worker; may be set until the first job. None drops it.
+        accelerated: whether workers may see accelerators.
     """
 
     def __init__(
-        self, slots: int, *, preload: Mapping[str, Sequence[str]], threads: int = 1, log: Path | None = None
+        self,
+        slots: int,
+        *,
+        preload: Mapping[str, Sequence[str]],
+        threads: int = 1,
+        log: Path | None = None,
+        accelerated: bool = False,
     ) -> None:
         self._slots = slots
+        self._accelerated = accelerated
         self.log = log
         self._preload = preload
         self._threads = threads
@@ -149,8 +157,8 @@ class LocalEngine:
             "TF_NUM_INTRAOP_THREADS": str(self._threads),
             "TF_NUM_INTEROP_THREADS": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_ENABLE_ONEDNN_OPTS": "0",
-            "CUDA_VISIBLE_DEVICES": "-1",
+            "TF_ENABLE_ONEDNN_OPTS": "1",  # convolutions two to three times as fast, and as repeatable on one thread
+            **({} if self._accelerated else {"CUDA_VISIBLE_DEVICES": "-1"}),
             "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "PYTHONWARNINGS": "ignore",
             "PYTHONHASHSEED": "0",

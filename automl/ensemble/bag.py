@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Rows transformed and predicted at once, so that memory stays flat however long the table is.
 CHUNK_ROWS = 50_000
 TEXT_CHUNK_ROWS = 5_000
+PICTURE_ROWS = 2_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,8 +56,12 @@ class BagModel:
     calibrator: Calibrator = IDENTITY
 
     def predict(self, frame: pd.DataFrame) -> FloatArray:
-        """Outputs (n, k) of a typed frame."""
-        return self.predict_table(self.encoder.encode(frame))
+        """Outputs (n, k) of a typed frame; pictures are decoded a few thousand at a time."""
+        if not self.encoder.layout.pictures:
+            return self.predict_table(self.encoder.encode(frame))
+        starts = range(0, max(1, len(frame)), PICTURE_ROWS)
+        parts = [self.predict_table(self.encoder.encode(frame.iloc[at : at + PICTURE_ROWS])) for at in starts]
+        return np.concatenate(parts)
 
     def predict_table(self, table: Table) -> FloatArray:
         """Outputs (n, k) float32 of an encoded table."""

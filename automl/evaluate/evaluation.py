@@ -7,6 +7,7 @@ from typing import Any
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
+from automl.evaluate.pictures import show_examples
 from automl.evaluate.quality import describe_quality
 from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
@@ -77,6 +78,9 @@ class Evaluator:
             Job(id="honest score", function=score_honestly, payload=honest, limits=Limits(seconds=limit)),
             Job(id="quality", function=describe_quality, payload=common, limits=Limits(seconds=limit)),
         ]
+        if self.recipe.report.include_samples and self.data.table.layout.pictures:
+            payload = {**common, "seconds": 20.0 if seconds is None else seconds * 0.5}
+            jobs.append(Job(id="pictures", function=show_examples, payload=payload, limits=Limits(seconds=limit)))
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
             payload = {
@@ -124,4 +128,5 @@ class Evaluator:
             else "out-of-fold score, not corrected: the time was too short",
             **quality,
             "importance": summarize_importance(drops),
+            **({"pictures": values["pictures"]} if "pictures" in values else {}),
         }

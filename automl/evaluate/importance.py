@@ -73,8 +73,7 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
         part.take(order) if name == source else part for name, part in zip(layout.texts, table.texts, strict=True)
     )
     pictures = tuple(
-        array[order] if name == source else array
-        for name, array in zip(layout.pictures, table.pictures, strict=True)
+        array[order] if name == source else array for name, array in zip(layout.pictures, table.pictures, strict=True)
     )
     return Table(layout=layout, texts=texts, pictures=pictures, **arrays)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -45,17 +47,20 @@ def learn_filters(pictures: Array, count: int, seed: int) -> Filters:
     rows = np.sort(rng.choice(len(pictures), min(len(pictures), 4_000), replace=False))
     small = shrink(np.asarray(pictures[rows]), WORKING_SIDE)
     size = min(PATCH, *small.shape[1:3])
-    picks = rng.integers(0, len(small), PATCHES)
-    tops = rng.integers(0, small.shape[1] - size + 1, PATCHES)
-    lefts = rng.integers(0, small.shape[2] - size + 1, PATCHES)
+    drawn = min(PATCHES, 100 * len(small))
+    picks = rng.integers(0, len(small), drawn)
+    tops = rng.integers(0, small.shape[1] - size + 1, drawn)
+    lefts = rng.integers(0, small.shape[2] - size + 1, drawn)
     windows = sliding_window_view(small, (size, size), axis=(1, 2))
-    patches = _normalize(windows[picks, tops, lefts].transpose(0, 2, 3, 1).reshape(PATCHES, -1))
+    patches = _normalize(windows[picks, tops, lefts].transpose(0, 2, 3, 1).reshape(drawn, -1))
     mean = patches.mean(axis=0)
     covariance = np.cov((patches - mean).T.astype(np.float64))
     values, vectors = np.linalg.eigh(covariance)
     whiten = ((vectors / np.sqrt(np.maximum(values, 0) + 0.1)) @ vectors.T).astype(np.float32)
     white = (patches - mean) @ whiten
-    kmeans = MiniBatchKMeans(count, batch_size=2048, n_init=1, max_iter=20, init="random", random_state=seed)
+    kmeans = MiniBatchKMeans(
+        min(count, drawn), batch_size=2048, n_init=1, max_iter=20, init="random", random_state=seed
+    )
     centres = kmeans.fit(white).cluster_centers_.astype(np.float32)
     centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
     weights = np.ascontiguousarray(whiten @ centres.T)
@@ -68,7 +73,7 @@ def _normalize(patches: FloatArray) -> FloatArray:
 
 
 def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
-    """(n, grid²·k) float32: the square root of each filter's mean response above a threshold, in each field of a grid."""
+    """(n, grid²·k) float32: the root of each filter's mean response above a threshold, in each field of a grid."""
     weights, bias = filters["weights"], filters["bias"]
     h, w, c = shrink(pictures[:1], WORKING_SIDE).shape[1:]
     size = round((len(weights) / c) ** 0.5)
@@ -92,7 +97,7 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
 
 def _fields(length: int, grid: int) -> list[tuple[int, int]]:
     cuts = np.linspace(0, length, grid + 1).round().astype(int)
-    return [(int(low), max(int(high), int(low) + 1)) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [(int(low), max(int(high), int(low) + 1)) for low, high in itertools.pairwise(cuts)]
 
 
 def describe_gradients(pictures: Array) -> FloatArray:

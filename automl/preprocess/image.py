@@ -7,7 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from automl.space import Choice, Int, Params, SearchSpace
 KINDS = ("filters", "gradients", "filters and gradients", "pixels")
 COLOR_COLUMNS = 48
 MEMO_BYTES = 256 << 20
-MAX_FIT_ROWS = 10_000  # principal components need no more
+CHUNK_ROWS = 10_000  # pictures described at once; principal components need no more to be found
 
 
 def space(needs: Needs, pixels: int) -> SearchSpace:
@@ -34,7 +34,7 @@ def space(needs: Needs, pixels: int) -> SearchSpace:
     return SearchSpace(
         {
             "pictures": Choice(KINDS, "filters and gradients"),
-            "filters": Choice((200, 400, 800, 1600), 800 if pixels > 1000 else 400),
+            "filters": Choice((200, 400, 800, 1600), 800 if pixels > 1000 else 200),
             "grid": Choice((2, 3, 4), 2 if pixels > 1000 else 4),
             "components": Int(32, 512, 256, log=True),
         }
@@ -64,15 +64,19 @@ class ImagePart:
 
     def _fit_one(self, place: int, pictures: Array, fit: FitRows) -> State:
         choice = str(self.params.get("pictures", KINDS[2]))
-        facts = [choice, *(int(self.params.get(name, 0)) for name in ("filters", "grid", "components")), fit.seed]
+        count = int(self.params.get("filters", 0))
+        facts = (choice, count, *(int(self.params.get(name, 0)) for name in ("grid", "components")), fit.seed)
         key = digest(pictures, repr(facts))
+        sample = pictures
+        if len(pictures) > CHUNK_ROWS:  # enough for components; the descriptors of all rows would fill the memory
+            rows = np.random.default_rng(fit.seed).choice(len(pictures), CHUNK_ROWS, replace=False)
+            sample = np.asarray(pictures[np.sort(rows)])
         state: State = {"key": np.frombuffer(key.encode(), dtype=np.uint8)}
         if "filters" in choice:
-            name = f"learned-{digest(pictures, repr((facts[1], fit.seed)))}"
-            found = self._memo.get_all(name, lambda: learn_filters(pictures, int(facts[1]), fit.seed))
-            state |= found
+            name = f"learned-{digest(pictures, repr((count, fit.seed)))}"
+            state |= self._memo.get_all(name, lambda: learn_filters(pictures, count, fit.seed))
         for kind in _kinds(choice):
-            raw = self._describe(kind, pictures, state)
+            raw = self._describe(kind, sample, state)
             components = int(self.params["components"]) if kind != "colors" else COLOR_COLUMNS
             solved = self._memo.get_all(f"axes-{kind}-{key}", lambda r=raw, m=components: _fit_axes(r, m, fit.seed))  # type: ignore[misc]
             state |= {f"{kind}.{name}": values for name, values in solved.items()}
@@ -96,8 +100,11 @@ class ImagePart:
             start = f"{place}."
             state = {name[len(start) :]: values for name, values in self.state.items() if name.startswith(start)}
             for kind in _kinds(str(self.params.get("pictures", KINDS[2]))):
-                raw = self._describe(kind, pictures, state)
-                blocks.append(_project(raw, state, kind))
+                parts = [
+                    _project(self._describe(kind, pictures[at : at + CHUNK_ROWS], state), state, kind)
+                    for at in range(0, max(1, len(pictures)), CHUNK_ROWS)
+                ]
+                blocks.append(parts[0] if len(parts) == 1 else np.concatenate(parts))
         return np.hstack(blocks) if blocks else np.empty((len(table), 0), dtype=np.float32)
 
     def features(self, table: Table) -> tuple[Feature, ...]:
@@ -133,7 +140,7 @@ class PixelPart:
 class Memo:
     """What was computed before, in this process or, with a folder, by any worker of this run; found by its content."""
 
-    recent: OrderedDict[str, Any] = OrderedDict()
+    recent: ClassVar[OrderedDict[str, dict[str, Array]]] = OrderedDict()
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
@@ -146,15 +153,14 @@ class Memo:
         """Arrays by name."""
         if name in Memo.recent:
             Memo.recent.move_to_end(name)
-            found: dict[str, Array] = Memo.recent[name]
-            return found
+            return Memo.recent[name]
         path = self.folder / f"{name}.npz" if self.folder is not None else None
         if path is not None and path.exists():
             with np.load(path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
         else:
             arrays = compute()
-            if path is not None:
+            if path is not None and _size(arrays) <= MEMO_BYTES:
                 _write(path, arrays)
         Memo.recent[name] = arrays
         while sum(map(_size, Memo.recent.values())) > MEMO_BYTES and len(Memo.recent) > 1:
@@ -198,15 +204,11 @@ def _fit_axes(raw: FloatArray, components: int, seed: int) -> dict[str, Array]:
     """Centre, scale and principal axes; kept as float16, and used as such from the beginning."""
     from sklearn.decomposition import PCA
 
-    rows = np.arange(len(raw))
-    if len(rows) > MAX_FIT_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_FIT_ROWS, replace=False))
-    sample = raw[rows]
-    mean, spread = sample.mean(axis=0), sample.std(axis=0)
+    mean, spread = raw.mean(axis=0), raw.std(axis=0)
     scale = 1.0 / (spread + 1e-2 * max(float(spread.mean()), 1e-6))
-    width = max(1, min(components, raw.shape[1], len(rows) - 1))
-    solver = PCA(width, svd_solver="randomized" if width < 0.5 * min(sample.shape) else "full", random_state=seed)
-    projected = solver.fit_transform((sample - mean) * scale)
+    width = max(1, min(components, raw.shape[1], len(raw) - 1))
+    solver = PCA(width, svd_solver="randomized" if width < 0.5 * min(raw.shape) else "full", random_state=seed)
+    projected = solver.fit_transform((raw - mean) * scale)
     strength = np.sqrt(np.maximum(projected.std(axis=0), 1e-6))
     total = float(np.sqrt(((projected / strength) ** 2).sum(axis=1).mean() / width))
     axes = (solver.components_.T * scale[:, None]) / strength / max(total, 1e-6)

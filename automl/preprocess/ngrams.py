@@ -103,10 +103,9 @@ def _find_characters(points: Points, n: int) -> tuple[Array, Array, Array, Array
     blanks = np.concatenate([[0], np.cumsum(codes == ord(" "))])
     starts = np.arange(count)
     # blanks may stand at the ends of a window only: not inside it, and not alone
-    if n <= 2:
-        valid = blanks[starts + n] - blanks[starts] < n
-    else:
-        valid = blanks[starts + n - 1] == blanks[starts + 1]
+    alone = blanks[starts + n] - blanks[starts] == n
+    inside = blanks[starts + max(n - 1, 1)] - blanks[starts + 1]
+    valid = ~alone & (inside == 0)
     valid &= points.texts[:count] == points.texts[n - 1 :][:count]
     starts = starts[valid]
     return mix(combined[valid]), points.texts[starts], starts, np.full(len(starts), n, dtype=np.int64)

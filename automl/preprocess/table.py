@@ -16,8 +16,8 @@ import numpy as np
 
 from automl.files import read_json, write_array, write_json
 from automl.matrix import Array, FloatArray, Shape
-from automl.preprocess.corpus import Texts
 from automl.pictures import read_cells
+from automl.preprocess.corpus import Texts
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
 

@@ -152,7 +152,24 @@ class Alert:
     text: str
 
 
-Block = Paragraph | Facts | Score | Table | Matrix | Chart | Code | Alert
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture of the data, or several that belong together, as PNG data URIs; nothing else is ever shown."""
+
+    caption: str
+    uris: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Pictures with captions; on the console the captions alone."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+    caption: str = ""
+
+
+Block = Paragraph | Facts | Score | Table | Matrix | Chart | Code | Alert | Gallery
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from automl.report.blocks import (
     Code,
     Document,
     Facts,
+    Gallery,
     Interval,
     Matrix,
     Paragraph,
@@ -213,6 +214,13 @@ def _score_bar(block: Score, width: int) -> list[RenderableType]:
     return [bar, Text(legend, style="dim")] if legend else [bar]
 
 
+def _gallery(block: Gallery, width: int) -> RenderableType | None:
+    from rich.text import Text
+
+    lines = [block.title, *(f"  {picture.caption}" for picture in block.pictures), block.caption]
+    return Text("\n".join(line for line in lines if line), overflow="fold")
+
+
 def _matrix(block: Matrix, width: int) -> RenderableType:
     labels = [label if len(label) <= 14 else label[:13] + "…" for label in block.labels]
     rows: tuple[tuple[Cell, ...], ...] = tuple((labels[index], *row) for index, row in enumerate(block.values))
@@ -371,4 +379,5 @@ _LOOKS: dict[type, Callable[[Any, int], RenderableType | None]] = {
     Matrix: _matrix,
     Chart: _chart,
     Table: _table,
+    Gallery: _gallery,
 }

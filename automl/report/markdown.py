@@ -11,6 +11,7 @@ from automl.report.blocks import (
     Code,
     Document,
     Facts,
+    Gallery,
     Interval,
     Matrix,
     Paragraph,
@@ -66,6 +67,8 @@ def render_block(block: Block) -> str:
         return _render_score(block)
     if isinstance(block, Table):
         return _render_table(block)
+    if isinstance(block, Gallery):
+        return "\n".join(f"- {escape(picture.caption)}" for picture in block.pictures)
     if isinstance(block, Matrix):
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (label, *values) for label, values in zip(block.labels, block.values, strict=True)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 # terminal or a page show something other than what is there. Tab and line ends become a space.
 _SPACES = re.compile(r"[\t\r\n\u2028\u2029]+")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]+={0,2}")
 
 
 def clean_line(text: str, limit: int = 2000) -> str:
@@ -37,12 +38,17 @@ def clean(value: T, *, key: str = "") -> T:
 
 def _clean(value: Any, key: str) -> Any:
     if isinstance(value, str):
+        if key == "uris":
+            return value if _PICTURE.fullmatch(value) else ""
         return clean_lines(value) if key == "code" else clean_line(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         inside = "code" if type(value).__name__ == "Code" else ""
-        changes = {field.name: _clean(getattr(value, field.name), inside) for field in dataclasses.fields(value)}
+        changes = {
+            field.name: _clean(getattr(value, field.name), "uris" if field.name == "uris" else inside)
+            for field in dataclasses.fields(value)
+        }
         return dataclasses.replace(value, **changes)
     if isinstance(value, tuple):
         return tuple(_clean(item, key) for item in value)

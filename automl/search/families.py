@@ -67,6 +67,8 @@ class Families:
                 self.unused[name] = missing[name]
                 continue
             candidate = candidates.get(name)
+            if wanted == "auto" and candidate.needs.pictures == "pixels" and not shape.pictures:
+                continue  # no news: nobody expects nets on pictures of a table
             reason = candidate.unsupported(task, shape)
             if reason:
                 self.unused[name] = reason

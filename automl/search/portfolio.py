@@ -90,6 +90,29 @@ ENTRIES: tuple[Entry, ...] = (
 
 # Forms of `Needs.text` that only families made for texts ask for.
 TEXT_FORMS = ("sparse", "tokens")
+# What comes after the baselines where there are pictures; the entries above follow.
+PICTURE_ENTRIES: tuple[Entry, ...] = (
+    ("svm_rbf", "svm_rbf", "portfolio", False, {"model.C": 10.0, "model.gamma": 1.0}),
+    ("keras_cnn", "keras_cnn", "portfolio", False, {}),
+    ("keras_resnet", "keras_resnet", "portfolio", True, {}),
+    ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {"model.n_neighbors": 3}),
+    ("keras_separable", "keras_separable", "portfolio", True, {}),
+    ("keras_dense", "keras_dense", "portfolio", True, {}),
+)
+# The first model of pictures is to be there within seconds.
+QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128}
+
+
+def list_entries(families: Families) -> list[Entry]:
+    """The entries in the order for these families; pictures, where nets on them can be used, come first."""
+    named = {entry[0] for entry in (*ENTRIES, *PICTURE_ENTRIES)}
+    others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
+    if not any(family.candidate.needs.pictures == "pixels" for family in families.usable.values()):
+        return [*ENTRIES, *others]
+    labels = {entry[1] for entry in PICTURE_ENTRIES}
+    baselines = [(*entry[:4], {**entry[4], **QUICK}) for entry in ENTRIES if entry[2] == "baseline"]
+    rest = [entry for entry in ENTRIES if entry[2] != "baseline" and entry[1] not in labels]
+    return [*baselines, *PICTURE_ENTRIES, *rest, *others]
 
 
 def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
@@ -100,24 +123,27 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
     Args:
         use: False keeps only the baselines.
     """
-    named = {entry[0] for entry in ENTRIES}
-    others: list[Entry] = [(name, name, "portfolio", True, {}) for name in families.usable if name not in named]
-    listed = [*ENTRIES, *others]
-    if "tfidf_linear" in families.usable:  # one linear baseline is enough, and for texts it is that of their words
-        listed = [_as_portfolio(entry) if entry[0] == "linear" else entry for entry in listed]
-        listed.sort(key=lambda entry: entry[0] == "linear")
-    if families.only_texts:  # what was made for texts comes first, and nothing else is run without a race
-        made = {name for name, family in families.usable.items() if family.candidate.needs.text in TEXT_FORMS}
-        listed = [entry if entry[0] in made or entry[2] == "baseline" else _as_portfolio(entry) for entry in listed]
-        listed.sort(key=lambda entry: (entry[2] != "baseline", entry[0] not in made))
     specs = []
-    for family, label, origin, raced, given in listed:
+    for family, label, origin, raced, given in _arrange(list_entries(families), families):
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
         specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))
     return specs
+
+
+def _arrange(listed: list[Entry], families: Families) -> list[Entry]:
+    """The entries for a table with texts; any other keeps them as they are."""
+    if "tfidf_linear" not in families.usable:
+        return listed
+    # one linear baseline is enough, and for texts it is that of their words
+    listed = [_as_portfolio(entry) if entry[0] == "linear" else entry for entry in listed]
+    if families.only_texts:  # what was made for texts comes first, and nothing else is run without a race
+        made = {name for name, family in families.usable.items() if family.candidate.needs.text in TEXT_FORMS}
+        listed = [entry if entry[0] in made or entry[2] == "baseline" else _as_portfolio(entry) for entry in listed]
+        return sorted(listed, key=lambda entry: (entry[2] != "baseline", entry[0] not in made))
+    return sorted(listed, key=lambda entry: entry[0] == "linear")
 
 
 def _as_portfolio(entry: Entry) -> Entry:

@@ -39,6 +39,10 @@ class Problem:
 
     @property
     def shape(self) -> Shape:
+        if self.features[0].shape:
+            pixels = int(np.prod(self.features[0].shape))
+            rows, outputs = len(self.matrix), self.task.n_outputs
+            return Shape(rows=rows, numbers=0, categories=0, levels=0, outputs=outputs, pictures=1, pixels=pixels)
         categories = sum(feature.cardinality > 0 for feature in self.features)
         levels = sum(feature.cardinality for feature in self.features)
         numbers = len(self.features) - categories
@@ -61,8 +65,11 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
     signal = 2.0 * numbers[:, 0] + 1.5 * (few == 1) + 0.3 * rng.normal(size=rows)
     if needs.missing:
         numbers[::7, 1] = np.nan
-    columns, features = _make_columns(numbers, few, many, needs, rng)
-    matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
+    if needs.pictures == "pixels":
+        matrix, features = _make_pictures(signal, rng)
+    else:
+        columns, features = _make_columns(numbers, few, many, needs, rng)
+        matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
     matrix.flags.writeable = False
     return _make_task(kind, tuple(features), matrix, signal)
 
@@ -95,8 +102,8 @@ def _make_text_problem(kind: TaskKind, needs: Needs, rows: int, rng: np.random.G
 
 
 def shape_matrix(dense: np.ndarray, needs: Needs) -> Any:
-    """A matrix as the family takes it: read-only float32, or CSR."""
-    dense = np.ascontiguousarray(dense, dtype=np.float32)
+    """A matrix as the family takes it: read-only float32, CSR, or the bytes of pictures."""
+    dense = np.ascontiguousarray(dense, dtype=np.uint8 if needs.pictures == "pixels" else np.float32)
     if needs.text == "sparse":
         from scipy.sparse import csr_matrix
 
@@ -108,6 +115,16 @@ def shape_matrix(dense: np.ndarray, needs: Needs) -> Any:
 def to_dense(matrix: Any) -> np.ndarray:
     """A copy that can be changed."""
     return np.array(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
+
+
+def _make_pictures(signal: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[Feature]]:
+    """Grey 10×8 pictures of noise with a bar, the longer the larger the signal."""
+    pictures = rng.integers(0, 60, (len(signal), 10, 8, 1))
+    lengths = np.clip(np.round(5 + 1.2 * signal), 0, 10).astype(int)
+    for row, length in enumerate(lengths):
+        pictures[row, :length, 3:5] += 180
+    matrix = pictures.reshape(len(signal), -1).astype(np.uint8)
+    return matrix, [Feature(name="photo", source="photo", shape=(10, 8, 1))]
 
 
 def _make_columns(

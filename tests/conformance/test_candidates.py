@@ -25,6 +25,33 @@ class TestHistGradientBoosting(CandidateConformance):
     edge_kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
 
 
+class PictureNets(CandidateConformance):
+    """What the nets on pictures have in common: compiling takes seconds, so that a late fit is late by these."""
+
+    edge_kinds = (TaskKind.BINARY,)
+    edges_together = True
+    quick: ClassVar[Params] = {"epochs": 5}
+    enough: ClassVar[Params] = {"epochs": 30}
+    tolerance = 1e-5
+    late_seconds = 6.0
+
+
+class TestKerasCNN(PictureNets):
+    candidate = "keras_cnn"
+
+
+class TestKerasDense(PictureNets):
+    candidate = "keras_dense"
+
+
+class TestKerasResnet(PictureNets):
+    candidate = "keras_resnet"
+
+
+class TestKerasSeparable(PictureNets):
+    candidate = "keras_separable"
+
+
 class TestKerasMLP(CandidateConformance):
     candidate = "keras_mlp"
     edge_kinds = (TaskKind.BINARY,)
@@ -102,5 +129,9 @@ class TestXGBoost(CandidateConformance):
 
 
 def test_every_candidate_has_its_class_here() -> None:
-    tested = {kind.candidate for kind in CandidateConformance.__subclasses__() if kind.__module__ == __name__}
+    tested = {
+        kind.candidate
+        for kind in (*CandidateConformance.__subclasses__(), *PictureNets.__subclasses__())
+        if kind.__module__ == __name__ and kind is not PictureNets
+    }
     assert tested == set(CANDIDATES.names())

@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from automl.files import read_json, write_json
+from automl.report.blocks import Document, Section
 from automl.report.document import registry
+from automl.report.html import render_html
+from automl.report.source import RunSource
+from automl.report.text import clean
+from automl.run import Run
 from tests.conformance.sections import SectionConformance
+from tests.golden.runs import write_full_run
+
+
+def add_pictures(run: Run) -> None:
+    """A picture column in the profile, and an example with a map that is no picture in the evaluation."""
+    for path in (run.profile_path, run.evaluation_path):
+        if not path.exists():
+            continue
+        record: Any = read_json(path)
+        if path == run.profile_path:
+            column = {"name": "photo", "role": "image", "reason": "pictures, read as 32×32 colour"}
+            record.setdefault("profile", {}).setdefault("columns", []).append(column)
+        else:
+            uri = "data:image/png;base64,iVBORw0KGgo="
+            example = {"true": "cat", "predicted": "dog", "probability": 0.9, "picture": uri, "map": "javascript:1"}
+            record["pictures"] = [example]
+        write_json(path, record)
 
 
 class TestVerdict(SectionConformance):
@@ -36,6 +63,25 @@ class TestQuality(SectionConformance):
 
 class TestUsage(SectionConformance):
     plugin = registry.get("usage")
+
+
+class TestPictures(SectionConformance):
+    """On the same runs, whose table has a picture column and whose evaluation has examples."""
+
+    plugin = registry.get("pictures")
+
+    def build(self, write_run: Callable[[Path], Run], folder: Path) -> Section | None:
+        run = write_run(folder / "run")
+        add_pictures(run)
+        return self.plugin.build(RunSource(run))
+
+    def test_examples_are_shown_as_pictures_and_nothing_else_is(self, tmp_path: Path) -> None:
+        section = self.build(write_full_run, tmp_path)
+        assert section is not None
+        page = render_html(clean(Document(title="t", subtitle="", sections=(section,))))
+        assert page.count('<img src="data:image/png;base64,iVBORw0KGgo="') == 1
+        assert "javascript:" not in page
+        assert "cat, taken for dog (90% sure)" in page
 
 
 class TestReproduce(SectionConformance):

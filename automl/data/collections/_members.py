@@ -199,7 +199,8 @@ def _refuse_escape(entry: zipfile.ZipInfo, path: Path) -> None:
         raise DataError(f"{path.name} is encrypted", hint="Unpack it with its password, then give the folder")
     if problem:
         raise DataError(
-            f"{path.name} holds {name[:80]!a}, which {problem}", hint="Do not use this archive unless you know its maker"
+            f"{path.name} holds {name[:80]!a}, which {problem}",
+            hint="Do not use this archive unless you know its maker",
         )
 
 

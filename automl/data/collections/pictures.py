@@ -54,7 +54,9 @@ class Pictures:
         if any(label is not None for label in labels):
             columns[LABEL] = labels  # type: ignore[assignment]
         frame = pd.DataFrame(columns, dtype="str")
-        return RawTable(frame=frame, notices=tuple(notices), target=LABEL, names=tuple(names), pictures=(PATH,))
+        return RawTable(
+            frame=frame, notices=tuple(notices), target=LABEL, has_classes=True, names=tuple(names), pictures=(PATH,)
+        )
 
 
 def _open(path: Path) -> Members:

@@ -1,4 +1,4 @@
-"""Texts: a folder, or a zip of it, of .txt files with one folder a class; train/ and test/ may lie above the classes."""
+"""Texts: a folder or zip of .txt files with one folder a class; train/ and test/ may lie above the classes."""
 
 from __future__ import annotations
 

@@ -50,6 +50,8 @@ def _facts(source: RunSource) -> Facts:
         items.append(("Data fingerprint", str(fingerprint), ""))
     if is_figure(record.get("jobs")):
         items.append(("Workers", str(record["jobs"]), ""))
+    if record.get("device"):
+        items.append(("Device", str(record["device"]), "what neural networks learned on"))
     trials, seconds = record.get("trials_budget"), record.get("budget_seconds")
     if is_figure(trials) and trials:
         items.append(("Budget", format_count(int(str(trials)), "configuration"), "repeats exactly with the same seed"))

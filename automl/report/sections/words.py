@@ -42,8 +42,8 @@ class Words:
         else:
             headings, title, shown = (task.target, "words"), "Words that raise or lower the value", ""
         note = (
-            f"From {member.get('name')}, a linear model of the ensemble: its coefficient, times the root of the share of "
-            f"texts that hold the words.{shown}"
+            f"From {member.get('name')}, a linear model of the ensemble: its coefficient, times the root of the share "
+            f"of texts that hold the words.{shown}"
         )
         blocks: list[Block] = [Table(headings=headings, rows=tuple(rows), note=note)]
         blocks.append(

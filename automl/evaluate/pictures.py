@@ -1,0 +1,118 @@
+"""Pictures that the model is most surely wrong about, and where in them it looks; made only if asked for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.bag import BagModel, load_bag
+from automl.evaluate.evidence import read_evidence
+from automl.files import read_json
+from automl.matrix import Array, FloatArray, IntArray
+from automl.pictures import encode_uri
+from automl.preprocess.table import Table
+from automl.run import Run
+from automl.schema import Schema
+from automl.search.oof import Oofs
+
+EXAMPLES = 12
+FIELDS = 7  # a picture is covered in so many places a side
+
+
+def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """A worker's job: payload run (path), seconds.
+
+    Returns:
+        The rows that the ensemble, on pictures that its models had not seen, was most sure of and wrong: true and
+        predicted label, their probabilities, the picture and, as far as the time goes, an occlusion map, both as data
+        URIs. For values: the largest errors.
+    """
+    deadline = time.monotonic() + payload["seconds"]
+    run = Run(Path(payload["run"]))
+    evidence = read_evidence(payload["run"])
+    data, task = evidence.data, evidence.data.task
+    scored = Oofs(run, data).scored
+    places, facts = _most_wrong(evidence.y, evidence.blend, task.classes)
+    schema = Schema.from_json(read_json(run.model / "schema.json"))
+    record = read_json(run.model / "ensemble.json")
+    models: dict[int, BagModel] = {}
+    examples = []
+    for place, fact in zip(places, facts, strict=True):
+        row = int(scored[place])
+        table = data.table.take(np.array([row]))
+        example = {**fact, "row": row, "picture": encode_uri(np.asarray(table.pictures[0][0]))}
+        if time.monotonic() < deadline:
+            fold = next(number for number, rows in enumerate(data.folds) if row in rows)
+            if fold not in models:
+                models[fold] = load_bag(run.model, record, schema, task, fold=fold)
+            column = int(evidence.blend[place].argmax()) if task.is_classification else 0
+            example["map"] = encode_uri(draw_map(map_occlusion(models[fold], table, column), table.pictures[0].shape))
+        examples.append(example)
+    return examples
+
+
+def _most_wrong(y: Array, outputs: FloatArray, classes: tuple[str, ...]) -> tuple[IntArray, list[dict[str, Any]]]:
+    if not classes:
+        errors = np.abs(y - outputs[:, 0])
+        places = np.argsort(-errors, kind="stable")[:EXAMPLES]
+        return places, [{"true": float(y[at]), "predicted": float(outputs[at, 0])} for at in places]
+    decided = outputs.argmax(axis=1)
+    sure = outputs.max(axis=1)
+    wrong = np.flatnonzero(decided != y)
+    places = wrong[np.argsort(-sure[wrong], kind="stable")][:EXAMPLES]
+    facts = [
+        {
+            "true": classes[int(y[at])],
+            "predicted": classes[int(decided[at])],
+            "probability": float(sure[at]),
+            "true_probability": float(outputs[at, int(y[at])]),
+        }
+        for at in places
+    ]
+    return places, facts
+
+
+def map_occlusion(model: BagModel, table: Table, column: int) -> FloatArray:
+    """How much an output falls when a part of the picture is covered, (7, 7) float32.
+
+    Zeiler & Fergus 2014, arXiv:1311.2901: a grey square, the picture's mean, is laid over one place after the other.
+
+    Args:
+        table: one row.
+        column: the output that is looked at.
+    """
+    picture = np.asarray(table.pictures[0][0])
+    high, wide, _ = picture.shape
+    mean = picture.mean(axis=(0, 1)).astype(np.uint8)
+    rows, columns = (np.linspace(0, side, FIELDS + 1).round().astype(int) for side in (high, wide))
+    covered = np.repeat(picture[None], FIELDS * FIELDS + 1, axis=0)
+    for down in range(FIELDS):
+        for right in range(FIELDS):
+            top, bottom = max(0, rows[down] - high // 14), rows[down + 1] + high // 14
+            left, edge = max(0, columns[right] - wide // 14), columns[right + 1] + wide // 14
+            covered[1 + down * FIELDS + right, top:bottom, left:edge] = mean
+    repeated = table.take(np.zeros(len(covered), dtype=np.int64))
+    changed = Table(
+        layout=repeated.layout,
+        numbers=repeated.numbers,
+        categories=repeated.categories,
+        dates=repeated.dates,
+        pictures=(covered, *repeated.pictures[1:]),
+    )
+    outputs = model.predict_table(changed)[:, column]
+    return np.asarray((outputs[0] - outputs[1:]).reshape(FIELDS, FIELDS), dtype=np.float32)
+
+
+def draw_map(falls: FloatArray, shape: tuple[int, ...]) -> Array:
+    """A map as a picture (h, w, 3) uint8: the darker red, the more the output needs the place; blue speaks against."""
+    strength = falls / max(float(np.abs(falls).max()), 1e-6)
+    rows = np.minimum(np.arange(shape[1]) * FIELDS // shape[1], FIELDS - 1)
+    columns = np.minimum(np.arange(shape[2]) * FIELDS // shape[2], FIELDS - 1)
+    spread = strength[rows][:, columns]
+    red, blue = np.maximum(spread, 0), np.maximum(-spread, 0)
+    colors = np.stack([1 - blue, 1 - red - blue, 1 - red], axis=2)
+    drawn: Array = np.rint(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+    return drawn

@@ -1,0 +1,245 @@
+"""Folders and archives of pictures, arrays of them, and tables that refer to them, as data sets."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from automl.data.load import find_test, load_dataset, read_table
+from automl.errors import DataError, UsageError
+from automl.recipe import Recipe
+from automl.schema import Role
+
+
+def picture(value: int, side: int = 12) -> bytes:
+    buffer = io.BytesIO()
+    value %= 256
+    pixels = np.full((side, side, 3), value, dtype=np.uint8)
+    pixels[0, 0] = (value, 0, 255 - value)
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def fill(root: Path, classes: dict[str, int], start: int = 0) -> Path:
+    for offset, (name, count) in enumerate(classes.items()):
+        (root / name).mkdir(parents=True)
+        for at in range(count):
+            (root / name / f"{at:02d}.png").write_bytes(picture(start + 100 * offset + at))
+    return root
+
+
+def pack(folder: Path, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder.parent))
+    return path
+
+
+def texts(dataset: object) -> str:
+    return " / ".join(f"{notice.text} ({notice.reason})" for notice in dataset.notices)  # type: ignore[attr-defined]
+
+
+def test_a_folder_with_one_folder_a_class_is_a_data_set(tmp_path: Path) -> None:
+    dataset = load_dataset(fill(tmp_path / "pets", {"cat": 12, "dog": 8}), target=None, recipe=Recipe())
+    assert dataset.task.classes == ("cat", "dog")
+    assert np.bincount(dataset.target).tolist() == [12, 8]
+    column = dataset.schema["path"]
+    assert column.role is Role.IMAGE
+    assert column.picture is not None
+    assert column.picture.shape == (12, 12, 3)
+    assert dataset.pixels["path"].shape == (20, 12, 12, 3)
+    assert dataset.pixels["path"].dtype == np.uint8
+    assert dataset.pixels["path"][3, 5, 5].tolist() == [3, 3, 3]
+
+
+def test_folders_named_by_numbers_are_classes(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "ages", {str(at): 5 for at in range(1990, 2015)})
+    dataset = load_dataset(folder, target=None, recipe=Recipe())
+    assert dataset.task.n_classes == 25
+    assert dataset.task.classes[0] == "1990"
+
+
+def test_a_zip_of_the_folder_is_the_same_data_set(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", {"cat": 12, "dog": 8})
+    plain = load_dataset(folder, target=None, recipe=Recipe())
+    packed = load_dataset(pack(folder, tmp_path / "pets.zip"), target=None, recipe=Recipe())
+    assert (packed.target == plain.target).all()
+    assert (packed.pixels["path"] == plain.pixels["path"]).all()
+    assert read_table(tmp_path / "pets.zip").names[:2] == ("cat/00.png", "cat/01.png")
+
+
+def test_train_is_learned_from_and_test_is_kept(tmp_path: Path) -> None:
+    fill(tmp_path / "pets" / "train", {"cat": 12, "dog": 8})
+    fill(tmp_path / "pets" / "test", {"cat": 3, "dog": 2}, start=50)
+    for place in (tmp_path / "pets", pack(tmp_path / "pets", tmp_path / "pets.zip")):
+        assert load_dataset(place, target=None, recipe=Recipe()).n_rows == 20
+        assert len(read_table(place, part="test").frame) == 5
+        kept = find_test(place)
+        assert kept is not None
+        assert read_table(kept, part="test").frame["label"].tolist() == ["cat"] * 3 + ["dog"] * 2
+
+
+def test_two_classes_named_like_parts_are_classes_when_they_hold_no_folders(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "signs", {"test": 10, "stop": 10})
+    assert load_dataset(folder, target=None, recipe=Recipe()).task.classes == ("stop", "test")
+
+
+def test_pictures_without_folders_can_be_predicted_and_not_learned_from(tmp_path: Path) -> None:
+    for at in range(12):
+        (tmp_path / f"{at}.png").write_bytes(picture(at))
+    table = read_table(tmp_path)
+    assert table.names == tuple(sorted(f"{at}.png" for at in range(12)))
+    assert list(table.frame) == ["path"]
+    with pytest.raises(DataError, match="lie in no class folders"):
+        load_dataset(tmp_path, target=None, recipe=Recipe())
+
+
+def test_litter_strays_and_empty_folders_are_never_classes(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pets", {"cat": 12, "dog": 8})
+    (root / ".DS_Store").write_bytes(b"x")
+    (root / "cat" / "Thumbs.db").write_bytes(b"x")
+    (root / "cat" / "._00.png").write_bytes(b"x")
+    (root / ".ipynb_checkpoints").mkdir()
+    (root / ".ipynb_checkpoints" / "0.png").write_bytes(picture(1))
+    (root / "bird").mkdir()
+    (root / "loose.png").write_bytes(picture(1))
+    (root / "cat" / "notes.txt").write_text("mine")
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert dataset.task.classes == ("cat", "dog")
+    assert dataset.n_rows == 20
+    said = texts(dataset)
+    for part in ("1 file(s) are no pictures and are left out: cat/notes.txt", "loose.png", "empty folders", "bird"):
+        assert part in said
+
+
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pets", {"cat": 12, "dog": 8})
+    os.symlink(root, root / "cat" / "again")
+    assert load_dataset(root, target=None, recipe=Recipe()).n_rows == 20
+
+
+def test_few_broken_pictures_are_left_out_and_named(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pets", {"cat": 12, "dog": 12})
+    (root / "cat" / "03.png").write_bytes(b"")
+    (root / "dog" / "05.png").write_bytes(picture(7)[:60])
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert dataset.n_rows == 22
+    assert np.bincount(dataset.target).tolist() == [11, 11]
+    assert "2 picture(s) are left out: cat/03.png (empty, 0 bytes), dog/05.png (cut off or damaged)" in texts(dataset)
+    assert 3 not in dataset.row_ids.tolist()
+    assert dataset.pixels["path"][3, 5, 5].tolist() == [4, 4, 4]
+
+
+def test_many_broken_pictures_are_refused(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pets", {"cat": 12, "dog": 12})
+    for at in range(4):
+        (root / "cat" / f"{at:02d}.png").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"4 of 24 pictures in 'path' cannot be read \(17%\): cat/00.png"):
+        load_dataset(root, target=None, recipe=Recipe())
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:evil.png"])
+def test_a_zip_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr(name, picture(1))
+        archive.writestr("cat/1.png", picture(1))
+    with pytest.raises(DataError, match="leads out of the archive"):
+        read_table(tmp_path / "p.zip")
+
+
+def test_a_zip_with_a_link_is_refused(tmp_path: Path) -> None:
+    entry = zipfile.ZipInfo("cat/1.png")
+    entry.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr(entry, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link or a device"):
+        read_table(tmp_path / "p.zip")
+
+
+def test_a_table_may_refer_to_pictures_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "img").mkdir()
+    rows = []
+    for at in range(24):
+        (tmp_path / "img" / f"{at}.png").write_bytes(picture(at * 10))
+        rows.append((f"img/{at}.png", at % 5, at * 1.5))
+    pd.DataFrame(rows, columns=["photo", "rooms", "price"]).to_csv(tmp_path / "houses.csv", index=False)
+    dataset = load_dataset(tmp_path / "houses.csv", target="price", recipe=Recipe(task="regression"))
+    assert not dataset.task.is_classification
+    assert dataset.schema["photo"].role is Role.IMAGE
+    assert dataset.schema["rooms"].role is Role.NUMBER
+    assert dataset.pixels["photo"][2, 5, 5].tolist() == [20, 20, 20]
+
+
+def test_a_row_without_its_picture_stays_where_other_columns_tell_something(tmp_path: Path) -> None:
+    (tmp_path / "img").mkdir()
+    for at in range(23):
+        (tmp_path / "img" / f"{at}.png").write_bytes(picture(at * 10))
+    frame = pd.DataFrame({"photo": [f"img/{at}.png" for at in range(24)], "x": range(24), "y": ["a", "b"] * 12})
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    dataset = load_dataset(tmp_path / "t.jsonl", target="y", recipe=Recipe())
+    assert dataset.n_rows == 24
+    assert not dataset.pixels["photo"][23].any()
+    assert "1 picture(s) count as missing: img/23.png (no such file)" in texts(dataset)
+
+
+def test_arrays_with_their_labels_are_a_data_set(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (40, 10, 9), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=x[:30], y_train=np.arange(30) % 3, x_test=x[30:], y_test=np.arange(10) % 3)
+    dataset = load_dataset(tmp_path / "d.npz", target=None, recipe=Recipe())
+    assert dataset.task.classes == ("0", "1", "2")
+    assert (dataset.pixels["path"][..., 0] == x[:30]).all()
+    kept = find_test(tmp_path / "d.npz")
+    assert kept is not None
+    assert len(read_table(kept, part="test").frame) == 10
+
+
+def test_the_files_that_mnist_came_in_are_read(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype=np.uint8)
+    images = struct.pack(">BBBBIII", 0, 0, 8, 3, 30, 28, 28) + x.tobytes()
+    labels = struct.pack(">BBBBI", 0, 0, 8, 1, 30) + bytes(at % 3 for at in range(30))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    dataset = load_dataset(tmp_path / "train-images-idx3-ubyte.gz", target=None, recipe=Recipe())
+    assert dataset.target.tolist() == [at % 3 for at in range(30)]
+    assert (dataset.pixels["path"][..., 0] == x).all()
+
+
+def test_an_array_file_with_objects_or_cut_off_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "o.npz", x=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match="not a sound file of arrays"):
+        read_table(tmp_path / "o.npz")
+    (tmp_path / "c-images-idx3-ubyte").write_bytes(struct.pack(">BBBBIII", 0, 0, 8, 3, 30, 28, 28) + b"123")
+    with pytest.raises(DataError, match="not a sound file of arrays"):
+        read_table(tmp_path / "c-images-idx3-ubyte")
+
+
+def test_large_pictures_of_many_shapes_are_brought_to_one_size(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for at in range(10):
+            Image.new("L", (400 + at, 200)).save(tmp_path / name / f"{at}.png")
+    dataset = load_dataset(tmp_path, target=None, recipe=Recipe())
+    assert dataset.pixels["path"].shape == (20, 47, 96, 1)
+    assert "pictures of 'path' are stretched to 96×47 (they are 400 to 409 wide and 200 to 200 high)" in texts(dataset)
+
+
+def test_equal_pictures_are_equal_rows(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pets", {"cat": 12, "dog": 8})
+    (root / "dog" / "again.png").write_bytes(picture(3))
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert dataset.contents["path"].duplicated().sum() == 1
+
+
+def test_a_table_without_a_target_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 12)
+    with pytest.raises(UsageError, match="Which column is to be learned"):
+        load_dataset(tmp_path / "t.csv", target=None, recipe=Recipe())

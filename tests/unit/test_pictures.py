@@ -1,0 +1,194 @@
+"""Pictures become the arrays that a person would see, and what is no picture is named."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from automl.errors import DataError
+from automl.pictures import (
+    PictureError,
+    collect_faults,
+    decode_all,
+    decode_cell,
+    encode_uri,
+    measure_range,
+    probe_cell,
+    read_cells,
+)
+from automl.schema import PictureFormat
+
+GREY = PictureFormat(height=2, width=2, channels=1)
+COLOR = PictureFormat(height=2, width=2, channels=3)
+CORNERS = np.array([[0, 50], [100, 255]], dtype=np.uint8)
+
+
+def save(folder: Path, name: str, image: Image.Image, **options: object) -> str:
+    image.save(folder / name, **options)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "bmp", "tiff", "gif", "pgm"])
+def test_a_grey_picture_keeps_its_values_in_every_lossless_format(tmp_path: Path, ending: str) -> None:
+    options = {"lossless": True} if ending == "webp" else {}
+    cell = save(tmp_path, f"a.{ending}", Image.fromarray(CORNERS), **options)
+    assert decode_cell(cell, GREY)[:, :, 0].tolist() == [[0, 50], [100, 255]]
+
+
+def test_a_jpeg_is_close_to_what_was_saved(tmp_path: Path) -> None:
+    flat = np.full((16, 16, 3), (200, 30, 90), dtype=np.uint8)
+    cell = save(tmp_path, "a.jpg", Image.fromarray(flat), quality=95)
+    assert np.abs(decode_cell(cell, COLOR).astype(int) - [200, 30, 90]).max() <= 4
+
+
+def test_what_is_transparent_lies_on_white_and_hides_its_colour(tmp_path: Path) -> None:
+    pixels = np.array([[[255, 0, 0, 0], [255, 0, 0, 255]], [[0, 0, 255, 128], [0, 0, 0, 255]]], dtype=np.uint8)
+    cell = save(tmp_path, "a.png", Image.fromarray(pixels, "RGBA"))
+    found = decode_cell(cell, COLOR)
+    assert found[0, 0].tolist() == [255, 255, 255]
+    assert found[0, 1].tolist() == [255, 0, 0]
+    assert found[1, 0].tolist() == [127, 127, 255]
+
+
+def test_a_palette_with_a_transparent_entry_lies_on_white(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 1], [1, 0]], dtype=np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    cell = save(tmp_path, "a.png", image, transparency=0)
+    assert decode_cell(cell, COLOR)[0].tolist() == [[255, 255, 255], [0, 255, 0]]
+
+
+def test_cmyk_becomes_red_green_blue(tmp_path: Path) -> None:
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    found = decode_cell(save(tmp_path, "a.jpg", red, quality=95), COLOR)[0, 0].astype(int)
+    assert found[0] > 240
+    assert max(found[1], found[2]) < 15
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
+    deep = np.array([[0, 16384], [32768, 65535]], dtype=np.uint16)
+    cell = save(tmp_path, "a.png", Image.fromarray(deep))
+    assert probe_cell(cell).is_deep
+    assert measure_range([cell]) == (0.0, 65535.0)
+    wide = PictureFormat(height=2, width=2, channels=1, low=0.0, high=65535.0)
+    assert decode_cell(cell, wide)[:, :, 0].tolist() == [[0, 64], [128, 255]]
+
+
+def test_twelve_bits_in_a_sixteen_bit_file_use_the_whole_range(tmp_path: Path) -> None:
+    deep = np.array([[0, 1000], [2000, 4000]], dtype=np.uint16)
+    cell = save(tmp_path, "a.tiff", Image.fromarray(deep))
+    assert measure_range([cell]) == (0.0, 4095.0)
+
+
+def test_float_pictures_are_scaled_by_their_range(tmp_path: Path) -> None:
+    cell = save(tmp_path, "a.tiff", Image.fromarray(np.array([[-1.0, 0.0], [1.0, 3.0]], dtype=np.float32)))
+    low, high = measure_range([cell])
+    assert (low, high) == (-1.0, 3.0)
+    found = decode_cell(cell, PictureFormat(height=2, width=2, channels=1, low=low, high=high))
+    assert found[:, :, 0].tolist() == [[0, 64], [128, 255]]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "first_row"), [(1, [0, 50]), (2, [50, 0]), (3, [255, 100]), (6, [100, 0]), (8, [50, 255])]
+)
+def test_exif_turns_a_picture_as_a_viewer_does(tmp_path: Path, orientation: int, first_row: list[int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    cell = save(tmp_path, "a.png", Image.fromarray(CORNERS), exif=exif)
+    assert decode_cell(cell, GREY)[0, :, 0].tolist() == first_row
+
+
+def test_the_header_of_a_turned_picture_tells_its_seen_size(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    cell = save(tmp_path, "a.jpg", Image.new("RGB", (30, 10)), exif=exif)
+    assert (probe_cell(cell).width, probe_cell(cell).height) == (10, 30)
+
+
+def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
+    frames = [Image.new("L", (2, 2), value) for value in (10, 200)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    cell = str(tmp_path / "a.webp")
+    assert probe_cell(cell).frames == 2
+    assert decode_cell(cell, GREY)[0, 0, 0] == 10
+
+
+def test_a_larger_picture_is_averaged_down(tmp_path: Path) -> None:
+    checks = np.kron(np.array([[0, 200], [200, 0]], dtype=np.uint8), np.ones((50, 50), dtype=np.uint8))
+    found = decode_cell(save(tmp_path, "a.png", Image.fromarray(checks)), GREY)[:, :, 0].astype(int)
+    assert np.abs(found - [[25, 175], [175, 25]]).max() <= 26
+
+
+def test_a_bomb_is_refused_by_its_header_alone(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0)
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+    with pytest.warns(Image.DecompressionBombWarning), pytest.raises(PictureError, match="10000x10000, more than 50"):
+        probe_cell(str(tmp_path / "bomb.png"))
+    _, faults = decode_all([str(tmp_path / "bomb.png")], GREY)
+    assert "50 million pixels" in faults[0]
+
+
+def test_each_kind_of_broken_file_has_its_reason(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(whole, format="JPEG")
+    broken = {
+        "empty.png": (b"", "empty, 0 bytes"),
+        "text.jpg": (b"hello, no picture", "no picture of a known format"),
+        "drawing.png": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture of a known format"),
+        "cut.jpg": (whole.getvalue()[:-400], "cut off or damaged"),
+    }
+    for name, (data, _) in broken.items():
+        (tmp_path / name).write_bytes(data)
+    cells = [str(tmp_path / name) for name in broken] + [str(tmp_path / "gone.png"), None]
+    pixels, faults = decode_all(cells, GREY)
+    assert list(faults.values()) == [reason for _, reason in broken.values()] + ["no such file"]
+    assert not pixels.any()
+
+
+def test_reading_names_the_broken_ones_and_collecting_goes_on(tmp_path: Path) -> None:
+    good = save(tmp_path, "good.png", Image.fromarray(CORNERS))
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    cells = [good, str(tmp_path / "bad.png")]
+    with pytest.raises(DataError, match=r"1 picture\(s\) cannot be read: .*bad.png \(no picture of a known format\)"):
+        read_cells(cells, GREY)
+    with collect_faults() as faults:
+        pixels = read_cells(cells, GREY)
+    assert list(faults) == [cells[1]]
+    assert pixels[0, 1, 1, 0] == 255
+
+
+def test_pixels_survive_the_data_uri(tmp_path: Path) -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3) * 20
+    assert (decode_cell(encode_uri(pixels), COLOR) == pixels).all()
+    assert encode_uri(pixels[:, :, :1]).startswith("data:image/png;base64,")
+
+
+def test_a_member_of_a_zip_and_a_row_of_an_array_are_cells(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    Image.fromarray(CORNERS).save(inner, format="PNG")
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("cat/1.png", inner.getvalue())
+    np.savez(tmp_path / "p.npz", x_train=CORNERS[None])
+    for cell in (f"{tmp_path}/p.zip!/cat/1.png", f"{tmp_path}/p.npz!/x_train/0"):
+        assert decode_cell(cell, GREY)[:, :, 0].tolist() == CORNERS.tolist()
+    for cell in (f"{tmp_path}/p.zip!/cat/2.png", f"{tmp_path}/p.npz!/x_train/9"):
+        with pytest.raises(PictureError, match="not in the archive"):
+            decode_cell(cell, GREY)
+
+
+def test_many_pictures_are_decoded_in_their_order(tmp_path: Path) -> None:
+    cells = [save(tmp_path, f"{at:03d}.png", Image.new("L", (4, 4), at)) for at in range(100)]
+    pixels, faults = decode_all(cells, GREY)
+    assert not faults
+    assert pixels[:, 0, 0, 0].tolist() == list(range(100))
