@@ -33,6 +33,7 @@ class Corpus:
     def __init__(self, data: Array, starts: Array, ends: Array) -> None:
         self.data, self.starts, self.ends = data, starts, ends
         self._counts: dict[tuple[Kind, int], Counts] = {}
+        self.memo: dict[int, Any] = {}  # what was computed of parts of the texts, by part
 
     @staticmethod
     def pack(values: Sequence[Any]) -> Corpus:

@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 
 from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess import sentences
 from automl.preprocess.corpus import Texts
 from automl.preprocess.ngrams import Kind, match_keys, select_columns
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.table import Layout, Table
-from automl.space import Choice, Int, Parameter, Params, SearchSpace
+from automl.space import Choice, Condition, Int, Parameter, Params, SearchSpace
 
 MAX_FEATURES = 200_000
 MAX_DENSE = 10_000  # n-grams that SVD columns are made of
 MAX_CELLS = 16_000_000  # coefficients of a linear model over all n-grams
 LARGE_BYTES = 15_000_000  # texts beyond this are read by words, and by shorter chains of characters
+SENTENCE_BYTES = 2_000_000  # texts beyond this would take an encoder too long
 MAX_TOKENS = 256
 MAX_WORDS = 30_000
 PAD, UNKNOWN, BETWEEN = 0, 1, 2
@@ -39,9 +41,14 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         return SearchSpace({"word_min_df": Int(1, 5, 2)})
     if needs.text == "dense":
         few = 128 if layout.has_only_texts else 32
-        return SearchSpace(
-            {"text_components": Choice((0, 16, 32, 64, 128, 256), few), "text_chars": Choice((False, True), not large)}
-        )
+        themes: dict[str, Parameter] = {
+            "text_components": Choice((0, 16, 32, 64, 128, 256), few),
+            "text_chars": Choice((False, True), not large),
+        }
+        if not sentences.is_available() or layout.text_bytes > SENTENCE_BYTES:
+            return SearchSpace(themes)
+        kind = {"text_features": Choice(("themes", "sentences"), "themes")}
+        return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})
     parameters: dict[str, Parameter] = {
         "words": Int(0, 3, 2) if not large else Int(1, 2, 1),
         "chars": Choice(tuple(CHAR_RANGES), "2-5") if not large else Choice(("none",), "none"),
@@ -69,6 +76,11 @@ class TextPart:
         self.params = params
         self.columns = layout.texts
         self.state: State = {}
+
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether an encoder's embeddings stand for the texts."""
+        return self.needs.text == "dense" and self.params.get("text_features") == "sentences"
 
     # ---- what is read --------------------------------------------------------------------------------------------
 
@@ -120,6 +132,8 @@ class TextPart:
         return np.asarray(counts.keys[keep]), df[keep], names
 
     def _fit_dense(self, table: Table, fit: FitRows) -> FloatArray:
+        if self.reads_sentences:
+            return self.transform(table)
         wanted = int(self.params.get("text_components", 0))
         if wanted == 0:
             return np.empty((len(table), 0), dtype=np.float32)
@@ -170,6 +184,8 @@ class TextPart:
         if self.needs.text == "tokens":
             return self._number_tokens(table)
         if self.needs.text == "dense":
+            if self.reads_sentences:
+                return np.hstack([sentences.embed(texts) for texts in table.texts])
             if "axes" not in self.state:
                 return np.empty((len(table), 0), dtype=np.float32)
             return np.asarray(self._weigh(table) @ self.state["axes"], dtype=np.float32)
@@ -225,6 +241,12 @@ class TextPart:
             return tuple(
                 Feature(name=f"token {place}", source=self.columns[0], cardinality=codes, token=True)
                 for place in range(int(self.state["length"]))
+            )
+        if self.reads_sentences:
+            return tuple(
+                Feature(name=f"{column} [sentence {place}]", source=column)
+                for column in self.columns
+                for place in range(sentences.WIDTH)
             )
         if self.needs.text == "dense":
             count = self.state["axes"].shape[1] if "axes" in self.state else 0

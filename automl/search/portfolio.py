@@ -26,6 +26,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     ("linear", "linear", "baseline", False, {}),
     ("tfidf_svm", "tfidf_svm", "portfolio", False, {}),
+    ("svm_rbf", "svm_rbf on sentences", "portfolio", True, {"model.C": 3.0, "preprocess.text_features": "sentences"}),
+    ("linear", "linear on sentences", "portfolio", True, {"model.C": 0.01, "preprocess.text_features": "sentences"}),
     ("tfidf_naive_bayes", "tfidf_naive_bayes", "portfolio", True, {}),
     ("tfidf_ridge", "tfidf_ridge", "portfolio", True, {}),
     ("tfidf_svm", "tfidf_svm words", "portfolio", True, {"preprocess.words": 3, "preprocess.chars": "none"}),
@@ -33,6 +35,8 @@ ENTRIES: tuple[Entry, ...] = (
     ("keras_text_cnn", "keras_text_cnn", "portfolio", True, {}),
     ("tfidf_linear", "tfidf_linear", "portfolio", True, {}),
     ("keras_text_bag", "keras_text_bag", "portfolio", True, {}),
+    ("keras_mlp", "keras_mlp on sentences", "portfolio", True, {"preprocess.text_features": "sentences"}),
+    ("xgboost", "xgboost on sentences", "portfolio", True, {"preprocess.text_features": "sentences"}),
     ("xgboost", "xgboost", "portfolio", False, {}),
     ("keras_mlp", "keras_mlp", "portfolio", True, {}),
     ("extra_trees", "extra_trees", "portfolio", True, {}),
@@ -88,6 +92,8 @@ ENTRIES: tuple[Entry, ...] = (
     ("naive_bayes", "naive_bayes", "portfolio", True, {}),
 )
 
+# The choice that embeddings of sentences stand for texts; it is there only if their encoder is installed.
+ENCODER = "preprocess.text_features"
 # Forms of `Needs.text` that only families made for texts ask for.
 TEXT_FORMS = ("sparse", "tokens")
 # What comes after the baselines where there are pictures; the entries above follow.
@@ -128,6 +134,8 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
+        if ENCODER in given and ENCODER not in space.parameters:
+            continue  # there is no encoder
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
         specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))
     return specs
@@ -138,12 +146,13 @@ def _arrange(listed: list[Entry], families: Families) -> list[Entry]:
     if "tfidf_linear" not in families.usable:
         return listed
     # one linear baseline is enough, and for texts it is that of their words
-    listed = [_as_portfolio(entry) if entry[0] == "linear" else entry for entry in listed]
+    listed = [_as_portfolio(entry) if entry[:3] == ("linear", "linear", "baseline") else entry for entry in listed]
     if families.only_texts:  # what was made for texts comes first, and nothing else is run without a race
         made = {name for name, family in families.usable.items() if family.candidate.needs.text in TEXT_FORMS}
-        listed = [entry if entry[0] in made or entry[2] == "baseline" else _as_portfolio(entry) for entry in listed]
-        return sorted(listed, key=lambda entry: (entry[2] != "baseline", entry[0] not in made))
-    return sorted(listed, key=lambda entry: entry[0] == "linear")
+        early = {entry[1] for entry in listed if entry[0] in made or ENCODER in entry[4] or entry[2] == "baseline"}
+        listed = [entry if entry[1] in early else _as_portfolio(entry) for entry in listed]
+        return sorted(listed, key=lambda entry: (entry[2] != "baseline", entry[1] not in early))
+    return sorted(listed, key=lambda entry: entry[1] == "linear")
 
 
 def _as_portfolio(entry: Entry) -> Entry:
