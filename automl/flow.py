@@ -42,6 +42,7 @@ from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
+from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
@@ -293,6 +294,10 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
+        if self.recipe.data.embeddings and table.texts:
+            have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
+            said = f"{have:,} of {words:,} words have a vector"
+            self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,

@@ -29,7 +29,8 @@ from automl.task import Task
 
 FILE = "weights.npz"
 NEEDS = Needs(scaled=True, text="tokens")
-UNKNOWN = 1
+UNKNOWN, FIRST_WORD = 1, 3
+EMBEDDING_SPREAD = 0.1
 CHUNK_ROWS = 512
 MAX_CLASSES = 1000
 ROWS_TO_SEE = 150_000  # rows of all epochs together, unless asked otherwise
@@ -113,12 +114,13 @@ class TextNetEstimator:
         self.context: FitContext | None = context
         self.classification = context.task.is_classification
         tokens = [feature for feature in context.features if feature.token]
+        vectors = context.word_vectors
         self.size = Size(
             vocabulary=tokens[0].cardinality if tokens else 4,
             length=len(tokens),
             others=len(context.features) - len(tokens),
             outputs=context.task.n_outputs,
-            embedding=int(params["embedding"]),
+            embedding=int(params["embedding"]) if vectors is None else vectors.shape[1],
             units=int(params["units"]),
             layers=int(params.get("layers", 1)),
         )
@@ -142,6 +144,7 @@ class TextNetEstimator:
         if self.classification:  # start from the class shares: a fit without time is then no worse than a constant
             priors = class_priors(target[rows], None if weight is None else weight[rows], self.size.outputs)
             model.get_layer("head").bias.assign(np.log(np.maximum(priors, 1e-4)).astype(np.float32))
+        self._start_from_vectors(model, context.word_vectors)
         fitting = Fitting(model, self._loss(keras), self._schedule(len(rows)), context)
         fitting.run(np.ascontiguousarray(matrix, dtype=np.float32), learned, weight, rows, stop_rows)
         self.weights = self._read(model)
@@ -162,6 +165,18 @@ class TextNetEstimator:
             pooled = keras.layers.Concatenate()([pooled, inputs[:, : size.others]])
         pooled = keras.layers.Dropout(self.params["dropout"])(pooled)
         return keras.Model(inputs, keras.layers.Dense(size.outputs, name="head")(pooled))
+
+    def _start_from_vectors(self, model: Any, vectors: FloatArray | None) -> None:
+        """Put given word vectors, brought to the size of Keras' own, in the place of random ones."""
+        if vectors is None:
+            return
+        layer = model.get_layer("embedding")
+        start = np.array(layer.get_weights()[0])
+        known = np.isfinite(vectors).all(axis=1)
+        if known.any():
+            spread = float(np.std(vectors[known])) or 1.0
+            start[FIRST_WORD:][known] = vectors[known] * (EMBEDDING_SPREAD / spread)
+            layer.set_weights([start])
 
     def _read(self, model: Any) -> Weights:
         found = {}

@@ -46,6 +46,7 @@ def fit_command(
     drop: opt.DropOption = None,
     role: opt.RoleOption = None,
     encoding: opt.EncodingOption = None,
+    embeddings: opt.EmbeddingsOption = None,
     recipe: opt.RecipeOption = None,
     include_samples: Annotated[
         bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
@@ -61,6 +62,7 @@ def fit_command(
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, device=device, seed=seed,
         group=group, time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        embeddings=embeddings,
         include_samples=include_samples,
     )  # fmt: skip
     from automl import flow
@@ -90,6 +92,7 @@ def build_recipe_from(
     drop: list[str] | None = None,
     role: list[str] | None = None,
     encoding: str | None = None,
+    embeddings: str | None = None,
     positive: str | None = None,
     include_samples: bool = False,
 ) -> Recipe:
@@ -113,6 +116,7 @@ def build_recipe_from(
     data = {
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
+        "embeddings": embeddings,
     }  # fmt: skip
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}

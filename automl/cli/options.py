@@ -37,6 +37,12 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing bu
 EncodingOption = Annotated[
     str | None, typer.Option("--encoding", metavar="CODEC", help="Encoding of the file, if the guess is wrong.")
 ]
+EmbeddingsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embeddings", metavar="FILE", help="Word vectors (GloVe, word2vec as text) that networks start from."
+    ),
+]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")
 ]
