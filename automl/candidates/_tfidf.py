@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import FitContext
-from automl.candidates._margin import MarginEstimator
+from automl.candidates._margin import FEWEST_HELD, MarginEstimator, fit_probabilities
 from automl.candidates._record import (
     check_array,
     check_int,
@@ -18,6 +18,7 @@ from automl.candidates._record import (
     write_arrays,
     write_record,
 )
+from automl.candidates._rounds import split_stop_rows
 from automl.candidates._sklearn import fit_quietly
 from automl.candidates._targets import spread_probabilities
 from automl.matrix import Array, FloatArray, Needs, Shape
@@ -27,6 +28,10 @@ NEEDS = Needs(scaled=True, text="sparse")
 # Coefficients below this share of the largest change no answer, and are most of what a model would weigh.
 PRUNE_SHARE = 1e-4
 CHUNK_CELLS = 40_000_000
+MANY_CELLS = 300_000  # rows × classes beyond which a second fit would be dear
+SLOPE_SHARE = 3
+# With many classes a pass costs as much for the coefficients as for the rows, and half the rows more than half the time.
+MANY_CLASSES, MANY_POWER = 20, 0.6
 
 
 def needs_text(shape: Shape) -> str:
@@ -48,7 +53,8 @@ class TfidfEstimator(MarginEstimator):
     others = True
 
     def __init__(self, candidate: str, model: Any, context: FitContext, **options: Any) -> None:
-        super().__init__(candidate, model, context, **options)
+        power = MANY_POWER if context.task.n_outputs > MANY_CLASSES else 1.0
+        super().__init__(candidate, model, context, power=power, **options)
         self.coefficients: FloatArray = np.zeros((0, 0), dtype=np.float32)
         self.intercepts: Array = np.zeros(0, dtype=np.float64)
         # the n-grams are the last feature of the matrix
@@ -58,8 +64,28 @@ class TfidfEstimator(MarginEstimator):
         if self.exact and self.classification:
             super(MarginEstimator, self).fit(matrix, target, weight)
             self.offsets = np.zeros(len(self.classes), dtype=np.float64)
+        elif self.classification and matrix.shape[0] * self.n_outputs > MANY_CELLS and self.context is not None:
+            self._fit_many(matrix, target, weight)
         else:
             super().fit(matrix, target, weight)
+
+    def _fit_many(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
+        """Where a fit is dear, the slope of the probabilities is learned from a model of a third of the rows."""
+        assert self.context is not None
+        keep, held = split_stop_rows(self.context, matrix.shape[0])
+        if keep is None:
+            keep, held = self._hold_back(target)
+        rng = np.random.default_rng(self.context.seed)
+        few = np.sort(rng.choice(keep, max(1, len(keep) // SLOPE_SHARE), replace=False))
+        base = super(MarginEstimator, self)
+        base.fit(matrix[few], target[few], None if weight is None else weight[few])
+        held = held[np.isin(target[held], self.classes)]
+        slope = 1.0
+        if len(self.classes) > 1 and len(held) >= FEWEST_HELD:
+            codes = np.searchsorted(self.classes, target[held])
+            slope, _ = fit_probabilities(self.decide(matrix[held]), codes, None if weight is None else weight[held])
+        base.fit(matrix, target, weight)
+        self.slope, self.offsets = slope, np.zeros(len(self.classes), dtype=np.float64)
 
     def fit_model(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         used = matrix[:, self.skip :] if self.skip else matrix

@@ -11,6 +11,7 @@ from automl.space import Choice, Float, Params, SearchSpace
 from automl.task import Task
 
 NAME = "tfidf_svm"
+TOLERANCE = 0.01  # LIBLINEAR itself stops at 0.1; smaller ones change no answer and take several times as long
 
 
 class TfidfSVM:
@@ -32,7 +33,7 @@ class TfidfSVM:
     def build(self, params: Params, context: FitContext) -> Estimator:
         from sklearn.svm import LinearSVC, LinearSVR
 
-        common = {"C": params["C"], "tol": 1e-3, "max_iter": 300, "random_state": context.seed}
+        common = {"C": params["C"], "tol": TOLERANCE, "max_iter": 300, "random_state": context.seed}
         if context.task.is_classification:
             balanced = "balanced" if params["balanced"] else None
             return TfidfEstimator(NAME, LinearSVC(**common, dual=True, class_weight=balanced), context)
