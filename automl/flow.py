@@ -81,8 +81,8 @@ def fit(
     """The whole flow, from a table to a run folder with a model that serves.
 
     Args:
-        data: a file, a folder or zip of pictures with one folder a class, or a frame.
-        target: name of the column to learn; pictures in class folders need none.
+        data: a file, a folder or zip of pictures or texts with one folder a class, or a frame.
+        target: name of the column to learn; files in class folders need none.
         recipe: everything else that can be asked; the defaults without one.
         out: the run folder; without one, below `runs/` after the date and the data.
         test: a labelled file that is looked at for drift and scored once, at the end; without one, the test/ folder

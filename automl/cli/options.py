@@ -22,7 +22,7 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; a folder or zip of pictures; - is stdin.",
+        help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; a folder or zip of pictures or texts; - is stdin.",
         show_default=False,
     ),
 ]
