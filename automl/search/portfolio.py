@@ -28,6 +28,7 @@ ENTRIES: tuple[Entry, ...] = (
     ("tfidf_svm", "tfidf_svm", "portfolio", False, {}),
     ("svm_rbf", "svm_rbf on sentences", "portfolio", True, {"model.C": 3.0, "preprocess.text_features": "sentences"}),
     ("linear", "linear on sentences", "portfolio", True, {"model.C": 0.01, "preprocess.text_features": "sentences"}),
+    ("tfidf_svm", "tfidf_svm on ratios", "portfolio", True, {"model.C": 0.2, "model.ratio": True}),
     ("tfidf_naive_bayes", "tfidf_naive_bayes", "portfolio", True, {}),
     ("tfidf_ridge", "tfidf_ridge", "portfolio", True, {}),
     ("tfidf_svm", "tfidf_svm words", "portfolio", True, {"preprocess.words": 3, "preprocess.chars": "none"}),
@@ -94,6 +95,7 @@ ENTRIES: tuple[Entry, ...] = (
 
 # The choice that embeddings of sentences stand for texts; it is there only if their encoder is installed.
 ENCODER = "preprocess.text_features"
+RATIO = "model.ratio"
 # Forms of `Needs.text` that only families made for texts ask for.
 TEXT_FORMS = ("sparse", "tokens")
 # What comes after the baselines where there are pictures; the entries above follow.
@@ -134,8 +136,8 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
-        if ENCODER in given and ENCODER not in space.parameters:
-            continue  # there is no encoder
+        if any(name in given and name not in space.parameters for name in (ENCODER, RATIO)):
+            continue  # what makes the entry is not to be had here
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
         specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))
     return specs
