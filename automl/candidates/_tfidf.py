@@ -19,7 +19,7 @@ from automl.candidates._record import (
     write_record,
 )
 from automl.candidates._rounds import split_stop_rows
-from automl.candidates._sklearn import fit_quietly
+from automl.candidates._sklearn import SklearnEstimator, fit_quietly
 from automl.candidates._targets import spread_probabilities
 from automl.matrix import Array, FloatArray, Needs, Shape
 
@@ -62,7 +62,7 @@ class TfidfEstimator(MarginEstimator):
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         if self.exact and self.classification:
-            super(MarginEstimator, self).fit(matrix, target, weight)
+            SklearnEstimator.fit(self, matrix, target, weight)
             self.offsets = np.zeros(len(self.classes), dtype=np.float64)
         elif self.classification and matrix.shape[0] * self.n_outputs > MANY_CELLS and self.context is not None:
             self._fit_many(matrix, target, weight)
@@ -77,14 +77,13 @@ class TfidfEstimator(MarginEstimator):
             keep, held = self._hold_back(target)
         rng = np.random.default_rng(self.context.seed)
         few = np.sort(rng.choice(keep, max(1, len(keep) // SLOPE_SHARE), replace=False))
-        base = super(MarginEstimator, self)
-        base.fit(matrix[few], target[few], None if weight is None else weight[few])
+        SklearnEstimator.fit(self, matrix[few], target[few], None if weight is None else weight[few])
         held = held[np.isin(target[held], self.classes)]
         slope = 1.0
         if len(self.classes) > 1 and len(held) >= FEWEST_HELD:
             codes = np.searchsorted(self.classes, target[held])
             slope, _ = fit_probabilities(self.decide(matrix[held]), codes, None if weight is None else weight[held])
-        base.fit(matrix, target, weight)
+        SklearnEstimator.fit(self, matrix, target, weight)
         self.slope, self.offsets = slope, np.zeros(len(self.classes), dtype=np.float64)
 
     def fit_model(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:

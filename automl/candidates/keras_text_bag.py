@@ -64,7 +64,7 @@ class Bag:
         count = np.maximum(mask.sum(axis=1, keepdims=True), 1.0)
         mean = words.sum(axis=1) / count
         if not size.layers:
-            return mean
+            return np.asarray(mean)
         kernel, bias = weights["pairs/0"], weights["pairs/1"]
         pairs = np.maximum(words[:, :-1] @ kernel[0] + words[:, 1:] @ kernel[1] + bias, 0.0)
         return np.concatenate([mean, (pairs * mask[:, 1:, None]).sum(axis=1) / count], axis=1)

@@ -52,7 +52,7 @@ class Attention:
         wide, head = size.embedding, _head_width(size)
         found: dict[str, tuple[int, ...]] = {"positions/0": (size.length, wide)}
         for block in range(size.layers):
-            shapes = {
+            shapes: dict[str, list[tuple[int, ...]]] = {
                 f"norm_a{block}": [(wide,), (wide,)],
                 f"attention_{block}": [*[(wide, HEADS, head), (HEADS, head)] * 3, (HEADS, head, wide), (wide,)],
                 f"norm_b{block}": [(wide,), (wide,)],

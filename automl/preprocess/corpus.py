@@ -36,7 +36,7 @@ class Corpus:
         self.memo: dict[int, Any] = {}  # what was computed of parts of the texts, by part
 
     @staticmethod
-    def pack(values: Sequence[Any]) -> Corpus:
+    def pack(values: Sequence[Any] | Array) -> Corpus:
         """Texts (n,) of str, or anything else for missing."""
         parts = [text.encode("utf-8", "replace") if isinstance(text, str) else None for text in values]
         lengths = np.array([len(part) if part else 0 for part in parts], dtype=np.int64)
@@ -88,7 +88,7 @@ class Texts:
     store: Path | None = None
 
     @staticmethod
-    def pack(values: Sequence[Any]) -> Texts:
+    def pack(values: Sequence[Any] | Array) -> Texts:
         corpus = Corpus.pack(values)
         return Texts(corpus, np.arange(len(corpus), dtype=np.int64))
 

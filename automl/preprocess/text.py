@@ -30,7 +30,15 @@ SENTENCE_BYTES = 2_000_000  # texts beyond this would take an encoder too long
 MAX_TOKENS = 256
 MAX_WORDS = 30_000
 PAD, UNKNOWN, BETWEEN = 0, 1, 2
-CHAR_RANGES = {"none": (), "2-4": (2, 3, 4), "2-5": (2, 3, 4, 5), "3-5": (3, 4, 5), "1-6": (1, 2, 3, 4, 5, 6)}
+CHAR_CHOICES = ("none", "2-4", "2-5", "3-5", "1-6")
+CHAR_RANGES: dict[str, tuple[int, ...]] = {
+    "none": (),
+    "2-4": (2, 3, 4),
+    "2-5": (2, 3, 4, 5),
+    "3-4": (3, 4),
+    "3-5": (3, 4, 5),
+    "1-6": (1, 2, 3, 4, 5, 6),
+}
 OVERSAMPLE, POWER_STEPS = 10, 3
 
 
@@ -51,7 +59,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})
     parameters: dict[str, Parameter] = {
         "words": Int(0, 3, 2) if not large else Int(1, 2, 1),
-        "chars": Choice(tuple(CHAR_RANGES), "2-5") if not large else Choice(("none",), "none"),
+        "chars": Choice(CHAR_CHOICES, "2-5") if not large else Choice(("none",), "none"),
         "min_df": Int(1, 5, 1 if not large else 3),
         "char_min_df": Int(1, 8, 2),
         "max_df": Choice((0.3, 0.5, 1.0), 1.0),
@@ -86,7 +94,7 @@ class TextPart:
 
     def _orders(self) -> list[tuple[Kind, int]]:
         if self.needs.text == "dense":
-            words, chars = 2, ((3, 4) if self.params.get("text_chars") else ())
+            words, chars = 2, CHAR_RANGES["3-4" if self.params.get("text_chars") else "none"]
         else:
             words, chars = int(self.params["words"]), CHAR_RANGES[str(self.params["chars"])]
             if words == 0 and not chars:
@@ -123,7 +131,7 @@ class TextPart:
         matrix, counts = texts.counts(kind, n)
         df = np.bincount(matrix.indices, minlength=len(counts.keys))
         if self.needs.text == "dense":
-            least, most = 2, rows
+            least, most = 2, float(rows)
         else:
             least = int(self.params["min_df" if kind == "word" else "char_min_df"])
             most = max(float(self.params["max_df"]) * rows, least + 1) if kind == "word" and n == 1 else rows
@@ -133,7 +141,7 @@ class TextPart:
 
     def _fit_dense(self, table: Table, fit: FitRows) -> FloatArray:
         if self.reads_sentences:
-            return self.transform(table)
+            return np.asarray(self.transform(table))
         wanted = int(self.params.get("text_components", 0))
         if wanted == 0:
             return np.empty((len(table), 0), dtype=np.float32)
@@ -176,7 +184,7 @@ class TextPart:
         lengths = sum(np.asarray(texts.counts("word", 1)[0].sum(axis=1)).reshape(-1) for texts in table.texts)
         longest = float(np.quantile(lengths, 0.95)) + len(table.texts) if len(table) else 1.0
         self.state["length"] = np.array(int(np.clip(np.ceil(longest), 4, MAX_TOKENS)))
-        return self.transform(table)
+        return self._number_tokens(table)
 
     # ---- using ---------------------------------------------------------------------------------------------------
 
