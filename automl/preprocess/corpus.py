@@ -67,7 +67,7 @@ class Corpus:
             if place is not None and place.is_dir():
                 self._counts[key] = _read_counts(place)
             else:
-                least = LEAST_CHAR if store is not None and kind == "char" else 1
+                least = LEAST_CHAR if store is not None and kind != "word" else 1
                 self._counts[key] = count_ngrams(list(self), kind, n, least=least)
                 if place is not None:
                     _write_counts(place, self._counts[key])

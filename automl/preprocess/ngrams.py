@@ -15,7 +15,7 @@ import numpy as np
 from automl.matrix import Array
 from automl.preprocess.tokens import Points, Tokens, to_points, to_tokens
 
-Kind = Literal["word", "char"]
+Kind = Literal["word", "char", "span"]
 BASE = np.uint64(0x9E3779B97F4A7C15)
 INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -48,7 +48,8 @@ def count_ngrams(texts: Sequence[str | None], kind: Kind, n: int, *, least: int 
     """Count the n-grams of every text.
 
     Args:
-        kind: "word" for n tokens in a row, "char" for n characters in a row inside a word and its two blanks.
+        kind: "word" for n tokens in a row, "char" for n characters in a row inside a word and its two blanks, "span"
+            for n characters in a row wherever the blanks are.
         least: n-grams that stand in fewer texts are left out.
     """
     from scipy.sparse import csr_matrix, vstack
@@ -80,7 +81,9 @@ def count_ngrams(texts: Sequence[str | None], kind: Kind, n: int, *, least: int 
 
 def find_ngrams(points: Points, kind: Kind, n: int) -> tuple[Array, Array, Array, Array]:
     """Every n-gram: key (g,) uint64, text (g,) int32, and where it lies in the code points: start and length."""
-    return _find_words(points, to_tokens(points), n) if kind == "word" else _find_characters(points, n)
+    if kind == "word":
+        return _find_words(points, to_tokens(points), n)
+    return _find_characters(points, n, across=kind == "span")
 
 
 def _find_words(points: Points, tokens: Tokens, n: int) -> tuple[Array, Array, Array, Array]:
@@ -94,7 +97,7 @@ def _find_words(points: Points, tokens: Tokens, n: int) -> tuple[Array, Array, A
     return combined[inside], tokens.texts[:count][inside], starts, ends - starts
 
 
-def _find_characters(points: Points, n: int) -> tuple[Array, Array, Array, Array]:
+def _find_characters(points: Points, n: int, *, across: bool) -> tuple[Array, Array, Array, Array]:
     codes = points.codes
     count = max(0, len(codes) - n + 1)
     combined = np.zeros(count, dtype=np.uint64)
@@ -102,10 +105,10 @@ def _find_characters(points: Points, n: int) -> tuple[Array, Array, Array, Array
         combined = combined * BASE + (codes[at : at + count].astype(np.uint64) + np.uint64(1))
     blanks = np.concatenate([[0], np.cumsum(codes == ord(" "))])
     starts = np.arange(count)
-    # blanks may stand at the ends of a window only: not inside it, and not alone
+    # a window is never blank; inside a word, blanks stand at its ends only
     alone = blanks[starts + n] - blanks[starts] == n
     inside = blanks[starts + max(n - 1, 1)] - blanks[starts + 1]
-    valid = ~alone & (inside == 0)
+    valid = ~alone & (across | (inside == 0))
     valid &= points.texts[:count] == points.texts[n - 1 :][:count]
     starts = starts[valid]
     return mix(combined[valid]), points.texts[starts], starts, np.full(len(starts), n, dtype=np.int64)

@@ -30,7 +30,8 @@ SENTENCE_BYTES = 2_000_000  # texts beyond this would take an encoder too long
 MAX_TOKENS = 256
 MAX_WORDS = 30_000
 PAD, UNKNOWN, BETWEEN = 0, 1, 2
-CHAR_CHOICES = ("none", "2-4", "2-5", "3-5", "1-6")
+ACROSS = "across "
+CHAR_CHOICES = ("none", "2-4", "2-5", "3-5", "1-6", "across 2-5", "across 1-6")
 CHAR_RANGES: dict[str, tuple[int, ...]] = {
     "none": (),
     "2-4": (2, 3, 4),
@@ -96,10 +97,11 @@ class TextPart:
         if self.needs.text == "dense":
             words, chars = 2, CHAR_RANGES["3-4" if self.params.get("text_chars") else "none"]
         else:
-            words, chars = int(self.params["words"]), CHAR_RANGES[str(self.params["chars"])]
+            words, chars = int(self.params["words"]), CHAR_RANGES[str(self.params["chars"]).removeprefix(ACROSS)]
             if words == 0 and not chars:
                 words = 1
-        return [*(("word", n) for n in range(1, words + 1)), *(("char", n) for n in chars)]
+        kind: Kind = "span" if str(self.params.get("chars", "")).startswith(ACROSS) else "char"
+        return [*(("word", n) for n in range(1, words + 1)), *((kind, n) for n in chars)]
 
     def _blocks(self) -> list[tuple[int, Kind, int]]:
         return [(column, kind, n) for column in range(len(self.columns)) for kind, n in self._orders()]

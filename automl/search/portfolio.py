@@ -32,7 +32,7 @@ ENTRIES: tuple[Entry, ...] = (
     ("tfidf_naive_bayes", "tfidf_naive_bayes", "portfolio", True, {}),
     ("tfidf_ridge", "tfidf_ridge", "portfolio", True, {}),
     ("tfidf_svm", "tfidf_svm words", "portfolio", True, {"preprocess.words": 3, "preprocess.chars": "none"}),
-    ("tfidf_svm", "tfidf_svm characters", "portfolio", True, {"preprocess.words": 0, "preprocess.chars": "1-6"}),
+    ("tfidf_svm", "tfidf_svm across words", "portfolio", True, {"model.C": 1.0, "preprocess.chars": "across 1-6"}),
     ("keras_text_cnn", "keras_text_cnn", "portfolio", True, {}),
     ("tfidf_linear", "tfidf_linear", "portfolio", True, {}),
     ("keras_text_bag", "keras_text_bag", "portfolio", True, {}),

@@ -88,3 +88,9 @@ def test_keys_are_matched_and_columns_chosen() -> None:
     counts = count_ngrams(["a b c", "b b"], "word", 1)
     place = counts.spell(np.arange(3)).index("b")
     assert select_columns(counts.matrix, np.array([place])).toarray().tolist() == [[1.0], [2.0]]
+
+
+def test_spans_reach_across_words_but_never_across_texts() -> None:
+    counts = count_ngrams(["ab c", "d"], "span", 3)
+    assert as_dict(counts, 0) == {" ab": 1, "ab ": 1, "b c": 1, " c ": 1}
+    assert as_dict(counts, 1) == {" d ": 1}
