@@ -44,6 +44,7 @@ from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
+from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
@@ -82,8 +83,8 @@ def fit(
     """The whole flow, from a table to a run folder with a model that serves.
 
     Args:
-        data: a file, a folder or zip of pictures with one folder a class, or a frame.
-        target: name of the column to learn; pictures in class folders need none.
+        data: a file, a folder or zip of pictures or texts with one folder a class, or a frame.
+        target: name of the column to learn; files in class folders need none.
         recipe: everything else that can be asked; the defaults without one.
         out: the run folder; without one, below `runs/` after the date and the data.
         test: a labelled file that is looked at for drift and scored once, at the end; without one, the test/ folder
@@ -295,6 +296,10 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
+        if self.recipe.data.embeddings and table.texts:
+            have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
+            said = f"{have:,} of {words:,} words have a vector"
+            self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,

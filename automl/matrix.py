@@ -26,6 +26,9 @@ class Needs:
         categories: "native": integer codes as float32, NaN for missing and unseen; "embed": integer codes from 0 to
             cardinality - 1, with a code of their own for missing and for unseen; "numeric": encoded as numbers
             (one-hot, target, ordinal: a choice of the search).
+        text: "dense": a few columns that stand for the n-grams of all texts, beside the others; "sparse": the whole
+            matrix is a scipy CSR matrix (n, m) float32 whose last columns are weighted n-grams; "tokens": the last
+            columns are word numbers in the order of the text, 0 after its end; "none": texts are left out.
         pictures: "features": pictures become descriptors, columns like any others; "pixels": the matrix is the first
             picture column itself, (n, h·w·c) uint8, and nothing else.
     """
@@ -33,6 +36,7 @@ class Needs:
     missing: bool = False
     scaled: bool = False
     categories: Literal["native", "embed", "numeric"] = "numeric"
+    text: Literal["dense", "sparse", "tokens", "none"] = "dense"
     pictures: Literal["features", "pixels"] = "features"
 
 
@@ -42,12 +46,16 @@ class Feature:
 
     Attributes:
         cardinality: 0 for a number; for a category column the number of codes.
+        width: columns that it stands for: the n-grams of a sparse matrix share one feature.
+        token: whether it is a place in a text, holding the number of the word that stands there.
         shape: (height, width, channels) where the feature is a whole picture; () otherwise.
     """
 
     name: str
     source: str
     cardinality: int = 0
+    width: int = 1
+    token: bool = False
     shape: tuple[int, ...] = ()
 
 
@@ -60,6 +68,8 @@ class Shape:
         numbers, categories: columns of each role (dates count as the numbers they become).
         levels: sum of the category columns' levels.
         outputs: classes, or 1 for regression.
+        texts: text columns; four counts of each are among `numbers`.
+        text_bytes: size of all texts.
         pictures: picture columns.
         pixels: values of a row's pictures together.
     """
@@ -69,6 +79,8 @@ class Shape:
     categories: int
     levels: int
     outputs: int
+    texts: int = 0
+    text_bytes: int = 0
     pictures: int = 0
     pixels: int = 0
 

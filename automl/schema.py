@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Of a longer text only so many characters are read: what a text is about stands at its beginning.
+MAX_TEXT_CHARACTERS = 20_000
+
+
 class Role(StrEnum):
     """What a column is to a model. Modalities are roles, not parallel worlds."""
 

@@ -28,6 +28,8 @@ class FitContext:
         stop_rows: rows of the training matrix (s,) int64 held out for early stopping; they never enter the score.
         refit: early stopping may be followed by a fit on all rows with the rounds found, where that is cheap.
         threads: threads the fit may use.
+        word_vectors: of a family over word numbers, vectors (v, width) float32 of the words from number 3 on, NaN
+            for words without one; None if none are given.
     """
 
     task: Task
@@ -37,6 +39,7 @@ class FitContext:
     stop_rows: IntArray
     refit: bool = False
     threads: int = 1
+    word_vectors: FloatArray | None = None
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()

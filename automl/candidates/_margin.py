@@ -37,7 +37,7 @@ class MarginEstimator(SklearnEstimator):
         if not self.classification:
             super().fit(matrix, target, weight)
             return
-        keep, held = split_stop_rows(self.context, len(matrix))
+        keep, held = split_stop_rows(self.context, matrix.shape[0])  # a sparse matrix has no length
         refit = self.context.refit or keep is None
         if keep is None:
             keep, held = self._hold_back(target)

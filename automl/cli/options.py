@@ -22,7 +22,7 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; a folder or zip of pictures; - is stdin.",
+        help="CSV, TSV, Parquet, Feather, JSON lines, ARFF or Excel; a folder or zip of pictures or texts; - is stdin.",
         show_default=False,
     ),
 ]
@@ -36,6 +36,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 EncodingOption = Annotated[
     str | None, typer.Option("--encoding", metavar="CODEC", help="Encoding of the file, if the guess is wrong.")
+]
+EmbeddingsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embeddings", metavar="FILE", help="Word vectors (GloVe, word2vec as text) that networks start from."
+    ),
 ]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")

@@ -25,7 +25,7 @@ def predict_command(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
 ) -> None:
-    """Predict every row of a table, or picture of a folder; a column `prediction` and, with --proba, one a class."""
+    """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
     from automl.cli.output import print_json, print_notices
     from automl.data.load import read_table
     from automl.ensemble.artifact import load_predictor

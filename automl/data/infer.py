@@ -293,7 +293,9 @@ def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: R
             return _ignored(name, f"an identifier: {what}")
     spaceless = _mostly_ideographs(texts) and mean_length >= 10
     if distinct >= 10 and (
-        (mean_words >= 3 and share >= 0.3) or (mean_words >= 8 and share >= 0.1) or (spaceless and share >= 0.5)
+        (mean_words >= 3 and share >= 0.3)
+        or (mean_words >= 8 and share >= 0.1)
+        or (share >= 0.5 and (spaceless or _has_recurring_words(texts)))
     ):
         shown = f"{mean_length:.0f} characters" if spaceless else f"{mean_words:.0f} words"
         return Column(
@@ -308,6 +310,13 @@ def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: R
         return _ignored(name, f"an identifier: {share:.1%} of the values are different")
     reason = f"words, {distinct} distinct" if distinct > 2 else "two values" if distinct == 2 else "one value or none"
     return _category_column(evidence, reason, remarks)
+
+
+def _has_recurring_words(texts: list[str]) -> bool:
+    """Two words or more a text, out of a stock that others use too: short titles and queries, not names of rows."""
+    sample = texts[:2000]
+    words = [word for text in sample for word in text.lower().split() if word.isalpha()]
+    return len(sample) >= 20 and len(words) >= 2 * len(sample) and len(set(words)) < 0.6 * len(words)
 
 
 def _mostly_ideographs(texts: list[str]) -> bool:

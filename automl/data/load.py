@@ -80,7 +80,7 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
             class, nothing to learn from, bad weights; see `automl.data.target.infer_task`.
     """
     table = read_table(source, options=recipe.data, part="train")
-    frame, options = table.frame, recipe.data
+    frame, options = table.frame, _with_texts(recipe.data, table)
     target = target or _own_target(table)
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
     _check_table(frame, target, name)
@@ -123,6 +123,13 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
     )
 
 
+def _with_texts(options: DataOptions, table: RawTable) -> DataOptions:
+    """Options by which what the format says to be texts is read as such, unless the user says otherwise."""
+    if not table.texts:
+        return options
+    return options.model_copy(update={"roles": {**dict.fromkeys(table.texts, "text"), **options.roles}})
+
+
 def _with_classes(recipe: Recipe, table: RawTable, target: str) -> Recipe:
     """Folders are classes, even if they are named 1990 to 2020; a user may say otherwise."""
     if recipe.task == "auto" and table.has_classes and target == table.target:
@@ -135,8 +142,8 @@ def _own_target(table: RawTable) -> str:
         return table.target
     if table.target:
         raise DataError(
-            "The pictures lie in no class folders, so there is nothing to learn",
-            hint="Put them into one folder a class, or list them in a CSV file: a column of paths and one to learn",
+            "The files lie in no class folders, so there is nothing to learn",
+            hint="Put them into one folder a class, or list them in a CSV file beside a column to learn",
         )
     names = ", ".join(repr(str(name)) for name in table.frame.columns[:12])
     raise UsageError(f"Which column is to be learned? There are {names}", hint="Add --target COLUMN")

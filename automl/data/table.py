@@ -48,6 +48,7 @@ class RawTable:
         has_classes: whether that column holds classes, be they written as numbers or not.
         names: what each row is called, where rows are files; () for tables.
         pictures: columns that refer to pictures, known from the format.
+        texts: columns that hold texts, known from the format.
     """
 
     frame: pd.DataFrame
@@ -57,6 +58,7 @@ class RawTable:
     has_classes: bool = False
     names: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

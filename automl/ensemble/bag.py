@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Rows transformed and predicted at once, so that memory stays flat however long the table is.
 CHUNK_ROWS = 50_000
+TEXT_CHUNK_ROWS = 5_000
 PICTURE_ROWS = 2_000
 
 
@@ -65,9 +66,9 @@ class BagModel:
 
     def predict_table(self, table: Table) -> FloatArray:
         """Outputs (n, k) float32 of an encoded table."""
+        step = CHUNK_ROWS if not table.texts else TEXT_CHUNK_ROWS
         chunks = [
-            self._predict_chunk(table.take(slice(start, start + CHUNK_ROWS)))
-            for start in range(0, len(table), CHUNK_ROWS)
+            self._predict_chunk(table.take(slice(start, start + step)).detach()) for start in range(0, len(table), step)
         ]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
 

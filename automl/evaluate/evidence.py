@@ -49,6 +49,13 @@ class Evidence:
         """The ensemble's outputs as the metric is to see them: the threshold moved to 0.5 where labels are judged."""
         return move_threshold(self.blend, self.threshold) if self.metric.needs_labels else self.blend
 
+    def linear_baseline(self) -> FloatArray | None:
+        """Outputs of the baseline that is no constant: the linear model of the table, or of its texts."""
+        for trial in sorted(self.outputs):
+            if self.results[trial].origin == "baseline" and self.results[trial].candidate != "dummy":
+                return self.outputs[trial]
+        return self.first_of("linear")
+
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""
         for trial in sorted(self.outputs):

@@ -72,10 +72,13 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
             changed = arrays[kind].copy()
             changed[:, places] = arrays[kind][order][:, places]
             arrays[kind] = changed
+    texts = tuple(
+        part.take(order) if name == source else part for name, part in zip(layout.texts, table.texts, strict=True)
+    )
     pictures = tuple(
         array[order] if name == source else array for name, array in zip(layout.pictures, table.pictures, strict=True)
     )
-    return Table(layout=layout, pictures=pictures, **arrays)
+    return Table(layout=layout, texts=texts, pictures=pictures, **arrays)
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:

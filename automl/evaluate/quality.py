@@ -30,8 +30,7 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
         ),
         "baselines": {},
     }
-    for name, candidate in (("constant", "dummy"), ("linear", "linear")):
-        outputs = evidence.first_of(candidate)
+    for name, outputs in (("constant", evidence.first_of("dummy")), ("linear", evidence.linear_baseline())):
         if outputs is None:
             result[f"better_than_{name}"] = None
             continue

@@ -20,12 +20,14 @@ class FitRows:
     Attributes:
         target: class index (n,) int64, or value (n,) float64.
         seed: for what is random, such as cross-fitting.
+        fold: number of the fold.
         shared: folder where a part may keep what other plans can use; None if there is none.
     """
 
     task: Task
     target: Array
     seed: int
+    fold: int = 0
     shared: Path | None = None
 
 

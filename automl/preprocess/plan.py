@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from automl.errors import ArtifactError
 from automl.files import write_array
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import category, combine, image, number, reduce
+from automl.preprocess import category, combine, image, number, reduce, text
 from automl.preprocess.category import CategoryPart
 from automl.preprocess.combine import CombinePart
 from automl.preprocess.date import DatePart
@@ -23,6 +23,7 @@ from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, Part, State
 from automl.preprocess.reduce import Reducer
 from automl.preprocess.table import Layout, Table, TableNames
+from automl.preprocess.text import TextPart
 from automl.space import Params, SearchSpace
 
 FORMAT_VERSION = 1
@@ -37,6 +38,8 @@ def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
         space = space | number.space(needs)
     if layout.categories:
         space = space | category.space(needs)
+    if layout.texts and needs.text != "none":
+        space = space | text.space(needs, layout)
     if layout.pictures:
         space = space | image.space(needs, max(h * w * c for h, w, c in layout.picture_shapes))
     return space | combine.space(needs, layout) | reduce.space(needs)
@@ -75,18 +78,20 @@ class Transformer:
             self.parts.append(CombinePart(params))
         if layout.pictures:
             self.parts.append(ImagePart(needs, params))
+        if layout.texts and needs.text != "none":  # the last one: n-grams stand at the end of a sparse matrix
+            self.parts.append(TextPart(needs, params, layout))
         method = str(params.get("reduce", "none"))
         self.reducer = Reducer(method, float(params.get("keep", 0.5))) if method != "none" else None
 
     def fit(self, table: Table, fit: FitRows) -> FloatArray:
-        """Learn from training rows and return their matrix (n, m) float32, C-contiguous."""
+        """Learn from training rows and return their matrix (n, m) float32: C-contiguous, or CSR (see `Needs.text`)."""
         blocks = [part.fit(table, fit) for part in self.parts]
-        matrix = _hstack(blocks, len(table))
+        matrix = self._join(blocks, len(table))
         return self.reducer.fit(matrix, fit) if self.reducer else matrix
 
     def transform(self, table: Table) -> FloatArray:
         """The matrix (n, m) float32 of any rows."""
-        matrix = _hstack([part.transform(table) for part in self.parts], len(table))
+        matrix = self._join([part.transform(table) for part in self.parts], len(table))
         return self.reducer.transform(matrix) if self.reducer else matrix
 
     def to_graph(self, graph: Graph, table: TableNames) -> str:
@@ -102,6 +107,21 @@ class Transformer:
             blocks.append(part.to_graph(graph, table))
         matrix = graph.concat(blocks) if blocks else table.numbers
         return self.reducer.to_graph(graph, matrix) if self.reducer else matrix
+
+    def _join(self, blocks: list[Any], rows: int) -> FloatArray:
+        """One matrix; beside n-grams, other columns count for as much as was chosen."""
+        if self.needs.text != "sparse" or not self.layout.texts:
+            return _hstack(blocks, rows)
+        from scipy.sparse import csr_matrix, hstack
+
+        share = np.float32(self.params.get("others", 1.0))
+        others = csr_matrix(_hstack(blocks[:-1], rows) * share)
+        return cast(FloatArray, hstack([others, blocks[-1]], format="csr", dtype=np.float32))
+
+    @property
+    def text(self) -> TextPart | None:
+        """The part that reads texts, if there is one."""
+        return next((part for part in self.parts if isinstance(part, TextPart)), None)
 
     def features(self) -> tuple[Feature, ...]:
         """What the m columns are."""

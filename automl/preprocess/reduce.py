@@ -14,7 +14,7 @@ MAX_ROWS = 20_000
 
 def space(needs: Needs) -> SearchSpace:
     """Only families on scaled matrices are offered a reduction; trees choose columns by themselves."""
-    if not needs.scaled or needs.categories == "embed":
+    if not needs.scaled or needs.categories == "embed" or needs.text in ("sparse", "tokens"):
         return SearchSpace()
     return SearchSpace(
         {"reduce": Choice(("none", "pca", "select"), "none"), "keep": Float(0.1, 0.9, 0.5)},

@@ -18,6 +18,7 @@ from automl.files import read_json, write_array, write_json
 from automl.graph import TREES, Graph
 from automl.matrix import Array, FloatArray, Shape
 from automl.pictures import read_cells
+from automl.preprocess.corpus import Texts
 from automl.schema import Column, PictureFormat, Role, Schema
 from automl.task import Task
 
@@ -33,15 +34,23 @@ FEW_ROWS = 256
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Names of a table's columns by kind, and how many levels each category has."""
+    """Names of a table's columns by kind, how many levels each category has, and how much text there is."""
 
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
     levels: tuple[int, ...]
     dates: tuple[str, ...]
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    text_bytes: int = 0
     pictures: tuple[str, ...] = ()
     picture_shapes: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def has_only_texts(self) -> bool:
+        """Whether all other columns are but counts of the texts."""
+        others = len(self.numbers) - len(TEXT_FACTS) * len(self.texts)
+        return bool(self.texts) and not (others or self.categories or self.dates or self.pictures)
 
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
@@ -58,6 +67,8 @@ class Layout:
             levels=tuple(record["levels"]),
             dates=tuple(record["dates"]),
             sources=dict(record["sources"]),
+            texts=tuple(record.get("texts", ())),
+            text_bytes=int(record.get("text_bytes", 0)),
             pictures=tuple(record.get("pictures", ())),
             picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
@@ -71,6 +82,7 @@ class Table:
         numbers: (n, p) float32, NaN for missing; texts stand here as a few counts.
         categories: (n, q) int32 codes, `MISSING` and `UNSEEN` below zero.
         dates: (n, r) float64 seconds since the epoch, NaN for missing.
+        texts: one a text column, of n texts each.
         pictures: an array (n, h, w, c) uint8 a picture column; missing ones are black.
     """
 
@@ -78,6 +90,7 @@ class Table:
     numbers: FloatArray
     categories: Array
     dates: Array
+    texts: tuple[Texts, ...] = ()
     pictures: tuple[Array, ...] = ()
 
     def __len__(self) -> int:
@@ -90,8 +103,20 @@ class Table:
             numbers=np.asarray(self.numbers[rows]),
             categories=np.asarray(self.categories[rows]),
             dates=np.asarray(self.dates[rows]),
+            texts=tuple(texts.take(rows) for texts in self.texts),
             pictures=tuple(np.asarray(pictures[rows]) for pictures in self.pictures),
         )
+
+    def detach(self) -> Table:
+        """The same rows, with texts that are counted by themselves: for rows that no other use shares."""
+        return dataclasses.replace(self, texts=tuple(texts.detach() for texts in self.texts)) if self.texts else self
+
+    def keep_counts(self, folder: Path) -> Table:
+        """The same table, whose n-grams are counted once for all workers, and kept below `folder`."""
+        texts = tuple(
+            dataclasses.replace(texts, store=folder / f"ngrams-{place}") for place, texts in enumerate(self.texts)
+        )
+        return dataclasses.replace(self, texts=texts)
 
     def shape(self, task: Task) -> Shape:
         return Shape(
@@ -100,16 +125,20 @@ class Table:
             categories=len(self.layout.categories),
             levels=sum(self.layout.levels),
             outputs=task.n_outputs,
+            texts=len(self.layout.texts),
+            text_bytes=self.layout.text_bytes,
             pictures=len(self.layout.pictures),
             pixels=sum(h * w * c for h, w, c in self.layout.picture_shapes),
         )
 
     def save(self, folder: Path) -> None:
-        """Write layout.json and three .npy files."""
+        """Write layout.json and .npy files: three, and three more a text column."""
         write_json(folder / "layout.json", self.layout.to_json())
         for name in ("numbers", "categories", "dates"):
             array = np.ascontiguousarray(getattr(self, name))
             write_array(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))  # type: ignore[misc]
+        for place, texts in enumerate(self.texts):
+            texts.save(folder, f"text-{place}")
         for place, pictures in enumerate(self.pictures):
             path = folder / f"pictures_{place}.npy"
             write_array(path, lambda file, array=pictures: np.save(file, array))  # type: ignore[misc]
@@ -122,11 +151,12 @@ class Table:
             for name in ("numbers", "categories", "dates")
         }
         layout = Layout.from_json(read_json(folder / "layout.json"))
+        texts = tuple(Texts.load(folder, f"text-{place}") for place in range(len(layout.texts)))
         pictures = tuple(
             np.load(folder / f"pictures_{place}.npy", mmap_mode="r", allow_pickle=False)
             for place in range(len(layout.pictures))
         )
-        return Table(layout=layout, pictures=pictures, **arrays)
+        return Table(layout=layout, texts=texts, pictures=pictures, **arrays)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,6 +185,7 @@ class TableEncoder:
             levels=tuple(len(column.levels) for column in self._categories),
             dates=tuple(column.name for column in self._dates),
             sources=dict(text_names),
+            texts=tuple(column.name for column in self._texts),
             pictures=tuple(column.name for column in self._pictures),
             picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )
@@ -186,13 +217,17 @@ class TableEncoder:
         for place, column in enumerate(self._dates):
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
             dates[:, place] = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64))
+        texts = tuple(Texts.pack(frame[column.name].to_numpy()) for column in self._texts)
+        layout = self.layout
+        if texts:
+            layout = dataclasses.replace(layout, text_bytes=sum(part.corpus.n_bytes for part in texts))
         pictures = tuple(
             decoded[column.name]
             if column.name in decoded
             else read_cells(frame[column.name].to_numpy(dtype=object), cast("PictureFormat", column.picture))
             for column in self._pictures
         )
-        return Table(layout=self.layout, numbers=numbers, categories=categories, dates=dates, pictures=pictures)
+        return Table(layout=layout, numbers=numbers, categories=categories, dates=dates, texts=texts, pictures=pictures)
 
     def to_graph(self, graph: Graph) -> TableNames:
         """Inputs, one a column, and what `encode` makes of them.

@@ -58,6 +58,7 @@ class Families:
         names = candidates.names() if wanted == "auto" else tuple(dict.fromkeys(("dummy", *wanted)))
         shape = table.shape(task)
         self.task = task
+        self.only_texts = table.layout.has_only_texts
         self.usable: dict[str, Family] = {}
         self.unused: dict[str, str] = {}
         missing = {listing.name: listing.reason for listing in candidates.listings() if listing.reason}

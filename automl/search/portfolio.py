@@ -1,12 +1,13 @@
 """Configurations known to be good, in the order in which they are tried.
 
 For tables the order is learned: `portfolio.json` lists, for each kind of task, the configurations that lower an
-ensemble's regret soonest on many tables, with the seconds each takes on a table of reference size. What pictures
-begin with is listed here.
+ensemble's regret soonest on many tables, with the seconds each takes on a table of reference size. What pictures and
+texts begin with is listed here.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 from automl.search.cost import read_portfolio_file
@@ -35,6 +36,32 @@ class Entry(NamedTuple):
     seconds: float | None = None
 
 
+# Choices that make an entry what it is: where the space lacks one, the entry is left out.
+ENCODER, RATIO = "preprocess.text_features", "model.ratio"
+NEEDED = (ENCODER, RATIO)
+# The linear baseline of texts is that of their words; one is enough.
+WORDS = Entry(
+    "tfidf_linear",
+    "linear on words",
+    {"model.C": 1.0, "preprocess.words": 1, "preprocess.chars": "none", "preprocess.sublinear": False},
+    origin="baseline",
+    raced=False,
+)
+TEXT_ENTRIES: tuple[Entry, ...] = (
+    Entry("tfidf_svm", "tfidf_svm", {}, raced=False),
+    Entry("svm_rbf", "svm_rbf on sentences", {"model.C": 3.0, ENCODER: "sentences"}),
+    Entry("linear", "linear on sentences", {"model.C": 0.01, ENCODER: "sentences"}),
+    Entry("tfidf_svm", "tfidf_svm on ratios", {"model.C": 0.2, RATIO: True}),
+    Entry("tfidf_naive_bayes", "tfidf_naive_bayes", {}),
+    Entry("tfidf_ridge", "tfidf_ridge", {}),
+    Entry("tfidf_svm", "tfidf_svm words", {"preprocess.words": 3, "preprocess.chars": "none"}),
+    Entry("tfidf_svm", "tfidf_svm across words", {"model.C": 1.0, "preprocess.chars": "across 1-6"}),
+    Entry("keras_text_cnn", "keras_text_cnn", {}),
+    Entry("tfidf_linear", "tfidf_linear", {}),
+    Entry("keras_text_bag", "keras_text_bag", {}),
+    Entry("keras_mlp", "keras_mlp on sentences", {ENCODER: "sentences"}),
+    Entry("xgboost", "xgboost on sentences", {ENCODER: "sentences"}),
+)
 # What comes after the baselines where there are pictures; the entries for tables follow.
 PICTURE_ENTRIES: tuple[Entry, ...] = (
     Entry("linear", "linear on filters", {"model.C": 0.03}, raced=False),
@@ -51,21 +78,37 @@ QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128}
 
 
 def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
-    """The entries in the order for these families; pictures, where nets on them can be used, come first.
+    """The entries in the order for these families; what was made for pictures or texts comes first where there are any.
 
     Families that no entry names (plug-ins) follow with their defaults, so that each is tried at least once.
     """
     listed = list_table_entries(kind)
-    named = {entry.family for entry in (*listed, *PICTURE_ENTRIES)}
+    named = {entry.family for entry in (*listed, *PICTURE_ENTRIES, *TEXT_ENTRIES)}
     listed += [Entry(name, name, {}) for name in families.usable if name not in named]
-    if not any(family.candidate.needs.pictures == "pixels" for family in families.usable.values()):
-        return listed
+    if any(family.candidate.needs.pictures == "pixels" for family in families.usable.values()):
+        return _put_pictures_first(listed)
+    if WORDS.family in families.usable:
+        return _put_texts_first(listed, alone=families.only_texts)
+    return listed
+
+
+def _put_pictures_first(listed: list[Entry]) -> list[Entry]:
     labels = {entry.label for entry in PICTURE_ENTRIES}
     # what was learned on tables says nothing of the time that pictures take
     listed = [entry._replace(seconds=None) for entry in listed]
     first = [entry._replace(params=entry.params | QUICK) for entry in listed if entry.origin == "baseline"]
     rest = [entry for entry in listed if entry.origin != "baseline" and entry.label not in labels]
     return [*first, *PICTURE_ENTRIES, *rest]
+
+
+def _put_texts_first(listed: list[Entry], *, alone: bool) -> list[Entry]:
+    """Texts alone: all that was made for them, then the rest under a race. Beside other columns: both by turns."""
+    constant, linear, *rest = (entry._replace(seconds=None) for entry in listed)
+    rest = [linear._replace(origin="portfolio", raced=True), *rest]
+    if alone:
+        return [constant, WORDS, *TEXT_ENTRIES, *(entry._replace(raced=True) for entry in rest)]
+    pairs = itertools.zip_longest(TEXT_ENTRIES, rest[1:])
+    return [constant, WORDS, *(entry for pair in pairs for entry in pair if entry is not None), rest[0]]
 
 
 def list_table_entries(kind: TaskKind) -> list[Entry]:
@@ -93,6 +136,8 @@ def make_portfolio(families: Families, kind: TaskKind, *, use: bool = True) -> l
         if entry.family not in families.usable or (not use and entry.origin != "baseline"):
             continue
         space = families[entry.family].space
+        if any(name in entry.params and name not in space.parameters for name in NEEDED):
+            continue  # what makes the entry is not to be had here
         known = {name: value for name, value in entry.params.items() if name in space.parameters}
         allowed = {name: value for name, value in known.items() if space.parameters[name].contains(value)}
         specs.append(

@@ -25,6 +25,8 @@ from automl.preprocess.cache import get_fold_matrices
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.table import Table
+from automl.preprocess.word_vectors import FILE as WORD_VECTORS
+from automl.preprocess.word_vectors import read_word_vectors
 from automl.registry import Registry
 from automl.space import Params, SearchSpace, split_params
 from automl.task import Task
@@ -221,6 +223,7 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
         stop_rows=choose_stop_rows(data, train, seed),
         refit=len(train) <= REFIT_ROWS,
         threads=int(payload.get("threads", 1)),
+        word_vectors=_word_vectors(run_path, candidate, matrices.transformer_path, data.table),
     )
     estimator = candidate.build(split_params(params, "model"), context)
     estimator.fit(matrices.train, target, None if data.weight is None else data.weight[train])
@@ -251,6 +254,13 @@ def measure_seconds(call: Callable[[], Any]) -> float:
         call()
         spent.append(time.perf_counter() - began)
     return min(spent)
+
+
+def _word_vectors(run_path: str, candidate: Candidate, transformer_path: Path, table: Table) -> FloatArray | None:
+    if candidate.needs.text != "tokens" or not (Path(run_path) / "data" / WORD_VECTORS).exists():
+        return None
+    text = Transformer.load(transformer_path, table.layout).text
+    return read_word_vectors(Path(run_path) / "data", text.state["keys"][0]) if text is not None else None
 
 
 def _keep(

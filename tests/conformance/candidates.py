@@ -47,8 +47,9 @@ class Problem:
         categories = sum(feature.cardinality > 0 for feature in self.features)
         levels = sum(feature.cardinality for feature in self.features)
         numbers = len(self.features) - categories
-        rows, outputs = len(self.matrix), self.task.n_outputs
-        return Shape(rows=rows, numbers=numbers, categories=categories, levels=levels, outputs=outputs)
+        rows, outputs = self.matrix.shape[0], self.task.n_outputs
+        texts = int(any(feature.token or feature.width > 1 for feature in self.features))
+        return Shape(rows=rows, numbers=numbers, categories=categories, levels=levels, outputs=outputs, texts=texts)
 
     def without_class(self, absent: int) -> np.ndarray:
         """The target with every row of a class given to the next one."""
@@ -58,6 +59,8 @@ class Problem:
 def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) -> Problem:
     """Four numbers and two categories, of 3 and 14 levels; the first number and category tell the target."""
     rng = np.random.default_rng(seed)
+    if needs.text in ("sparse", "tokens"):
+        return _make_text_problem(kind, needs, rows, rng)
     numbers = rng.normal(size=(rows, 4))
     few, many = rng.integers(0, 3, rows), rng.integers(0, 14, rows)
     signal = 2.0 * numbers[:, 0] + 1.5 * (few == 1) + 0.3 * rng.normal(size=rows)
@@ -69,6 +72,10 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
         columns, features = _make_columns(numbers, few, many, needs, rng)
         matrix = np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
     matrix.flags.writeable = False
+    return _make_task(kind, tuple(features), matrix, signal)
+
+
+def _make_task(kind: TaskKind, features: tuple[Feature, ...], matrix: Any, signal: np.ndarray) -> Problem:
     classes = CLASSES[kind]
     task = Task(kind=kind, target="y", classes=classes, metric="log_loss" if classes else "rmse")
     if classes:
@@ -76,7 +83,39 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
         target = np.searchsorted(cuts, signal).astype(np.int64)
     else:
         target = 1000.0 + 50.0 * signal
-    return Problem(task=task, features=tuple(features), matrix=matrix, target=target)
+    return Problem(task=task, features=features, matrix=matrix, target=target)
+
+
+def _make_text_problem(kind: TaskKind, needs: Needs, rows: int, rng: np.random.Generator) -> Problem:
+    """Two numbers and texts of four to nine words out of 20: four of the words raise the target, four lower it."""
+    numbers = rng.normal(size=(rows, 2))
+    words = rng.integers(3, 23, size=(rows, 9)) * (np.arange(9) < rng.integers(4, 10, rows)[:, None])
+    signal = np.isin(words, range(3, 7)).sum(axis=1) - np.isin(words, range(7, 11)).sum(axis=1)
+    signal = signal + 0.01 * rng.normal(size=rows)
+    features = [Feature(name=f"x{at}", source=f"x{at}") for at in range(2)]
+    if needs.text == "tokens":
+        features += [Feature(name=f"token {at}", source="text", cardinality=23, token=True) for at in range(9)]
+        return _make_task(kind, tuple(features), shape_matrix(np.column_stack([numbers, words]), needs), signal)
+    counts = np.stack([(words == word).sum(axis=1) for word in range(3, 23)], axis=1)
+    counts = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+    features.append(Feature(name="text [n-grams]", source="text", width=20))
+    return _make_task(kind, tuple(features), shape_matrix(np.column_stack([numbers, counts]), needs), signal)
+
+
+def shape_matrix(dense: np.ndarray, needs: Needs) -> Any:
+    """A matrix as the family takes it: read-only float32, CSR, or the bytes of pictures."""
+    dense = np.ascontiguousarray(dense, dtype=np.uint8 if needs.pictures == "pixels" else np.float32)
+    if needs.text == "sparse":
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix(dense)
+    dense.flags.writeable = False
+    return dense
+
+
+def to_dense(matrix: Any) -> np.ndarray:
+    """A copy that can be changed."""
+    return np.array(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
 def _make_pictures(signal: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[Feature]]:
@@ -108,7 +147,7 @@ def _make_columns(
 
 def make_context(problem: Problem, **changes: Any) -> FitContext:
     """A context without a deadline; every fifth row is held out for early stopping."""
-    given = {"stop_rows": np.arange(4, len(problem.matrix), 5, dtype=np.int64), "seed": 3, **changes}
+    given = {"stop_rows": np.arange(4, problem.matrix.shape[0], 5, dtype=np.int64), "seed": 3, **changes}
     return FitContext(task=problem.task, features=problem.features, **given)
 
 
@@ -225,7 +264,7 @@ class CandidateConformance:
         loaded = self.plugin.load(tmp_path)
         for rows in (problem.matrix, problem.matrix[:1], problem.matrix[:0]):
             expected = estimator.predict(rows)
-            check_predictions(loaded.predict(rows), problem, len(rows))
+            check_predictions(loaded.predict(rows), problem, rows.shape[0])
             np.testing.assert_allclose(loaded.predict(rows), expected, rtol=self.tolerance, atol=self.tolerance)
 
     def test_one_row_gets_what_it_gets_among_others(self, kind: TaskKind) -> None:
@@ -250,10 +289,10 @@ class CandidateConformance:
 
     def test_constant_columns_do_no_harm(self, kind: TaskKind) -> None:
         problem = make_problem(kind, self.plugin.needs)
-        matrix = np.array(problem.matrix)
-        matrix[:, 1] = 0
-        matrix[:, -1] = 1
-        matrix.flags.writeable = False
+        dense = to_dense(problem.matrix)
+        dense[:, 1] = 0.0
+        dense[:, -1] = 1.0
+        matrix = shape_matrix(dense, self.plugin.needs)
         flat = dataclasses.replace(problem, matrix=matrix)
         check_predictions(self.fit(flat).predict(matrix), problem, 60)
 
@@ -267,13 +306,13 @@ class CandidateConformance:
     def test_missing_and_unseen_cells_are_predicted_where_the_family_takes_them(self, kind: TaskKind) -> None:
         problem = make_problem(kind, self.plugin.needs, rows=120)
         estimator = self.fitted(kind)
-        strange = np.array(problem.matrix)
+        strange = to_dense(problem.matrix)
         if self.plugin.needs.missing:
             strange[:20] = np.nan
         for at, feature in enumerate(problem.features):
             if feature.cardinality:  # the last code may never have occurred in training
                 strange[20:40, at] = feature.cardinality - 1
-        check_predictions(estimator.predict(strange), problem, 120)
+        check_predictions(estimator.predict(shape_matrix(strange, self.plugin.needs)), problem, 120)
 
     def test_its_graph_answers_as_it_does_or_is_refused(self, kind: TaskKind) -> None:
         """ONNX Runtime beside `predict`, on holes, on numbers at the edge of float32, and on one row alone."""
@@ -297,8 +336,7 @@ class CandidateConformance:
         """Half of the rows contradict the other half; the weight says which half to believe."""
         problem = make_problem(kind, self.plugin.needs, rows=300)
         mirrored = _mirror(problem)
-        matrix = np.concatenate([problem.matrix, problem.matrix])
-        matrix.flags.writeable = False
+        matrix = shape_matrix(np.concatenate([to_dense(problem.matrix)] * 2), self.plugin.needs)
         both = dataclasses.replace(problem, matrix=matrix, target=np.concatenate([problem.target, mirrored.target]))
         weight = np.repeat([1.98, 0.02], 300)
         predictions = self.fit(both, self.enough, weight).predict(problem.matrix)

@@ -117,6 +117,29 @@ class TestKerasTabM(CandidateConformance):
     enough: ClassVar[Params] = {"epochs": 40}
 
 
+class TestKerasTextBag(CandidateConformance):
+    candidate = "keras_text_bag"
+    edge_kinds = (TaskKind.BINARY,)
+    edges_together = True
+    quick: ClassVar[Params] = {"epochs": 2}
+    enough: ClassVar[Params] = {"epochs": 60}
+
+
+@pytest.mark.slow
+class TestKerasTextCNN(TestKerasTextBag):
+    candidate = "keras_text_cnn"
+
+
+@pytest.mark.slow
+class TestKerasTextGRU(TestKerasTextBag):
+    candidate = "keras_text_gru"
+
+
+@pytest.mark.slow
+class TestKerasTextTransformer(TestKerasTextBag):
+    candidate = "keras_text_transformer"
+
+
 class TestLinear(CandidateConformance):
     candidate = "linear"
 
@@ -140,6 +163,22 @@ class TestSVMLinear(CandidateConformance):
 
 class TestSVMRBF(CandidateConformance):
     candidate = "svm_rbf"
+
+
+class TestTfidfLinear(CandidateConformance):
+    candidate = "tfidf_linear"
+
+
+class TestTfidfNaiveBayes(CandidateConformance):
+    candidate = "tfidf_naive_bayes"
+
+
+class TestTfidfRidge(CandidateConformance):
+    candidate = "tfidf_ridge"
+
+
+class TestTfidfSVM(CandidateConformance):
+    candidate = "tfidf_svm"
 
 
 class TestXGBoost(CandidateConformance):

@@ -60,7 +60,11 @@ def test_balanced_states_every_key_with_its_default() -> None:
 
 
 def test_sample_data_is_found_beside_the_recipes() -> None:
-    assert {path.name for path in shared_folder("datasets").glob("*.csv")} == {"penguins.csv", "social_survey.csv"}
+    assert {path.name for path in shared_folder("datasets").glob("*.csv")} == {
+        "package_sections.csv",
+        "penguins.csv",
+        "social_survey.csv",
+    }
 
 
 def test_an_installed_package_finds_its_own_copies_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

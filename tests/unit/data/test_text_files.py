@@ -1,0 +1,90 @@
+"""Folders and zip archives of text files, one folder a class."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from automl.data.collections import text_files
+from automl.data.load import find_test, load_dataset, read_table
+from automl.errors import DataError
+from automl.recipe import Recipe
+from automl.schema import Role
+
+WORDS = {"sport": "the goal of the match was late", "money": "the bank lowers its rate again"}
+
+
+def write_folder(root: Path, rows: int = 12) -> Path:
+    for label, words in WORDS.items():
+        (root / label).mkdir(parents=True)
+        for number in range(rows):
+            (root / label / f"{number}.txt").write_text(f"{words} {number}", encoding="utf-8")
+    return root
+
+
+def test_a_folder_of_classes_is_a_table_of_texts(tmp_path: Path) -> None:
+    dataset = load_dataset(write_folder(tmp_path / "news"), target=None, recipe=Recipe())
+    assert dataset.task.target == "label" and dataset.task.classes == ("money", "sport")
+    assert dataset.schema["text"].role is Role.TEXT
+    assert dataset.frame["text"][0] == "the bank lowers its rate again 0"
+
+
+def test_a_zip_reads_as_its_folder(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "news")
+    with zipfile.ZipFile(tmp_path / "news.zip", "w") as archive:
+        for path in sorted(folder.rglob("*.txt")):
+            archive.write(path, path.relative_to(tmp_path))
+    one, other = read_table(folder), read_table(tmp_path / "news.zip")
+    assert one.frame.equals(other.frame) and one.names == other.names
+
+
+def test_train_and_test_above_the_classes_are_told_apart(tmp_path: Path) -> None:
+    write_folder(tmp_path / "news" / "train"), write_folder(tmp_path / "news" / "test", rows=3)
+    assert load_dataset(tmp_path / "news", target=None, recipe=Recipe()).n_rows == 24
+    assert find_test(tmp_path / "news") == tmp_path / "news" / "test"
+    assert len(read_table(tmp_path / "news", part="test").frame) == 6
+
+
+def test_rows_are_named_after_their_files_and_keep_no_class_without_folders(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("two words", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("one", encoding="utf-8")
+    table = read_table(tmp_path)
+    assert table.names == ("a.txt", "b.txt") and list(table.frame.columns) == ["text"]
+
+
+def test_older_encodings_empty_and_binary_files_are_read_or_named(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "news")
+    (folder / "sport" / "x.txt").write_bytes("Müller schießt übers Tor, größte Chance für Köln".encode("cp1252"))
+    (folder / "sport" / "y.txt").write_bytes(b"")
+    (folder / "sport" / "z.txt").write_bytes(b"\x00\x01\x02")
+    (folder / "sport" / "w.bin").write_bytes(b"\x00")
+    table = read_table(folder)
+    cells = dict(zip(table.names, table.frame["text"], strict=True))
+    assert "Müller schießt" in cells["sport/x.txt"]
+    said = " ".join(notice.text for notice in table.notices)
+    assert "sport/z.txt" in said and "sport/w.bin" in said
+    assert cells["sport/z.txt"] != cells["sport/z.txt"]  # missing
+
+
+def test_a_very_long_file_is_read_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "MOST_BYTES", 5)
+    (tmp_path / "a.txt").write_text("ab€€", encoding="utf-8")  # the second € is cut
+    (tmp_path / "b.txt").write_text("abc", encoding="utf-8")
+    table = read_table(tmp_path)
+    assert list(table.frame["text"]) == ["ab€", "abc"]
+    assert "a.txt" in table.notices[0].text
+
+
+def test_files_that_are_mostly_no_text_are_refused(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_bytes(b"\x00\x01")
+    with pytest.raises(DataError, match="3 of 3 files are not text"):
+        read_table(tmp_path)
+
+
+def test_a_packed_table_called_txt_stays_a_table(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "table.zip", "w") as archive:
+        archive.writestr("table.txt", "a,b\n1,2\n3,4\n")
+    assert list(read_table(tmp_path / "table.zip").frame.columns) == ["a", "b"]

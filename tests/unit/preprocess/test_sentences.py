@@ -1,0 +1,123 @@
+"""The sentence encoder, on a tiny one of the same format: pieces of words, files without code, batches that agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.errors import MissingExtraError
+from automl.matrix import Needs
+from automl.preprocess import sentences
+from automl.preprocess.corpus import Texts
+from automl.preprocess.plan import Transformer, plan_space
+from automl.preprocess.sentences import WIDTH, Encoder, embed, gelu, read_safetensors
+from automl.preprocess.table import Layout
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "cafe", ",", "漢", "字", "good", "food"]
+
+
+def write_encoder(folder: Path) -> Path:
+    """One layer of 384 numbers with random weights."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "embeddings.word_embeddings.weight": (len(VOCABULARY), WIDTH),
+        "embeddings.position_embeddings.weight": (sentences.MAX_PIECES, WIDTH),
+        "embeddings.token_type_embeddings.weight": (2, WIDTH),
+    }
+    for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+        shapes[f"encoder.layer.0.{name}.weight"] = (WIDTH, WIDTH)
+    shapes["encoder.layer.0.intermediate.dense.weight"] = (64, WIDTH)
+    shapes["encoder.layer.0.output.dense.weight"] = (WIDTH, 64)
+    for name in ("embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"):
+        shapes[f"{name}.LayerNorm.weight"] = (WIDTH,)
+    for name in [name for name in shapes if "embeddings.weight" not in name and "_embeddings" not in name]:
+        shapes[name.removesuffix("weight") + "bias"] = (shapes[name][0],)
+    header, content = {}, b""
+    for name, shape in shapes.items():
+        part = rng.normal(scale=0.1, size=shape).astype("<f4").tobytes()
+        offsets = [len(content), len(content) + len(part)]
+        header[f"bert.{name}"] = {"dtype": "F32", "shape": list(shape), "data_offsets": offsets}
+        content += part
+    said = json.dumps(header).encode()
+    folder.mkdir(exist_ok=True)
+    (folder / "model.safetensors").write_bytes(np.uint64(len(said)).tobytes() + said + content)
+    (folder / "vocab.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
+    config = {"num_hidden_layers": 1, "num_attention_heads": 12, "layer_norm_eps": 1e-12}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Encoder]:
+    folder = write_encoder(tmp_path / "encoder")
+    monkeypatch.setattr(sentences, "_folder", lambda: folder)
+    sentences.load_encoder.cache_clear()
+    yield sentences.load_encoder()
+    sentences.load_encoder.cache_clear()
+
+
+def test_words_are_split_into_the_longest_known_pieces(encoder: Encoder) -> None:
+    names = [VOCABULARY[number] for number in encoder.split("UNAFFABLE Café, 漢字 xyz")]
+    assert names == ["[CLS]", "un", "##aff", "##able", "cafe", ",", "漢", "字", "[UNK]", "[SEP]"]
+
+
+def test_a_long_text_is_read_to_a_limit(encoder: Encoder) -> None:
+    assert len(encoder.split("good " * 1000)) == sentences.MAX_PIECES
+
+
+def test_a_text_has_the_embedding_that_it_has_among_others(encoder: Encoder) -> None:
+    texts = ["good food", "good", "", None, "cafe, " * 30]
+    together = encoder.encode(texts)
+    assert together.shape == (5, WIDTH) and together.dtype == np.float32
+    for row, text in enumerate(texts):
+        np.testing.assert_allclose(encoder.encode([text])[0], together[row], atol=2e-3)
+    assert not together[2].any() and not together[3].any()
+    np.testing.assert_allclose(np.linalg.norm(together[0]), np.sqrt(WIDTH), rtol=1e-3)
+
+
+def test_what_one_worker_encoded_no_other_encodes_again(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentences, "CHUNK", 2)
+    values = ["good food", "cafe", "food", "good", "un"]
+    first = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"))
+    monkeypatch.setattr(Encoder, "encode", lambda self, texts: pytest.fail("encoded twice"))
+    again = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_gelu_is_that_of_the_error_function() -> None:
+    from math import erf
+
+    x = np.linspace(-6, 6, 101, dtype=np.float32)
+    expected = [value * 0.5 * (1 + erf(value / 2**0.5)) for value in x.tolist()]
+    np.testing.assert_allclose(gelu(x), expected, atol=2e-6)
+
+
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"\x80\x04" + b"\xff" * 100)
+    with pytest.raises(ValueError, match="no safetensors"):
+        read_safetensors(tmp_path / "x.safetensors")
+
+
+def test_without_the_package_the_choice_is_not_there_and_a_model_that_needs_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sentences, "_folder", lambda: None)
+    sentences.load_encoder.cache_clear()
+    layout = Layout(numbers=(), categories=(), levels=(), dates=(), texts=("t",), text_bytes=100)
+    assert "text_features" not in plan_space(Needs(), layout).parameters
+    with pytest.raises(MissingExtraError, match="encoder is not installed") as refusal:
+        embed(Texts.pack(["good food"]))
+    assert "automl[text]" in refusal.value.hint
+
+
+def test_with_it_a_dense_matrix_can_be_made_of_embeddings(encoder: Encoder) -> None:
+    layout = Layout(numbers=(), categories=(), levels=(), dates=(), texts=("t",), text_bytes=100)
+    space = plan_space(Needs(), layout)
+    transformer = Transformer(Needs(), space.complete({"text_features": "sentences"}), layout)
+    assert len(transformer.features()) == WIDTH
