@@ -95,7 +95,8 @@ def _ratio(codes: IntArray, ranks: Array) -> float | None:
         return None
     means = np.bincount(codes, weights=ranks) / counts
     within = float(np.square(ranks - means[codes]).sum())
-    return round(max(0.0, 1 - within / (n - k) * (n - 1) / total) ** 0.5, 4)
+    share = max(0.0, 1 - within / (n - k) * (n - 1) / total)
+    return round(float(share**0.5), 4)
 
 
 def compare_members(
