@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,11 +58,11 @@ def report_command(
     elif html:
         from automl.report.html import render_html
 
-        print(render_html(build_document(opened)), end="")
+        _print_utf8(render_html(build_document(opened)))
     elif md:
         from automl.report.markdown import render_model_card
 
-        print(render_model_card(build_document(opened)), end="")
+        _print_utf8(render_model_card(build_document(opened)))
     else:
         path = write_report(opened)
         print(path)
@@ -68,6 +70,13 @@ def report_command(
             import webbrowser
 
             webbrowser.open(path.as_uri())
+
+
+def _print_utf8(text: str) -> None:
+    """A file's text to stdout in the encoding that the file says it has, whatever the terminal's."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    print(text, end="")
 
 
 def _measure(run: Run) -> None:

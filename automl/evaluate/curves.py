@@ -139,7 +139,7 @@ def find_confused(task: Task, y: Array, decided: Array) -> list[dict[str, Any]]:
     k = task.n_classes
     counts = np.bincount(y * k + decided, minlength=k * k).reshape(k, k)
     rows = counts.sum(axis=1)
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "true": task.classes[one],
             "taken_for": task.classes[other],

@@ -11,6 +11,7 @@ from automl.preprocess.table import Table
 from automl.task import Task
 
 MOST_ROWS = 3_000
+MOST_MEMBER_ROWS = 50_000
 MOST_COLUMNS = 24
 MOST_MEMBERS = 12
 MOST_LEVELS = 50
@@ -94,19 +95,22 @@ def _ratio(codes: IntArray, ranks: Array) -> float | None:
         return None
     means = np.bincount(codes, weights=ranks) / counts
     within = float(np.square(ranks - means[codes]).sum())
-    return round(max(0.0, 1 - within / (n - k) * (n - 1) / total) ** 0.5, 4)
+    share = max(0.0, 1 - within / (n - k) * (n - 1) / total)
+    return round(float(share**0.5), 4)
 
 
 def compare_members(
     task: Task, y: Array, outputs: dict[int, FloatArray], weights: dict[int, float], names: dict[int, str]
 ) -> dict[str, Any]:
-    """Correlation of the members' errors, the heaviest first: 1 if two err alike on every row."""
+    """Correlation of the members' errors, the heaviest first: 1 if two err alike on every row (of at most 50,000)."""
+    rows = np.linspace(0, len(y) - 1, min(len(y), MOST_MEMBER_ROWS)).astype(np.int64)
+    y = y[rows]
     trials = sorted(weights, key=lambda trial: (-weights[trial], trial))[:MOST_MEMBERS]
     if task.is_classification:
         truth = np.eye(task.n_classes, dtype=np.float32)[y]
-        errors = [(truth - outputs[trial]).ravel() for trial in trials]
+        errors = [(truth - outputs[trial][rows]).ravel() for trial in trials]
     else:
-        errors = [y - outputs[trial][:, 0] for trial in trials]
+        errors = [y - outputs[trial][rows, 0] for trial in trials]
     values = [[1.0 if i == j else _correlate(a, b) for j, b in enumerate(errors)] for i, a in enumerate(errors)]
     return {"members": [names.get(trial, str(trial)) for trial in trials], "values": values}
 

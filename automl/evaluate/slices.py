@@ -43,9 +43,9 @@ class Split:
 def row_errors(task: Task, y: Array, outputs: FloatArray) -> Array:
     """(n,) float64: 1 where the class is wrong, or how far a number is off."""
     if not task.is_classification:
-        return np.abs(y - outputs[:, 0]).astype(np.float64)
+        return np.asarray(np.abs(y - outputs[:, 0]), dtype=np.float64)
     decided = (outputs[:, 1] >= 0.5).astype(np.int64) if outputs.shape[1] == 2 else outputs.argmax(axis=1)
-    return (decided != y).astype(np.float64)
+    return np.asarray(decided != y, dtype=np.float64)
 
 
 def find_slices(

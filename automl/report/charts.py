@@ -59,11 +59,12 @@ def _draw_bars(chart: Chart, width: int, ident: str) -> Markup:
     left = min(max((len(str(series.x[index])) for index in rows), default=1) * CHARACTER + 18, width * share)
     ends = [series.y[index] for index in rows]
     ends += [end for end in (*series.low, *series.high) if end is not None]
-    least, most = min(0.0, *ends), max(0.0, *ends)
+    dots = series.mark == "scatter"  # a dot, unlike a bar, need not begin at zero
+    least, most = _padded(min(ends), max(ends)) if dots else (min(0.0, *ends), max(0.0, *ends))
     axis = Axis(least, most if most > least else least + 1, left, width - (52.0 if small else 64.0))
     pitch = 20.0 if small else 26.0
     children = [_bar_row(series, index, axis, place * pitch + 4, left, pitch) for place, index in enumerate(rows)]
-    zero = axis.at(0.0)
+    zero = axis.at(least if dots else 0.0)
     baseline = element("line", class_name="axis", x1=zero, x2=zero, y1=0.0, y2=len(rows) * pitch + 4)
     return _frame(chart, width, len(rows) * pitch + 8, ident, *children, baseline)
 
@@ -80,6 +81,9 @@ def _bar_row(series: Series, index: int, axis: Axis, top: float, left: float, pi
         label += f" ({format_figure(series.low[index])} to {format_figure(series.high[index])})"
         tip = max(end, high)
     bar = element("rect", class_name="fill0", x=start, y=top, width=max(1.0, end - start), height=height, rx=3)
+    if series.mark == "scatter":
+        tip = axis.at(value)
+        bar = element("circle", class_name="dot0", cx=tip, cy=middle, r=4.5)
     shown = shorten(name, int((left - 11) / CHARACTER))
     return element(
         "g",

@@ -60,7 +60,8 @@ def format_tick(value: float, step: float) -> str:
 def log_ticks(low: float, high: float) -> list[float]:
     """Powers of ten in [low, high], with 2 and 5 times them where there are few; both ends are positive."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1.0,) if last - first > 3 else (1.0, 2.0, 5.0) if last - first < 2 else (1.0, 3.0)
+    decades = math.log10(high / low)
+    factors = (1.0,) if decades > 3 else (1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0)
     ticks = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
     inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
     return inside[:: max(1, math.ceil(len(inside) / 6))]

@@ -93,3 +93,34 @@ def test_a_terminal_gets_nothing_that_steers_it(place: int, tmp_path: Path, monk
     shown = stream.getvalue() + render_model_card(document)
     assert not [sign for sign in "\x00\x07\x08\x1b\x7f\x9b\u202e\u2066\u200f\u2028\r" if sign in shown]
     assert json.loads(json.dumps(document.to_json(), allow_nan=False))
+
+
+@pytest.mark.slow
+def test_a_whole_run_of_hostile_names_is_read_fitted_and_shown(tmp_path: Path, page: Page) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from tests.flow.command import Tool
+
+    rng = np.random.default_rng(0)
+    names = [text for text in HOSTILE if not {"\x00", "\r", "\n"} & set(text)]
+    frame = pd.DataFrame({name: rng.normal(size=300) for name in names})
+    frame[names[0]] = rng.choice([*HOSTILE[:3], HOSTILE[15]], 300)
+    noisy = frame[names[1]].to_numpy(dtype=float) + rng.normal(0, 0.5, 300)
+    frame["target <b>"] = np.where(noisy > 0, HOSTILE[2], HOSTILE[21])
+    tool = Tool(tmp_path)
+    frame.to_csv(tool.work / "<img src=x onerror=alert(1)>.csv", index=False)
+    (tool.work / "short.yaml").write_text(
+        "search: {candidates: [linear], tune: false}\nsplit: {folds: 3, repeats: 1}\n"
+    )
+    words = ("--trials", "3", "--jobs", "1", "--recipe", "short.yaml", "--out", "run")
+    done = tool("fit", "<img src=x onerror=alert(1)>.csv", "--target", "target <b>", *words)
+    assert done.code == 0
+    assert "\x1b" not in done.out + done.err
+    report = tool.work / "run" / "report.html"
+    page.open(report, width=390)
+    assert page.run("return [typeof window.broken, document.documentElement.scrollWidth]") == ["undefined", 390]
+    assert page.complaints() == []
+    assert page.requests() == [report.as_uri()]
+    shown = page.run("return document.querySelector('main').textContent")
+    assert [name for name in names if not is_shown(name, shown)] == []

@@ -145,6 +145,6 @@ def _slice(source: RunSource, name: str, record: dict[str, Any]) -> Chart | None
     for value, score in pairs:
         label = "none" if value is None else str(value)
         best[label] = score if label not in best else (max if metric.maximize else min)(best[label], score)
-    series = Series(name="best", x=tuple(best), y=tuple(best.values()))
+    series = Series(name="best", x=tuple(best), y=tuple(best.values()), mark="scatter")
     label = f"best {metric.title}"
     return Chart(kind="bar", title=_short(name), x_label=_short(name), y_label=label, series=(series,), caption=label)

@@ -9,10 +9,11 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from automl.report.blocks import Chart, Interval, Score, Series
+from automl.report.blocks import Chart, Interval, Score, Series, Span, Timeline
 from automl.report.charts import draw_chart
 from automl.report.gauge import draw_interval, draw_score, draw_spark
-from automl.report.svg import format_tick, nice_ticks
+from automl.report.svg import Axis, format_tick, log_ticks, nice_ticks
+from automl.report.timeline import draw_timeline, list_groups
 
 
 def test_ticks_are_round() -> None:
@@ -101,3 +102,46 @@ def test_small_drawings_are_well_formed() -> None:
     ElementTree.fromstring(draw_spark((1.0, 5.0, 2.0)))
     ElementTree.fromstring(draw_interval(Interval(value=0.5, low=0.4, high=0.6), 0.0, 1.0))
     assert draw_spark(()) == ""
+
+
+def test_dots_with_names_need_not_begin_at_zero() -> None:
+    def places(mark: str) -> list[float]:
+        series = Series(name="best", x=("a", "b"), y=(0.90, 0.93), mark=mark)  # type: ignore[arg-type]
+        chart = Chart(kind="bar", title="T", x_label="x", y_label="y", series=(series,))
+        root = ElementTree.fromstring(draw_chart(chart, 250, "c"))
+        dots = [float(node.attrib["cx"]) for node in root.iter("circle")]
+        return dots or [float(node.attrib["x"]) + float(node.attrib["width"]) for node in root.iter("rect")]
+
+    bars, dots = places(""), places("scatter")
+    assert bars[1] - bars[0] < 10
+    assert dots[1] - dots[0] > 60
+
+
+def test_a_logarithmic_axis_has_powers_of_ten_at_equal_distances() -> None:
+    axis = Axis(0.01, 100.0, 0.0, 400.0, log=True)
+    assert [round(axis.at(tick)) for tick in (0.01, 0.1, 1.0, 10.0, 100.0)] == [0, 100, 200, 300, 400]
+    assert log_ticks(0.01, 100.0) == [0.01, 0.1, 1.0, 10.0, 100.0]
+    assert log_ticks(0.9, 5.5) == [1.0, 2.0, 5.0]
+
+
+def test_cells_are_squares_as_strong_as_their_weight() -> None:
+    series = Series(name="rows", x=(1.0, 2.0), y=(1.0, 2.0), weights=(100.0, 25.0), mark="cells")
+    chart = Chart(kind="scatter", title="T", x_label="x", y_label="y", series=(series,), square=True)
+    root = ElementTree.fromstring(draw_chart(chart, 400, "c"))
+    strength = [float(node.attrib["fill-opacity"]) for node in root.iter("rect") if "fill-opacity" in node.attrib]
+    assert strength == [1.0, 0.56]  # 0.12 + 0.88 * sqrt(25 / 100)
+
+
+def test_a_timeline_has_a_bar_for_each_job_in_its_lane() -> None:
+    spans = (
+        Span(lane=0, start=0.0, end=2.0, group="linear", label="linear #1"),
+        Span(lane=1, start=1.0, end=5.0, group="xgboost", label="xgboost #2"),
+    )
+    block = Timeline(title="T", lanes=("worker 0", "worker 1"), spans=spans)
+    assert list_groups(block) == ["xgboost", "linear"]
+    root = ElementTree.fromstring(draw_timeline(block, 720, "t"))
+    first, second = list(root.iter("rect"))
+    assert [node.attrib["class"] for node in (first, second)] == ["fill1", "fill0"]
+    assert float(second.attrib["y"]) - float(first.attrib["y"]) == 26
+    assert 1.9 < float(second.attrib["width"]) / float(first.attrib["width"]) < 2.1
+    assert first.find("title").text == "linear #1: 2.0 s"  # type: ignore[union-attr]
