@@ -132,7 +132,7 @@ def _swarm(record: dict[str, Any], explained: str) -> list[Block]:
             shades=tuple(tuple(entry["shades"]) for entry in entries),
             caption=(
                 "Each point is one row. Orange: the row's value lies in the upper half of the column's range; "
-                "blue: in the lower half; green: the column has no order."
+                "blue: in the lower half; green: it has no order, or is missing."
             ),
         )
     ]
