@@ -26,17 +26,21 @@ def row_blocks(record: dict[str, Any], *, number: int, target: str, known: dict[
         facts.append(("Out of fold", format_figure(known["out_of_fold_output"]), note))
     contributions = record["contributions"]
     rows = tuple(
-        (str(entry["column"]), _show(entry["value"]), float(entry["contribution"]), float(entry["standard_error"]))
+        (
+            str(entry["column"]),
+            _show(entry["value"]),
+            _signed(entry["contribution"]),
+            format_figure(entry["standard_error"], 2),
+        )
         for entry in contributions
     )
     total = record["check"]["output_minus_base"]
     table = Table(
         headings=("column", "value", "adds", "± standard error"),
         rows=rows,
-        formats=("", "", "+.4g", ".1g"),
         numeric=(False, False, True, True),
         caption=f"What each column adds to the {explained}",
-        note=f"Together {total:+.4g}: from {format_figure(record['base'])} to {format_figure(record['output'])}. "
+        note=f"Together {_signed(total)}: from {format_figure(record['base'])} to {format_figure(record['output'])}. "
         f"Shapley values of the deployed model, {record['walks']} pairs of walks.",
     )
     return (Facts(items=tuple(facts)), table, *_change_blocks(record, explained))
@@ -60,12 +64,15 @@ def _change_blocks(record: dict[str, Any], explained: str) -> list[Block]:
         Table(
             headings=("change", "from", "to", explained, ""),
             rows=rows,
-            formats=("", "", "", ".4g", ""),
             numeric=(False, False, False, True, False),
             caption="One change alone",
             note="What the model would answer, not what would happen: values are those of other rows, all else stays.",
         )
     ]
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "-") + format_figure(abs(float(value)))
 
 
 def _show(value: Any) -> str:
