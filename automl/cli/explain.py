@@ -129,7 +129,7 @@ def _read_row(
 
 
 def _row_blocks(found: RowExplanation, number: int, target: str, known: dict[str, Any]) -> tuple[Block, ...]:
-    from automl.report.sections.explanation import row_blocks
+    from automl.report.row import row_blocks
 
     return row_blocks(found.to_json(), number=number, target=target, known=known)
 

@@ -64,6 +64,7 @@ def estimate_contributions(
     walks: int,
     rng: np.random.Generator,
     deadline: float = float("inf"),
+    call_rows: int = CHUNK_ROWS,
 ) -> Contributions:
     """Sample the Shapley values of `rows` predictions.
 
@@ -72,6 +73,7 @@ def estimate_contributions(
         background: number of background rows; each is met equally often where `walks` is a multiple of it.
         players: number of columns d.
         walks: pairs of walks a row; fewer, but at least two, where the deadline (`time.monotonic()`) comes first.
+        call_rows: so many rows are asked about between two looks at the deadline, or those of one pair of walks.
     """
     everyone = np.arange(rows)
     base = _play(game, np.zeros(background, int), np.arange(background), np.zeros((background, players), bool)).mean(0)
@@ -79,7 +81,7 @@ def estimate_contributions(
     total = np.zeros((rows, players, len(base)))
     squares = np.zeros_like(total)
     wanted, done = max(2, walks), 0
-    most = max(1, CHUNK_ROWS // (rows * 2 * (players + 1)))  # pairs a row in one call of the model
+    most = max(1, min(call_rows, CHUNK_ROWS) // (rows * 2 * (players + 1)))  # pairs a row in one call of the model
     orders = np.empty((0,), dtype=np.int64)
     while done < wanted and (done < 2 or time.monotonic() < deadline):
         count = min(most, wanted - done)

@@ -20,6 +20,7 @@ STAGE_NAMES = {
     "search": "searching",
     "ensemble": "combining models",
     "evaluate": "checking the score",
+    "study": "explaining the model",
     "save": "saving the model",
     "report": "writing the report",
 }

@@ -37,22 +37,17 @@ class StudyConformance:
         assert self.plugin.title
         assert 0 < self.plugin.least_seconds <= self.plugin.seconds <= 30
 
-    def test_what_it_finds_is_plain_json(self, run: Run) -> None:
-        record = self.measure(run)
+    def test_it_finds_the_same_for_a_seed_as_plain_json_and_leaves_the_run_as_it_was(self, run: Run) -> None:
+        before = _files(run.path)
+        record = self.measure(run, seed=3)
         assert json.loads(json.dumps(record, allow_nan=False)) == record
-
-    def test_it_repeats_for_a_seed(self, run: Run) -> None:
-        assert self.measure(run, seed=3) == self.measure(run, seed=3)
+        assert self.measure(run, seed=3) == record
+        assert _files(run.path) == before
 
     def test_it_heeds_its_deadline(self, run: Run) -> None:
         began = time.monotonic()
         self.measure(run, seconds=-1.0)
-        assert time.monotonic() - began < 3.0
-
-    def test_it_leaves_the_run_as_it_was(self, run: Run) -> None:
-        before = _files(run.path)
-        self.measure(run)
-        assert _files(run.path) == before
+        assert time.monotonic() - began < 10.0
 
 
 def make_run(kind: str, factory: pytest.TempPathFactory) -> Run:
@@ -60,7 +55,7 @@ def make_run(kind: str, factory: pytest.TempPathFactory) -> Run:
     if kind not in _made:
         path = factory.mktemp("study") / kind
         if kind == "regression":
-            _made[kind] = train(path, make_regression_table(), "price").run
+            _made[kind] = train(path, make_regression_table(), "price", data={"sensitive": ["city"]}).run
         else:
             table, target = (make_binary_table(200), "late") if kind == "binary" else (make_multiclass_table(), "kind")
             _made[kind] = train_classes(path, table, target).run

@@ -51,6 +51,14 @@ def test_the_same_row_from_a_file_has_the_same_explanation(shared: Tool, penguin
     assert "truth" in inside and "truth" not in given
 
 
+def test_rows_are_numbered_as_in_the_file(shared: Tool, penguins: Path) -> None:
+    """The fourth penguin was not weighed, so that the run did not learn from it."""
+    refused = shared("explain", penguins, "--row", "3")
+    assert refused.code == 2
+    assert "a row without a target was left out" in refused.err
+    assert json.loads(shared("explain", penguins, "--row", "4", "--json").out)["truth"] == 3450.0
+
+
 def test_a_row_that_is_not_there_is_refused(shared: Tool, survey: Path) -> None:
     for words in (("--row", "99999"), ("--row", "-1"), ("--row", "99999", "--data", SURVEY)):
         refused = shared("explain", survey, *words)

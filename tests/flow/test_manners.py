@@ -30,6 +30,8 @@ def test_every_command_prints_one_json_object(shared: Tool, survey: Path, pengui
         "leaderboard": ("leaderboard", survey),
         "status": ("status", survey),
         "report": ("report", survey),
+        "explain": ("explain", survey),
+        "compare": ("compare", survey, survey),
         "predict": ("predict", survey, SURVEY),
         "evaluate": ("evaluate", survey, SURVEY),
         "plan": ("plan", PENGUINS, "--target", "body_mass_g"),

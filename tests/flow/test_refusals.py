@@ -148,7 +148,9 @@ def test_predict_tells_all_columns_that_are_missing(shared: Tool, penguins: Path
     assert "flipper_length_mm" in result.err
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "leaderboard", "status", "resume", "stop", "report"])
+@pytest.mark.parametrize(
+    "command", ["predict", "evaluate", "leaderboard", "status", "resume", "stop", "report", "explain"]
+)
 def test_commands_refuse_what_is_no_run(shared: Tool, tmp_path: Path, command: str) -> None:
     table = (PENGUINS,) if command in ("predict", "evaluate") else ()
     assert_told_well(shared(command, tmp_path / "nowhere", *table), 2, "nowhere", "automl fit")

@@ -78,7 +78,7 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(automl.__file__).parent / "py.typed").is_file()
 
 
-KINDS = ("candidates", "metrics", "data/readers", "profile/findings", "report/sections")
+KINDS = ("candidates", "metrics", "data/readers", "profile/findings", "report/sections", "evaluate/jobs")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,8 +18,10 @@ MAX_ROWS = 120
 BACKGROUND_ROWS = 50
 WALKS = 16
 FAIR_WALKS = 8
-LEAST_ROWS = 30
-PACE_ROWS = 1_000
+LEAST_ROWS = 10
+# Between two looks at the deadline.
+CALL_SECONDS = 0.2
+PACE_ROWS, QUICK_SECONDS = 1_000, 0.1
 # Prediction calls hold this many cells at most, so that wide tables explain fewer rows rather than fill the memory.
 MAX_CELLS = 20_000_000
 SHOWN_COLUMNS = 10
@@ -42,8 +44,8 @@ class ShapleyValues:
             return None
         background = case.data.table.take(case.seen_rows(BACKGROUND_ROWS))
         most = max(10, min(MAX_ROWS, MAX_CELLS // max(1, 2 * (len(columns) + 1) * len(columns))))
-        most = _affordable(case, background, len(columns), most)
-        rows = case.data.table.take(case.unseen_rows(most))
+        pace = _measure_pace(case, background)
+        rows = case.data.table.take(case.unseen_rows(_affordable(case, pace, len(columns), most)))
         found = estimate_contributions(
             table_game(case.predict, rows, background, columns),
             rows=len(rows),
@@ -52,6 +54,7 @@ class ShapleyValues:
             walks=WALKS,
             rng=case.rng(3),
             deadline=case.deadline,
+            call_rows=int(min(1e9, CALL_SECONDS / max(pace, 1e-9))),
         )
         place, explained = case.places[0]
         ranking = _rank(found, columns)
@@ -75,17 +78,34 @@ class ShapleyValues:
         }
 
 
-def _affordable(case: Case, background: Table, players: int, most: int) -> int:
-    """So many rows that each gets a fair number of walks in the time there is: few sure ones tell more than many."""
+def _measure_pace(case: Case, background: Table) -> float:
+    """Seconds that the model needs for a row among many; 0 where there is no deadline to be kept."""
     if case.deadline == float("inf"):
-        return most
+        return 0.0
     case.predict(background.take(slice(0, 1)))  # loads the model
-    began = time.monotonic()
-    many = background.take(np.arange(PACE_ROWS) % len(background))
-    case.predict(many)
-    pace = (time.monotonic() - began) / PACE_ROWS
-    calls = 0.8 * (case.deadline - time.monotonic()) / max(pace, 1e-9)
-    return int(min(most, max(LEAST_ROWS, calls / (FAIR_WALKS * 2 * (players + 1)))))
+    rows, seconds = 0, 0.0
+    for count in (len(background), PACE_ROWS):
+        if seconds < QUICK_SECONDS:  # what each call costs, however few its rows, must not weigh
+            table = background.take(np.arange(count) % len(background))
+            began = time.monotonic()
+            case.predict(table)
+            rows, seconds = count, time.monotonic() - began
+    return seconds / rows
+
+
+def _affordable(case: Case, pace: float, players: int, most: int) -> int:
+    """So many rows that each gets a fair number of walks in the time there is: few sure ones tell more than many.
+
+    Raises:
+        TimeoutError: if the model is too slow for even a few rows.
+    """
+    if not pace:
+        return most
+    left = case.deadline - time.monotonic()
+    pairs = 0.8 * left / pace / (2 * (players + 1))  # pairs of walks that can be walked
+    if left > 0 and pairs < 2 * LEAST_ROWS:
+        raise TimeoutError(f"the model needs {1000 * pace:.1f} ms a row, too long for {left:.1f} s")
+    return int(min(most, max(LEAST_ROWS, pairs / FAIR_WALKS)))
 
 
 def _rank(found: Contributions, columns: tuple[str, ...]) -> list[dict[str, Any]]:

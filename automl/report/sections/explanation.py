@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl.report.blocks import Block, Cell, Chart, Facts, Interval, Paragraph, Section, Series, Swarm, Table
+from automl.report.blocks import Block, Cell, Chart, Interval, Paragraph, Section, Series, Swarm, Table
 from automl.report.source import RunSource
+from automl.report.studies import entries_of, record_of, skipped_blocks
 from automl.report.text import format_count, format_figure, format_share, is_figure, join_words
 
 BARS = 20
 RULE_LIMIT = 10
-SHOWN_CHARACTERS = 60
 # Study → what is said of it where it is missing.
 STUDIES = {
     "shapley": "Shapley values",
@@ -38,31 +38,6 @@ class Explanation:
             *skipped_blocks(studies, STUDIES, source),
         ]
         return Section(name="explanation", title=self.title, blocks=tuple(blocks)) if blocks else None
-
-
-def record_of(studies: dict[str, Any], name: str) -> dict[str, Any]:
-    """A study's record; empty if it is missing or is none."""
-    record = studies.get(name)
-    return record if isinstance(record, dict) else {}
-
-
-def entries_of(record: dict[str, Any], name: str, *needed: str) -> list[dict[str, Any]]:
-    """The records of a list that have all of the figures `needed`."""
-    found = record.get(name)
-    entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-    return [entry for entry in entries if all(is_figure(entry.get(key)) for key in needed)]
-
-
-def skipped_blocks(studies: dict[str, Any], titles: dict[str, str], source: RunSource) -> list[Block]:
-    """What is missing and what to type for it."""
-    skipped = record_of(studies, "skipped")
-    missing = [titles[name] for name in titles if name in skipped]
-    if not missing:
-        return []
-    text = (
-        f"Not measured, as the time did not allow it: {join_words(missing)}. automl explain {source.shown_path} does."
-    )
-    return [Paragraph(text=text)]
 
 
 def _names(entries: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -132,7 +107,7 @@ def _swarm(record: dict[str, Any], explained: str) -> list[Block]:
             shades=tuple(tuple(entry["shades"]) for entry in entries),
             caption=(
                 "Each point is one row. Orange: the row's value lies in the upper half of the column's range; "
-                "blue: in the lower half; green: the column has no order."
+                "blue: in the lower half; green: it has no order, or is missing."
             ),
         )
     ]
@@ -329,74 +304,6 @@ def _coefficient_table(entries: list[dict[str, Any]], classes: list[str], captio
         caption="Linear coefficients",
         note=caption,
     )
-
-
-# ---- one row ---------------------------------------------------------------------------------------------------------
-
-
-def row_blocks(record: dict[str, Any], *, number: int, target: str, known: dict[str, Any]) -> tuple[Block, ...]:
-    """What `RowExplanation.to_json` holds, for a reader. It shows the row's values: for the terminal of who asked."""
-    explained = f"probability of “{record['class']}”" if record.get("class") else target
-    with_class = f"{explained} {format_figure(record['output'])}" if record.get("class") else ""
-    facts = [
-        ("Row", f"{number}", ""),
-        ("Prediction", _show(record["prediction"]), with_class),
-        ("Usual", format_figure(record["base"]), f"mean over {record['background_rows']} rows of the training data"),
-    ]  # fmt: skip
-    if "truth" in known:
-        facts.append(("Truth", _show(known["truth"]), ""))
-    if "out_of_fold_output" in known:
-        note = f"{explained}, by models that had not seen the row"
-        facts.append(("Out of fold", format_figure(known["out_of_fold_output"]), note))
-    contributions = record["contributions"]
-    rows = tuple(
-        (str(entry["column"]), _show(entry["value"]), float(entry["contribution"]), float(entry["standard_error"]))
-        for entry in contributions
-    )
-    total = record["check"]["output_minus_base"]
-    table = Table(
-        headings=("column", "value", "adds", "± standard error"),
-        rows=rows,
-        formats=("", "", "+.4g", ".1g"),
-        numeric=(False, False, True, True),
-        caption=f"What each column adds to the {explained}",
-        note=f"Together {total:+.4g}: from {format_figure(record['base'])} to {format_figure(record['output'])}. "
-        f"Shapley values of the deployed model, {record['walks']} pairs of walks.",
-    )
-    return (Facts(items=tuple(facts)), table, *_change_blocks(record, explained))
-
-
-def _change_blocks(record: dict[str, Any], explained: str) -> list[Block]:
-    changes = record["what_if"]
-    if not changes:
-        return []
-    rows = tuple(
-        (
-            str(change["column"]),
-            _show(change["value"]),
-            _show(change["instead"]),
-            float(change["output"]),
-            "other class" if change["flips"] else "",
-        )
-        for change in changes[:10]
-    )
-    return [
-        Table(
-            headings=("change", "from", "to", explained, ""),
-            rows=rows,
-            formats=("", "", "", ".4g", ""),
-            numeric=(False, False, False, True, False),
-            caption="One change alone",
-            note="What the model would answer, not what would happen: values are those of other rows, all else stays.",
-        )
-    ]
-
-
-def _show(value: Any) -> str:
-    if is_figure(value) or value is None:
-        return format_figure(value, 6)
-    text = str(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
 plugin = Explanation()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.blocks import Alert, Block, Cell, Interval, Paragraph, Section, Table
-from automl.report.sections.explanation import entries_of, record_of, skipped_blocks
 from automl.report.source import RunSource
+from automl.report.studies import entries_of, record_of, skipped_blocks
 from automl.report.text import format_figure, format_share, is_figure, join_words
 
 RATES = {

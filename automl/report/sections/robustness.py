@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.blocks import Block, Chart, Interval, Paragraph, Section, Series, Table, Tone
-from automl.report.sections.explanation import entries_of, record_of, skipped_blocks
 from automl.report.source import RunSource
+from automl.report.studies import entries_of, record_of, skipped_blocks
 from automl.report.text import format_count, format_figure, format_score, format_share, is_figure
 
 STUDIES = {"stress": "missing columns and noise", "learning_curve": "the learning curve"}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.ensemble.bag import BagModel
 from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
@@ -23,6 +24,8 @@ from automl.evaluate.studies import (
     seconds_for_studies,
     wanted_studies,
 )
+from automl.matrix import FloatArray
+from automl.preprocess.table import Table
 from automl.recipe import Recipe
 from automl.search.budget import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
@@ -183,6 +186,20 @@ def test_studies_end_before_the_report_must_begin(monkeypatch: pytest.MonkeyPatc
     assert seconds_for_studies(Clock(started=0.0, seconds=55.0), kept=1.2) == pytest.approx(1.3)
     assert seconds_for_studies(Clock(started=0.0, seconds=50.0), kept=1.2) == 0.0
     assert seconds_for_studies(Clock(started=0.0, seconds=None), kept=1.2) is None
+
+
+def test_a_model_that_is_too_slow_is_not_explained_by_chance(
+    copied: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 20 ms a row a second allows 40 rows: not two pairs of walks, of 8 rows each, for ten rows."""
+
+    def slowly(self: BagModel, table: Table) -> FloatArray:
+        time.sleep(0.02 * len(table))
+        return np.zeros((len(table), 1), dtype=np.float32)
+
+    monkeypatch.setattr(BagModel, "predict_table", slowly)
+    found = run_studies(copied.run, seconds=3.0, seed=0, names=["shapley"])
+    assert "ms a row, too long for" in found["skipped"]["shapley"]
 
 
 def test_a_study_that_fails_is_told_and_the_others_stand(copied: StoredRun) -> None:
