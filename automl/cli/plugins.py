@@ -15,7 +15,7 @@ KINDS = (
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings, report sections and exports; what is unavailable is listed with its reason."""
+    """Models, metrics, formats, findings, report sections, exports; what is unavailable is listed with its reason."""
     from dataclasses import asdict
     from typing import Any
 
