@@ -11,6 +11,7 @@ import typer
 
 from automl.cli import (
     check,
+    distill,
     doctor,
     evaluate,
     export,
@@ -73,6 +74,7 @@ for _name, _command in (
     ("evaluate", evaluate.evaluate_command),
     ("export", export.export_command),
     ("verify", verify.verify_command),
+    ("distill", distill.distill_command),
     ("recipes", recipes.recipes_command),
     ("plugins", plugins.plugins_command),
     ("doctor", doctor.doctor_command),
