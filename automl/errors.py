@@ -62,6 +62,12 @@ class SearchError(AutoMLError):
     exit_code = 4
 
 
+class InterruptedRunError(SearchError):
+    """The user ended a run before it had a usable model."""
+
+    exit_code = 130
+
+
 class EngineError(AutoMLError):
     """The environment fails us: disk, permission, workers, a library that is not installed."""
 

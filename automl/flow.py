@@ -20,7 +20,7 @@ from automl.data.load import read_table
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import DataError, SearchError, UsageError
+from automl.errors import ConstraintError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.quality import score_all
 from automl.events import (
@@ -370,7 +370,9 @@ class _Session:
             self.emit(WarningRaised(text=text))
             return
         outputs = predictor.predict_outputs(frame)
-        scores = score_all(predictor.task, y[known], outputs[known], seed=self.recipe.seed)
+        scores = score_all(
+            predictor.task, y[known], outputs[known], seed=self.recipe.seed, threshold=predictor.threshold
+        )
         result["test"] = {"file": test, "rows": int(known.sum()), "metrics": scores}
         write_json(self.run.evaluation_path, result)
 
@@ -393,8 +395,12 @@ class _Session:
         )
         self.run.mark_stage("finish", seconds=round(self.clock.elapsed(), 3))
         self.log.close()
+        if not usable and status == "interrupted":
+            text = f"Interrupted before a first model was finished in {self.run.path}"
+            raise InterruptedRunError(text, hint=f"automl resume {self.run.path}")
         if not usable:
             raise SearchError(*_explain_failure(self.run, builder))
+        check_constraints(self.recipe, evaluation.get("cost") or {})
         return self.run
 
     # ---- what is said ---------------------------------------------------------------------------------------------
@@ -427,6 +433,22 @@ def _explain_failure(run: Run, builder: EnsembleBuilder) -> tuple[str]:
     ]
     common = max(set(reasons), key=reasons.count) if reasons else "the time was too short for a first model"
     return (f"Nothing but the constant model finished in {run.path}: {common}",)
+
+
+def check_constraints(recipe: Recipe, cost: dict[str, float]) -> None:
+    """Hold the deployed model against what the user demanded of it.
+
+    Raises:
+        ConstraintError: if it is slower or larger; the run is complete all the same.
+    """
+    asked = {"row_ms": recipe.constraints.latency_ms, "size_mb": recipe.constraints.size_mb}
+    for name, flag, unit in (("row_ms", "--max-latency", "ms"), ("size_mb", "--max-size", "MB")):
+        limit, found = asked[name], cost.get(name)
+        if limit is not None and found is not None and found > limit:
+            raise ConstraintError(
+                f"No model keeps {flag} {limit:g}{unit}: the one that comes nearest has {found:g} {unit}",
+                hint=f"Allow more with {flag}, or begin from --recipe quick",
+            )
 
 
 def memory_for_jobs(recipe: Recipe, slots: int) -> float:

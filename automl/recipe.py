@@ -110,10 +110,29 @@ class SearchOptions(_Part):
 
 
 class EnsembleOptions(_Part):
-    """How models are combined: rounds of greedy selection, and the most members it may have (1: the best model)."""
+    """How models are combined.
+
+    Attributes:
+        rounds: steps of greedy selection.
+        max_members: the most members it may have; 1: the best single model.
+        latency_ms: members are chosen so that one row takes no longer, where that is possible; None for no such aim.
+    """
 
     rounds: Whole = pydantic.Field(default=25, ge=1, le=200)
     max_members: Whole = pydantic.Field(default=12, ge=1, le=100)
+    latency_ms: Real | None = pydantic.Field(default=20.0, gt=0)
+
+
+class Constraints(_Part):
+    """What the chosen model must keep; a run that cannot ends with exit code 8.
+
+    Attributes:
+        latency_ms: time for one row in a warm process.
+        size_mb: size of the model folder.
+    """
+
+    latency_ms: Real | None = pydantic.Field(default=None, gt=0)
+    size_mb: Real | None = pydantic.Field(default=None, gt=0)
 
 
 class Recipe(_Part):
@@ -128,6 +147,7 @@ class Recipe(_Part):
     split: SplitOptions = SplitOptions()
     search: SearchOptions = SearchOptions()
     ensemble: EnsembleOptions = EnsembleOptions()
+    constraints: Constraints = Constraints()
 
     def override(self, changes: dict[str, Any], *, source: str = "the command line") -> Recipe:
         """The recipe with nested `changes` laid over it.

@@ -21,10 +21,8 @@ def perceptron_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArra
         if at == len(plan.hidden):
             break
         bent = activate_in_graph(graph, plan.activation, values)
-        if f"bend_{at}" in weights:  # x + a·(act(x) − x)
-            away = graph.add("Mul", weights[f"bend_{at}"], graph.add("Sub", bent, values))
-            bent = graph.add("Add", values, away)
-        values = bent
+        away = graph.add("Mul", weights[f"bend_{at}"], graph.add("Sub", bent, values))
+        values = graph.add("Add", values, away)  # x + a·(act(x) − x)
     return values
 
 
@@ -82,3 +80,30 @@ def _by_column(graph: Graph, values: str, kernels: FloatArray) -> str:
 
 def _flatten(graph: Graph, values: str, width: int) -> str:
     return graph.add("Reshape", values, np.array([-1, width], dtype=np.int64))
+
+
+def tabm_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:
+    """`TabMNetwork.forward`, (n, members, outputs) float32."""
+    parts = [_piecewise(graph, plan, weights, matrix)] if plan.numbers else []
+    values = graph.concat([*parts, *codes_to_graph(graph, plan, weights, matrix)])
+    each = graph.add("Unsqueeze", values, np.array([0], dtype=np.int64))
+    each = graph.add("Mul", each, weights["view"][:, None, :])  # (members, n, inputs)
+    for at in range(plan.blocks):
+        each = graph.add(
+            "Relu", graph.add("Add", graph.add("MatMul", each, weights[f"kernel_{at}"]), weights[f"bias_{at}"])
+        )
+    scores = graph.add("Add", graph.add("MatMul", each, weights["head_kernel"]), weights["head_bias"][:, None, :])
+    return graph.add("Transpose", scores, perm=[1, 0, 2])
+
+
+def _piecewise(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:
+    x = clip_smoothly_in_graph(graph, graph.columns(matrix, plan.numbers))
+    if not plan.bins:
+        return x
+    edges, wide = weights["edges"], _widen(graph, x)
+    widths = np.diff(edges, axis=1)
+    rates = np.divide(np.float32(1.0), widths, out=np.zeros_like(widths), where=widths > 1e-6)
+    shares = graph.add("Mul", graph.add("Sub", wide, np.ascontiguousarray(edges[:, :-1])), rates)
+    steps = _by_column(graph, graph.clip(shares, np.float32(0), np.float32(1)), weights["steps"])
+    embedded = graph.add("Add", graph.add("Add", steps, graph.add("Mul", wide, weights["slope"])), weights["shift"])
+    return _flatten(graph, embedded, weights["shift"].size)

@@ -18,6 +18,22 @@ from automl.matrix import Array, IntArray
 LOOK_SECONDS = 0.4  # the most work between two looks at the deadline
 CALL_STEPS = 64  # steps a compiled call runs at most
 
+Loss = Callable[[Any, Any], Any]  # (targets, scores) → loss of each row
+
+
+def coslog4(progress: float) -> float:
+    """Learning-rate factor at `progress` in [0, 1]: four waves, each twice as long as the last, ending at 0.
+
+    Every trough is a settled model, so that an early end loses little (RealMLP, Holzmüller et al. 2024,
+    arXiv:2407.04491).
+    """
+    return 0.5 * (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * min(max(progress, 0.0), 1.0))))
+
+
+def flat_cosine(progress: float) -> float:
+    """Learning-rate factor at `progress` in [0, 1]: full for the first half, then along a cosine to 0."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(max(2.0 * progress - 1.0, 0.0), 1.0)))
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -29,6 +45,8 @@ class Schedule:
         learning_rate: the highest.
         weight_decay: decoupled, as in AdamW.
         patience: epochs without a better stop loss before giving up.
+        curve: learning-rate factor at a progress in [0, 1].
+        beta_2: how long the optimiser remembers squared gradients.
     """
 
     epochs: int
@@ -36,6 +54,8 @@ class Schedule:
     learning_rate: float
     weight_decay: float
     patience: int
+    curve: Callable[[float], float] = coslog4
+    beta_2: float = 0.95
 
 
 def start_keras(seed: int, threads: int) -> Any:
@@ -53,37 +73,35 @@ def start_keras(seed: int, threads: int) -> Any:
     return keras
 
 
-def coslog4(progress: float) -> float:
-    """Learning-rate factor at `progress` in [0, 1]: four waves, each twice as long as the last, ending at 0.
-
-    Every trough is a settled model, so that an early end loses little (RealMLP, Holzmüller et al. 2024,
-    arXiv:2407.04491).
-    """
-    return 0.5 * (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * min(max(progress, 0.0), 1.0))))
-
-
 class Fitting:
     """One fit of one Keras model.
 
     Args:
-        model: a Keras model of one input and one output, raw scores (n, k).
+        model: a Keras model of one input and one output, raw scores of each row.
         loss: (targets, scores) → loss of each row (n,), in TensorFlow.
         schedule: epochs, batches, rates.
         context: gives deadline and seed.
+        stop_loss: what is watched on the stop rows, where it is not the loss itself.
     """
 
-    def __init__(self, model: Any, loss: Callable[[Any, Any], Any], schedule: Schedule, context: FitContext) -> None:
+    def __init__(
+        self, model: Any, loss: Loss, schedule: Schedule, context: FitContext, *, stop_loss: Loss | None = None
+    ) -> None:
         import keras
 
         self.model = model
         self.loss = loss
+        self.stop_loss = stop_loss or loss
         self.schedule = schedule
         self.context = context
         self.epochs_done = 0.0
         self.best_epoch = 0.0
         self.best_loss = math.inf
         self._optimizer = keras.optimizers.AdamW(
-            learning_rate=schedule.learning_rate, weight_decay=schedule.weight_decay, beta_2=0.95, global_clipnorm=5.0
+            learning_rate=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            beta_2=schedule.beta_2,
+            global_clipnorm=5.0,
         )
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "embedding"])
         self._optimizer.build(model.trainable_variables)
@@ -100,7 +118,7 @@ class Fitting:
                 tf.constant(np.ones(len(inputs)) if weight is None else weight, dtype=tf.float32),
             )
         step = _compile_steps(self.model, self.loss, self._optimizer, data)
-        score = _compile_score(self.model, self.loss, data)
+        score = _compile_score(self.model, self.stop_loss, data)
         best = self._look(score, stop_rows, None)
         for end_of_epoch in self._train(step, rows, started):
             if end_of_epoch:
@@ -129,7 +147,7 @@ class Fitting:
                     return
                 size = min(call, per_epoch - at)
                 planned = pace.plan_steps(done, total)
-                rates = [self.schedule.learning_rate * coslog4((done + i + 0.5) / planned) for i in range(size)]
+                rates = [self._rate((done + i + 0.5) / planned) for i in range(size)]
                 pace.begin()
                 step(order[at : at + size], np.asarray(rates, dtype=np.float32))
                 call = pace.end(size)
@@ -140,6 +158,9 @@ class Fitting:
                 yield False
             self.epochs_done = done / per_epoch
             yield True
+
+    def _rate(self, progress: float) -> float:
+        return self.schedule.learning_rate * self.schedule.curve(progress)
 
     def _look(self, score: Any, stop_rows: IntArray, best: Any) -> Any:
         """The weights to keep: these, if their loss on the stop rows is the lowest so far."""
@@ -188,7 +209,7 @@ class Pace:
         return max(1, min(total, done + max(1, int(possible))))
 
 
-def _compile_steps(model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, data: tuple[Any, Any, Any]) -> Any:
+def _compile_steps(model: Any, loss: Loss, optimizer: Any, data: tuple[Any, Any, Any]) -> Any:
     import tensorflow as tf
 
     inputs, targets, weights = data
@@ -214,7 +235,7 @@ def _compile_steps(model: Any, loss: Callable[[Any, Any], Any], optimizer: Any, 
     return steps
 
 
-def _compile_score(model: Any, loss: Callable[[Any, Any], Any], data: tuple[Any, Any, Any]) -> Any:
+def _compile_score(model: Any, loss: Loss, data: tuple[Any, Any, Any]) -> Any:
     import tensorflow as tf
 
     inputs, targets, weights = data

@@ -9,21 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._graph_network import perceptron_to_graph
 from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray
 
 ACTIVATIONS = ("relu", "selu", "silu", "mish")
 ONE_HOT = 9  # codes up to here become columns of their own
 MAX_CODES = 10_000_000
 MAX_WIDTH = 16_384
+SCALE_RATE = 6.0  # how much faster than the rest the scale of the inputs learns
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """Everything that the forward pass needs beside the weights.
 
-    Numbers are clipped smoothly, x / √(1 + (x/3)²); each may be widened by a small periodic embedding (PBLD of
-    RealMLP, Holzmüller et al. 2024, arXiv:2407.04491): w·cos(2πfx + b) + c, beside x itself.
+    After RealMLP (Holzmüller et al. 2024, arXiv:2407.04491): numbers are clipped smoothly, x / √(1 + (x/3)²); each may
+    be widened by a small periodic embedding, w·cos(2πfx + b) + c, beside x itself; a learned scale a column weighs
+    them (folded into the first kernel once learned); and each hidden unit learns how far it bends, x + a·(act(x) − x).
 
     Attributes:
         numbers: columns of the matrix that are numbers.
@@ -59,6 +63,14 @@ class Architecture:
     def columns(self) -> int:
         return len(self.numbers) + len(self.categories)
 
+    @property
+    def members(self) -> int:
+        return 1
+
+    @property
+    def cells_per_row(self) -> int:
+        return max(len(self.numbers) * max(1, self.frequencies), *self.hidden, self.outputs)
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each weight, by name, in the order of the forward pass."""
         m = len(self.numbers)
@@ -76,14 +88,16 @@ class Architecture:
         for at, units in enumerate((*self.hidden, self.outputs)):
             shapes[f"kernel_{at}"] = (width, units)
             shapes[f"bias_{at}"] = (units,)
+            if at < len(self.hidden):
+                shapes[f"bend_{at}"] = (units,)
             width = units
         return shapes
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    @staticmethod
-    def from_json(folder: Path, facts: Mapping[str, Any]) -> Architecture:
+    @classmethod
+    def from_json(cls, folder: Path, facts: Mapping[str, Any]) -> Architecture:
         """Read back what `to_json` gave.
 
         Raises:
@@ -122,55 +136,53 @@ class Architecture:
                 raise refuse(folder, f"{name} is not finite")
 
     def forward(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
-        """Raw scores (n, outputs) float32, in numpy: a prediction needs no TensorFlow."""
+        """Raw scores (n, 1, outputs) float32, in numpy: a prediction needs no TensorFlow."""
         parts = [self._numbers(weights, matrix)] if self.numbers else []
-        for at, (column, codes) in enumerate(zip(self.categories, self.cardinalities, strict=True)):
-            index = clean_codes(matrix[:, column], codes)
-            table = weights[f"embedding_{at}"] if codes > ONE_HOT else np.eye(codes, dtype=np.float32)
-            parts.append(table[index])
+        parts += look_up_codes(self.categories, self.cardinalities, weights, matrix)
         values = np.concatenate(parts, axis=1)
         for at in range(len(self.hidden)):
-            values = activate(self.activation, values @ weights[f"kernel_{at}"] + weights[f"bias_{at}"])
+            values = values @ weights[f"kernel_{at}"] + weights[f"bias_{at}"]
+            values = values + weights[f"bend_{at}"] * (activate(self.activation, values) - values)
         last = len(self.hidden)
         scores: FloatArray = values @ weights[f"kernel_{last}"] + weights[f"bias_{last}"]
-        return scores
+        return scores[:, None, :]
+
+    def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
+        """`forward`, (n, 1, outputs) float32."""
+        scores = perceptron_to_graph(graph, self, weights, matrix)
+        return graph.add("Unsqueeze", scores, np.array([1], dtype=np.int64))
 
     def _numbers(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
-        x = np.nan_to_num(matrix[:, self.numbers], nan=0.0).clip(-1e6, 1e6)
-        x = (x / np.sqrt(1.0 + (x / np.float32(3.0)) ** 2)).astype(np.float32)
+        x = clip_smoothly(matrix[:, self.numbers])
         if not self.frequencies:
             return x
         waves = np.cos(np.float32(2 * np.pi) * (x[:, :, None] * weights["frequency"] + weights["phase"]))
         mixed = np.einsum("nmf,mfp->nmp", waves, weights["mix"], optimize=True) + weights["shift"]
         return np.concatenate([x, mixed.reshape(len(x), -1).astype(np.float32)], axis=1)
 
-    def build_keras(self, keras: Any, *, dropout: float, sigma: float) -> Any:
-        """The same network as a Keras model over the float32 matrix; its weights are the names of `shapes`."""
+    def build_keras(self, keras: Any, matrix: FloatArray, options: Mapping[str, float]) -> Any:
+        """The same network as a Keras model over the float32 matrix, with scores (n, 1, outputs).
+
+        Args:
+            options: dropout, and sigma, the spread of the periodic embedding's frequencies.
+        """
         inputs = keras.Input((self.columns,), dtype="float32")
-        parts = []
-        if self.numbers:
-            parts.append(_number_layer(keras, self, sigma)(inputs))
-        for at, (column, codes) in enumerate(zip(self.categories, self.cardinalities, strict=True)):
-            index = keras.ops.clip(keras.ops.cast(inputs[:, column], "int32"), 0, codes - 1)
-            if codes > ONE_HOT:
-                layer = keras.layers.Embedding(
-                    codes,
-                    self.embedding,
-                    name=f"embedding_{at}",
-                    embeddings_initializer=keras.initializers.RandomNormal(stddev=0.3),
-                )
-                parts.append(layer(index))
-            else:
-                parts.append(keras.ops.one_hot(index, codes))
+        parts = [_number_layer(keras, self, options["sigma"])(inputs)] if self.numbers else []
+        parts += code_layers(keras, inputs, self.categories, self.cardinalities, self.embedding)
         values = parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=1)
-        start = "lecun_normal" if self.activation == "selu" else "he_normal"
+        values = _scale_layer(keras)(values)
+        start = "he_normal" if self.activation == "relu" else "lecun_normal"
         for at, units in enumerate(self.hidden):
             values = keras.layers.Dense(units, kernel_initializer=start, name=f"dense_{at}")(values)
-            values = keras.layers.Activation(self.activation)(values)
-            if dropout > 0:
-                values = keras.layers.Dropout(dropout)(values)
+            values = _bend_layer(keras, self.activation, f"bend_{at}")(values)
+            if options["dropout"] > 0:
+                values = keras.layers.Dropout(options["dropout"])(values)
         last = keras.layers.Dense(self.outputs, kernel_initializer="zeros", name=f"dense_{len(self.hidden)}")
-        return keras.Model(inputs, last(values))
+        return keras.Model(inputs, keras.ops.expand_dims(last(values), 1))
+
+    def start_from(self, model: Any, scores: FloatArray) -> None:
+        """Make the unfitted model answer `scores` (outputs,) for every row."""
+        model.get_layer(f"dense_{len(self.hidden)}").bias.assign(scores)
 
     def read_keras(self, model: Any) -> dict[str, FloatArray]:
         """Weights of a model that `build_keras` made, by name."""
@@ -181,10 +193,47 @@ class Architecture:
                 variable = getattr(model.get_layer(f"dense_{at}"), kind)
             elif kind == "embedding":
                 variable = model.get_layer(name).embeddings
+            elif kind == "bend":
+                variable = model.get_layer(name).bend
             else:
                 variable = getattr(model.get_layer("numbers"), name)
             found[name] = np.array(variable.value.numpy(), dtype=np.float32)
+        scale = SCALE_RATE * model.get_layer("scale").scale.value.numpy()
+        found["kernel_0"] = (scale[:, None] * found["kernel_0"]).astype(np.float32)
         return found
+
+
+def clip_smoothly(x: FloatArray) -> FloatArray:
+    """x / √(1 + (x/3)²): never beyond ±3, and almost x near 0; NaN becomes 0."""
+    x = np.nan_to_num(x, nan=0.0).clip(-1e6, 1e6)
+    return np.asarray(x / np.sqrt(1.0 + (x / np.float32(3.0)) ** 2), dtype=np.float32)
+
+
+def look_up_codes(
+    columns: tuple[int, ...], cardinalities: tuple[int, ...], weights: Mapping[str, FloatArray], matrix: FloatArray
+) -> list[FloatArray]:
+    """Each code column (n,) as its row of an embedding, or as indicators (n, codes) where codes are few."""
+    parts = []
+    for at, (column, codes) in enumerate(zip(columns, cardinalities, strict=True)):
+        table = weights[f"embedding_{at}"] if codes > ONE_HOT else np.eye(codes, dtype=np.float32)
+        parts.append(table[clean_codes(matrix[:, column], codes)])
+    return parts
+
+
+def code_layers(
+    keras: Any, inputs: Any, columns: tuple[int, ...], cardinalities: tuple[int, ...], embedding: int
+) -> list[Any]:
+    """`look_up_codes` in Keras; the embeddings are layers named embedding_<place>."""
+    parts = []
+    for at, (column, codes) in enumerate(zip(columns, cardinalities, strict=True)):
+        index = keras.ops.clip(keras.ops.cast(inputs[:, column], "int32"), 0, codes - 1)
+        if codes > ONE_HOT:
+            start = keras.initializers.RandomNormal(stddev=0.3)
+            layer = keras.layers.Embedding(codes, embedding, name=f"embedding_{at}", embeddings_initializer=start)
+            parts.append(layer(index))
+        else:
+            parts.append(keras.ops.one_hot(index, codes))
+    return parts
 
 
 def clean_codes(column: FloatArray, codes: int) -> Array:
@@ -204,6 +253,35 @@ def activate(name: str, values: FloatArray) -> FloatArray:
         alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
         low = alpha * np.expm1(np.minimum(values, np.float32(0.0)))
         return (scale * np.where(values > 0, values, low)).astype(np.float32, copy=False)
+
+
+def _scale_layer(keras: Any) -> Any:
+    class Scale(keras.layers.Layer):  # type: ignore[misc]
+        """A learned factor a column; under Adam a variable that stands for a SCALE_RATE-th part learns faster."""
+
+        def build(self, shape: Any) -> None:
+            start = keras.initializers.Constant(1.0 / SCALE_RATE)
+            self.scale = self.add_weight(shape=(shape[-1],), initializer=start, name="scale_bias")
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * (SCALE_RATE * self.scale)
+
+    return Scale(name="scale")
+
+
+def _bend_layer(keras: Any, activation: str, name: str) -> Any:
+    bent = keras.activations.get(activation)
+
+    class Bend(keras.layers.Layer):  # type: ignore[misc]
+        """x + a·(act(x) − x), with a learned a unit."""
+
+        def build(self, shape: Any) -> None:
+            self.bend = self.add_weight(shape=(shape[-1],), initializer="ones", name="bend_bias")
+
+        def call(self, inputs: Any) -> Any:
+            return inputs + self.bend * (bent(inputs) - inputs)
+
+    return Bend(name=name)
 
 
 def _number_layer(keras: Any, plan: Architecture, sigma: float) -> Any:

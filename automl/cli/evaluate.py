@@ -38,7 +38,7 @@ def evaluate_command(
     if not quiet:
         print_notices(raw.notices)
     outputs = predictor.predict_outputs(frame)
-    metrics = score_all(predictor.task, y[known], outputs)
+    metrics = score_all(predictor.task, y[known], outputs, threshold=predictor.threshold)
     skipped = int((~known).sum())
     if as_json:
         print_json({"rows": int(known.sum()), "skipped_rows": skipped, "metrics": metrics})

@@ -35,6 +35,10 @@ def fit_command(
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="4G", help="Memory of all processes; 80% of what is free.")
     ] = None,
+    max_latency: Annotated[
+        str | None, typer.Option("--max-latency", metavar="5ms", help="Longest time for one row in a warm process.")
+    ] = None,
+    max_size: Annotated[str | None, typer.Option("--max-size", metavar="50M", help="Largest model folder.")] = None,
     seed: opt.SeedOption = None,
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
@@ -55,6 +59,7 @@ def fit_command(
     asked = build_recipe_from(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, seed=seed, group=group,
         time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
+        max_latency=max_latency, max_size=max_size,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -83,6 +88,8 @@ def build_recipe_from(
     role: list[str] | None = None,
     encoding: str | None = None,
     positive: str | None = None,
+    max_latency: str | None = None,
+    max_size: str | None = None,
 ) -> Recipe:
     """The recipe that the flags ask for: the named one (or the defaults) with the flags laid over it.
 
@@ -106,6 +113,11 @@ def build_recipe_from(
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}
     changes["budget"] = {k: v for k, v in budget.items() if v is not None or k == "seconds"}
+    limits = {
+        "latency_ms": None if max_latency is None else 1000 * opt.parse_duration(max_latency, option="--max-latency"),
+        "size_mb": None if max_size is None else opt.parse_size_mb(max_size, option="--max-size"),
+    }
+    changes["constraints"] = {key: value for key, value in limits.items() if value is not None}
     changes["data"] = {key: value for key, value in data.items() if value is not None}
     return base.override(changes)
 

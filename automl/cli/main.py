@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +29,7 @@ from automl.cli import (
     stop,
     verify,
 )
-from automl.errors import AutoMLError, did_you_mean
+from automl.errors import AutoMLError, InterruptedRunError, did_you_mean
 
 INTERRUPTED = 130
 
@@ -61,6 +63,24 @@ def _options(
         os.environ["AUTOML_DEBUG"] = "1"
 
 
+_begun: set[str] = set()
+
+
+def _tell_interrupt(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with Ctrl-C as an error of ours: the parser would end without a word."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        _begun.add(command.__name__)
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            hint = "automl resume RUN goes on with a run that was begun"
+            raise InterruptedRunError("Interrupted; what had finished is kept", hint=hint) from error
+
+    return wrapped
+
+
 for _name, _command in (
     ("fit", fit.fit_command),
     ("plan", plan.plan_command),
@@ -79,7 +99,7 @@ for _name, _command in (
     ("plugins", plugins.plugins_command),
     ("doctor", doctor.doctor_command),
 ):
-    app.command(_name)(_command)
+    app.command(_name)(_tell_interrupt(_command))
 
 
 def main() -> None:
@@ -98,18 +118,18 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but a bug under --debug."""
     try:
         code = typer.main.get_command(app)(arguments, prog_name="automl", standalone_mode=False)
+        if code == INTERRUPTED and not _begun:  # the parser's own answer to Ctrl-C, which it gives without a word
+            raise KeyboardInterrupt
         return int(code) if isinstance(code, int) else 0
     except AutoMLError as error:
         return _say(error.message, error.hint, error.exit_code, arguments)
-    except KeyboardInterrupt:
-        return _say("Interrupted; what had finished is kept", "automl resume RUN goes on", INTERRUPTED, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("Interrupted", "The same command begins again", INTERRUPTED, arguments)
     except (BrokenPipeError, SystemExit):  # the parser ends with SystemExit when the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except typer.Exit as error:
         return int(error.exit_code)
-    except typer.Abort:
-        return INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own complaints
             return _say(str(error.format_message()), _parser_hint(error, arguments), 2, arguments)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from automl.ensemble.allowance import make_allowance
 from automl.ensemble.artifact import save_model
 from automl.ensemble.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.ensemble.threshold import USUAL, choose_threshold, move_threshold
 from automl.events import BestImproved, Event
 from automl.files import write_json
 from automl.matrix import FloatArray
@@ -47,6 +49,7 @@ class EnsembleBuilder:
         self.metric = get_metric(data.task.metric)
         self.weights: dict[int, float] = {}
         self.calibrator = IDENTITY
+        self.threshold = USUAL
         self.blend: FloatArray | None = None
         self.score: float | None = None
         self.history: list[dict[str, Any]] = []
@@ -65,12 +68,15 @@ class EnsembleBuilder:
             rounds=options.rounds,
             max_members=options.max_members,
             seed=self.recipe.seed,
+            allowance=make_allowance(self.recipe, self.records.results, len(self.data.folds)),
         )
         blend = blend_outputs(scored, selection.weights)
         calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())
-        score = self.oofs.score(calibrator.apply(blend))
+        calibrated = calibrator.apply(blend)
+        threshold = choose_threshold(self.metric, self.oofs.target(), calibrated, self.oofs.weight())
+        score = self.oofs.score(move_threshold(calibrated, threshold))
         if self._is_better(score):
-            self._deploy(selection.weights, calibrator, score)
+            self._deploy(selection.weights, calibrator, threshold, score)
         self._write_leaderboard(scored)
         return self.blend
 
@@ -79,15 +85,15 @@ class EnsembleBuilder:
             return True
         return score > self.score if self.metric.maximize else score < self.score
 
-    def _deploy(self, weights: dict[int, float], calibrator: Calibrator, score: float) -> None:
+    def _deploy(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
         facts = {
             "run": self.run.path.name,
             "metric": self.data.task.metric,
             "out_of_fold_score": score,
-            "threshold": 0.5,
+            "threshold": threshold,
         }
         save_model(self.run, self.data, self.schema, self.records.results, weights, calibrator, facts)
-        self.weights, self.calibrator, self.score = weights, calibrator, score
+        self.weights, self.calibrator, self.threshold, self.score = weights, calibrator, threshold, score
         self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
         results = self.records.results
         elapsed = round(self.elapsed(), 3)
@@ -98,7 +104,13 @@ class EnsembleBuilder:
         ]
         write_json(
             self.run.ensemble_path,
-            {"score": score, "members": members, "calibrator": calibrator.to_json(), "history": self.history},
+            {
+                "score": score,
+                "members": members,
+                "calibrator": calibrator.to_json(),
+                "threshold": threshold,
+                "history": self.history,
+            },
         )
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))

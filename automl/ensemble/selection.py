@@ -7,7 +7,7 @@ prefix. Weights are counts, so they are never negative and sum to 1. Caruana et 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -29,6 +29,31 @@ class Selection:
     weights: dict[int, float]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an ensemble may cost.
+
+    Attributes:
+        costs: trial → what it costs, one number a kind of cost.
+        limits: the most that members may cost together, in the same order.
+    """
+
+    costs: Mapping[int, tuple[float, ...]]
+    limits: tuple[float, ...]
+
+    def affordable(self, trials: Iterable[int]) -> list[int]:
+        """Those that keep all limits alone; if none does, the one that comes nearest."""
+        known = sorted(trials)
+        worst = self.shares(known).max(axis=1)
+        kept = [trial for trial, share in zip(known, worst, strict=True) if share <= 1.0]
+        return kept or [known[int(np.argmin(worst))]]
+
+    def shares(self, trials: list[int]) -> Array:
+        """(m, c) cost of each as a share of its limit."""
+        shares: Array = np.array([self.costs[trial] for trial in trials], dtype=np.float64) / np.array(self.limits)
+        return shares
+
+
 def select_ensemble(
     outputs: Mapping[int, FloatArray],
     y: Array,
@@ -39,6 +64,7 @@ def select_ensemble(
     max_members: int = 12,
     seed: int = 0,
     max_cells: int = MAX_CELLS,
+    allowance: Allowance | None = None,
 ) -> Selection:
     """Choose members and weights.
 
@@ -48,12 +74,15 @@ def select_ensemble(
         rounds: steps of the climb; a member added twice weighs twice.
         seed: for the sample of rows, where there are too many to score at each step.
         max_cells: how many numbers may be mixed in one step.
+        allowance: what members may cost together; models that are too dear by themselves are left out, unless all are.
 
     Raises:
         SearchError: if there is nothing to choose from.
     """
     if not outputs:
         raise SearchError("No configuration is complete", hint="Give it more time with --time")
+    if allowance is not None:
+        outputs = {trial: outputs[trial] for trial in allowance.affordable(outputs)}
     rows = sample_rows(y, outputs, seed, max_cells)
     y_used = y[rows]
     weight_used = None if weight is None else weight[rows]
@@ -63,7 +92,8 @@ def select_ensemble(
     if len(trials) > MAX_MODELS:
         kept = np.sort(np.argsort(single, kind="stable")[:MAX_MODELS])
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
-    order = climb(stack, y_used, metric, weight_used, single, rounds=rounds, max_members=max_members)
+    costs = None if allowance is None else allowance.shares(trials)
+    order = climb(stack, y_used, metric, weight_used, single, rounds=rounds, max_members=max_members, costs=costs)
     counts: dict[int, int] = {}
     for place in order:
         counts[trials[place]] = counts.get(trials[place], 0) + 1
@@ -81,11 +111,13 @@ def climb(
     *,
     rounds: int,
     max_members: int,
+    costs: Array | None = None,
 ) -> list[int]:
     """The climb itself: places in `stack` (m, n, k) in the order they were added, cut to the best prefix.
 
     Args:
         single: losses (m,) of the models alone.
+        costs: (m, c) share of each allowance that a model takes; the members' may not sum to more than 1.
     """
     first = int(np.argmin(single))
     order, losses = [first], [float(single[first])]
@@ -93,8 +125,12 @@ def climb(
     for step in range(2, rounds + 1):
         losses_now = _losses(metric, y, ((total + stack) / step).astype(np.float32), weight)
         used = set(order)
+        new = np.array([place not in used for place in range(len(stack))])
         if len(used) >= max_members:
-            losses_now[[place for place in range(len(stack)) if place not in used]] = np.inf
+            losses_now[new] = np.inf
+        if costs is not None:
+            spent = costs[sorted(used)].sum(axis=0)
+            losses_now[new & (spent + costs > 1.0).any(axis=1)] = np.inf
         best = float(np.nanmin(losses_now)) if np.isfinite(losses_now).any() else np.inf
         if not np.isfinite(best):
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.engines import Engine, Job, Limits, Status
+from automl.evaluate.cost import measure_cost
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
 from automl.evaluate.quality import describe_quality
@@ -61,7 +62,6 @@ class Evaluator:
         return result
 
     def _jobs(self) -> list[Job]:
-        options = self.recipe.ensemble
         common = {"run": str(self.run.path), "seed": self.recipe.seed}
         seconds = None if self.seconds is None else max(0.5, self.seconds - 0.5)
         limit = float("inf") if seconds is None else seconds + GRACE_SECONDS
@@ -69,13 +69,13 @@ class Evaluator:
         honest = {
             **common,
             "seconds": honest_seconds,
-            "rounds": options.rounds,
-            "max_members": options.max_members,
+            "recipe": self.recipe.model_dump(mode="json"),
             "bootstraps": 30 if seconds is None else None,
         }
         jobs = [
             Job(id="honest score", function=score_honestly, payload=honest, limits=Limits(seconds=limit)),
             Job(id="quality", function=describe_quality, payload=common, limits=Limits(seconds=limit)),
+            Job(id="cost", function=measure_cost, payload=common, limits=Limits(seconds=limit)),
         ]
         columns = self._columns()
         for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
@@ -122,5 +122,6 @@ class Evaluator:
             if "honest score" in values
             else "out-of-fold score, not corrected: the time was too short",
             **quality,
+            "cost": values.get("cost"),
             "importance": summarize_importance(drops),
         }

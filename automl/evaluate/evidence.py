@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.ensemble.calibration import Calibrator
 from automl.ensemble.selection import blend_outputs
+from automl.ensemble.threshold import USUAL, move_threshold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
@@ -25,6 +26,7 @@ class Evidence:
     Attributes:
         outputs: trial → (m, k) of every complete configuration; `choices` are those an ensemble may be made of.
         blend: (m, k) of the deployed ensemble.
+        threshold: the probability from which on it names the second class; 0.5 for all but tuned binary models.
         units: group number (m,) of rows that are resampled together.
     """
 
@@ -38,6 +40,12 @@ class Evidence:
     y: Array
     weight: Array | None
     units: IntArray | None
+    threshold: float = USUAL
+
+    @property
+    def judged(self) -> FloatArray:
+        """The ensemble's outputs as the metric is to see them: the threshold moved to 0.5 where labels are judged."""
+        return move_threshold(self.blend, self.threshold) if self.metric.needs_labels else self.blend
 
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""
@@ -69,6 +77,7 @@ def read_evidence(run_path: str) -> Evidence:
         choices=oofs.candidates(),
         weights=weights,
         blend=Calibrator.from_json(ensemble["calibrator"]).apply(blend_outputs(outputs, weights)),
+        threshold=float(ensemble.get("threshold", USUAL)),
         y=oofs.target(),
         weight=oofs.weight(),
         units=None if data.groups is None else data.groups[oofs.scored],

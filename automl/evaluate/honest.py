@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from automl.ensemble.allowance import make_allowance
 from automl.ensemble.calibration import fit_calibrator
-from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
+from automl.ensemble.threshold import choose_threshold, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence, resample
+from automl.recipe import Recipe
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
@@ -46,16 +49,18 @@ class HonestScore:
 
 
 def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
-    """A worker's job: payload run (path), seed, seconds, rounds, max_members, bootstraps (None: as time allows)."""
+    """A worker's job: payload run (path), seed, seconds, recipe, bootstraps (None: as time allows)."""
     evidence = read_evidence(payload["run"])
+    recipe = Recipe.model_validate(payload["recipe"])
     return dataclasses.asdict(
         correct_score(
             evidence,
             seed=int(payload["seed"]),
             seconds=payload["seconds"],
-            rounds=int(payload["rounds"]),
-            max_members=int(payload["max_members"]),
+            rounds=recipe.ensemble.rounds,
+            max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
+            allowance=make_allowance(recipe, evidence.results, len(evidence.data.folds)),
         )
     )
 
@@ -68,20 +73,22 @@ def correct_score(
     rounds: int,
     max_members: int,
     bootstraps: int | None = None,
+    allowance: Allowance | None = None,
 ) -> HonestScore:
     """Estimate the optimism of the choice and the sampling error of the score.
 
     Args:
         seconds: time for all of it; None for a run by trials, where `bootstraps` decides.
+        allowance: what the deployed ensemble's members were allowed to cost.
     """
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
-    raw = float(metric.score(y, evidence.blend, weight))
+    raw = float(metric.score(y, evidence.judged, weight))
     rng = np.random.default_rng([seed, 17])
     deadline = time.monotonic() + seconds * 0.6 if seconds is not None else float("inf")
     limit = bootstraps or MAX_BOOTSTRAPS
     flattery: list[float] = []
     while len(flattery) < limit and (time.monotonic() < deadline or not flattery):
-        shift = _repeat_choice(evidence, rng, len(flattery), rounds, max_members)
+        shift = _repeat_choice(evidence, rng, len(flattery), rounds, max_members, allowance)
         flattery.append(shift if np.isfinite(shift) else 0.0)
     sign = 1 if metric.maximize else -1
     optimism = max(0.0, sign * -float(np.mean(flattery)))
@@ -92,7 +99,14 @@ def correct_score(
     return HonestScore(score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery))
 
 
-def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, rounds: int, max_members: int) -> float:
+def _repeat_choice(
+    evidence: Evidence,
+    rng: np.random.Generator,
+    number: int,
+    rounds: int,
+    max_members: int,
+    allowance: Allowance | None,
+) -> float:
     """Score of the repeated choice on the rows not drawn, less that of the deployed ensemble on the same rows."""
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
     drawn = resample(rng, len(y), evidence.units)
@@ -108,6 +122,7 @@ def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, ro
         max_members=max_members,
         seed=number,
         max_cells=REPEAT_CELLS,
+        allowance=allowance,
     )
     weight_out = None if weight is None else weight[out]
     inside = blend_outputs({trial: evidence.choices[trial][drawn] for trial in selection.weights}, selection.weights)
@@ -115,15 +130,17 @@ def _repeat_choice(evidence: Evidence, rng: np.random.Generator, number: int, ro
     chosen = calibrator.apply(
         blend_outputs({trial: evidence.choices[trial][out] for trial in selection.weights}, selection.weights)
     )
-    return float(metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.blend[out], weight_out))
+    weight_in = None if weight is None else weight[drawn]
+    chosen = move_threshold(chosen, choose_threshold(metric, y[drawn], calibrator.apply(inside), weight_in))
+    return float(metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.judged[out], weight_out))
 
 
 def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: float, limit: int) -> list[float]:
-    metric, y, weight = evidence.metric, evidence.y, evidence.weight
+    metric, y, weight, judged = evidence.metric, evidence.y, evidence.weight, evidence.judged
     scores: list[float] = []
     while len(scores) < limit and (time.monotonic() < deadline or len(scores) < 20):
         drawn = resample(rng, len(y), evidence.units)
-        value = metric.score(y[drawn], evidence.blend[drawn], None if weight is None else weight[drawn])
+        value = metric.score(y[drawn], judged[drawn], None if weight is None else weight[drawn])
         if np.isfinite(value):
             scores.append(float(value))
         elif len(scores) == 0 and time.monotonic() > deadline:

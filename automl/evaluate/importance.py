@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.bag import load_bag
+from automl.ensemble.threshold import move_threshold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
@@ -37,6 +38,7 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     schema = Schema.from_json(read_json(run.model / "schema.json"))
     fold = int(payload["fold"])
     model = load_bag(run.model, read_json(run.model / "ensemble.json"), schema, data.task, fold=fold)
+    threshold = float(read_json(run.model / "manifest.json")["threshold"])
     rng = np.random.default_rng([int(payload["seed"]), 23, fold])
     rows = data.folds[fold]
     if len(rows) > MAX_ROWS:
@@ -46,7 +48,8 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     sign = 1 if metric.maximize else -1
 
     def score(outputs: FloatArray) -> float:
-        return float(sign * metric.score(y, outputs))
+        seen = move_threshold(outputs, threshold) if metric.needs_labels else outputs
+        return float(sign * metric.score(y, seen))
 
     base = score(model.predict_table(table))
     drops: dict[str, list[float]] = {name: [] for name in payload["columns"]}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.ensemble.threshold import USUAL, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence
 from automl.evaluate.honest import interval_from
 from automl.matrix import Array, FloatArray
@@ -24,7 +25,9 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
     evidence = read_evidence(payload["run"])
     task = evidence.data.task
     result: dict[str, Any] = {
-        "metrics": score_all(task, evidence.y, evidence.blend, evidence.weight, seed=int(payload["seed"])),
+        "metrics": score_all(
+            task, evidence.y, evidence.blend, evidence.weight, seed=int(payload["seed"]), threshold=evidence.threshold
+        ),
         "baselines": {},
     }
     for name, candidate in (("constant", "dummy"), ("linear", "linear")):
@@ -33,10 +36,10 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
             result[f"better_than_{name}"] = None
             continue
         result["baselines"][name] = {"score": _score(evidence, outputs)}
-        z = paired_z(evidence.metric, evidence.y, evidence.blend, outputs)
+        z = paired_z(evidence.metric, evidence.y, evidence.judged, outputs)
         result[f"better_than_{name}"] = bool(z < BETTER_Z)
     if task.is_classification:
-        result |= describe_classes(task, evidence.y, evidence.blend)
+        result |= describe_classes(task, evidence.y, evidence.blend, evidence.threshold)
     else:
         result["residuals"] = describe_residuals(evidence.y, evidence.blend)
     return result
@@ -47,9 +50,14 @@ def _score(evidence: Evidence, outputs: FloatArray) -> float:
 
 
 def score_all(
-    task: Task, y: Array, outputs: FloatArray, weight: Array | None = None, *, seed: int = 0
+    task: Task, y: Array, outputs: FloatArray, weight: Array | None = None, *, seed: int = 0, threshold: float = USUAL
 ) -> dict[str, dict[str, float | None]]:
-    """Every metric of the task: name → value, low, high (95%, bootstrap; from a sample of 4,000 rows, rescaled)."""
+    """Every metric of the task: name → value, low, high (95%, bootstrap; from a sample of 4,000 rows, rescaled).
+
+    Args:
+        threshold: binary only: the probability from which on the second class is named.
+    """
+    decided = move_threshold(outputs, threshold)
     rng = np.random.default_rng([seed, 19])
     rows = len(y)
     used = min(rows, RESAMPLE_ROWS)
@@ -60,23 +68,23 @@ def score_all(
         metric = get_metric(name)
         if task.kind not in metric.kinds:
             continue
-        value = float(metric.score(y, outputs, weight))
+        seen = decided if metric.needs_labels else outputs
+        value = float(metric.score(y, seen, weight))
         if not np.isfinite(value):
             result[name] = {"value": None, "low": None, "high": None}
             continue
-        scores = [
-            float(metric.score(y[draw], outputs[draw], None if weight is None else weight[draw])) for draw in draws
-        ]
+        scores = [float(metric.score(y[draw], seen[draw], None if weight is None else weight[draw])) for draw in draws]
         finite = [score for score in scores if np.isfinite(score)]
         low, high = interval_from(finite, value)
         result[name] = {"value": value, "low": value + (low - value) * shrink, "high": value + (high - value) * shrink}
     return result
 
 
-def describe_classes(task: Task, y: Array, outputs: FloatArray) -> dict[str, Any]:
+def describe_classes(task: Task, y: Array, outputs: FloatArray, threshold: float = USUAL) -> dict[str, Any]:
     """Rows, precision, recall and F1 of each class, the confusion matrix (rows: true), and calibration."""
     k = task.n_classes
-    decided = outputs.argmax(axis=1) if task.kind is TaskKind.MULTICLASS else (outputs[:, 1] >= 0.5).astype(np.int64)
+    several = task.kind is TaskKind.MULTICLASS
+    decided = outputs.argmax(axis=1) if several else (outputs[:, 1] >= threshold).astype(np.int64)
     confusion = np.bincount(y * k + decided, minlength=k * k).reshape(k, k)
     classes = []
     for place, label in enumerate(task.classes):
@@ -94,7 +102,7 @@ def describe_classes(task: Task, y: Array, outputs: FloatArray) -> dict[str, Any
     return {
         "classes": classes,
         "confusion": confusion.tolist(),
-        "threshold": 0.5,
+        "threshold": threshold,
         "calibration": calibration,
         "calibration_error": error,
     }

@@ -14,8 +14,9 @@ from automl.errors import ArtifactError
 from automl.files import write_array
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import category, number, reduce
+from automl.preprocess import category, combine, number, reduce
 from automl.preprocess.category import CategoryPart
+from automl.preprocess.combine import CombinePart
 from automl.preprocess.date import DatePart
 from automl.preprocess.number import NumberPart
 from automl.preprocess.part import FitRows, Part, State
@@ -33,7 +34,7 @@ def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
         space = space | number.space(needs)
     if layout.categories:
         space = space | category.space(needs)
-    return space | reduce.space(needs)
+    return space | combine.space(needs, layout) | reduce.space(needs)
 
 
 def plan_key(needs: Needs, params: Params) -> str:
@@ -61,6 +62,8 @@ class Transformer:
             self.parts.append(DatePart(needs, params))
         if layout.categories:
             self.parts.append(CategoryPart(needs, params))
+        if params.get("combine", "none") != "none":
+            self.parts.append(CombinePart(params))
         method = str(params.get("reduce", "none"))
         self.reducer = Reducer(method, float(params.get("keep", 0.5))) if method != "none" else None
 

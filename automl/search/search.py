@@ -22,6 +22,7 @@ from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.budget import Clock
+from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs
 from automl.search.portfolio import make_portfolio
@@ -39,6 +40,10 @@ MAX_ATTEMPTS = 2
 SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
 HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
 MIN_FOLD_SECONDS = 0.3
+# A fold may take so many times what is expected of it; and a bag this share of the time left, whatever its origin.
+USUAL_FACTOR, END_SHARE = 1.5, 0.9
+# A configuration of the portfolio is begun if at least this share of what it needs is left.
+CUT_SHARE = 0.7
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
@@ -95,6 +100,8 @@ class Search:
         self.records = Records(run.search)
         self.oofs = Oofs(run, data)
         self.families = Families(recipe, data.task, data.table)
+        share = len(data.trains[0]) / max(1, len(data.target))
+        self.costs = CostModel(data.table.shape(data.task), share)
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
         self.active: dict[int, _Active] = {}
@@ -237,13 +244,13 @@ class Search:
 
     def _remaining_portfolio(self) -> deque[TrialSpec]:
         begun = {(spec.candidate, spec.label) for spec in self.records.specs.values()}
-        listed = make_portfolio(self.families, use=self.recipe.search.portfolio)
+        listed = make_portfolio(self.families, self.data.task.kind, use=self.recipe.search.portfolio)
         return deque(spec for spec in listed if (spec.candidate, spec.label) not in begun)
 
     def _next_spec(self) -> TrialSpec | None:
         number = self.records.next_number()
         for spec in list(self._portfolio):
-            if self._fits(spec.candidate, spec.origin):
+            if self._fits(spec.candidate, spec.origin, spec.reference_seconds):
                 self._portfolio.remove(spec)
                 if not self.families[spec.candidate].is_out:
                     return dataclasses.replace(spec, number=number)
@@ -258,20 +265,27 @@ class Search:
         label = f"{name} #{number}"
         return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
 
-    def _fits(self, name: str, origin: str) -> bool:
+    def _fits(self, name: str, origin: str, reference_seconds: float | None = None) -> bool:
         """Whether a configuration of the family can finish in the time left, as far as is known."""
         if self.by_trials or origin == "baseline":
             return True
-        expected = self.families.expected_fold_seconds(name)
+        expected = self._expected_fold_seconds(name, reference_seconds)
         left = self.clock.search_left()
         pool = self.families[name].candidate.pool
         left -= 0.0 if pool in self._warmed else POOL_START_SECONDS.get(pool, 0.0)
         if expected is None:
             return left > MIN_FOLD_SECONDS
-        rounds = -(-len(self.data.folds) // self.engine.slots)
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
-        need = expected * rounds * (0.7 if origin == "portfolio" else 1.0)
-        return need < left
+        return expected * self._rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
+
+    def _expected_fold_seconds(self, name: str, reference_seconds: float | None) -> float | None:
+        modelled = self.costs.expect(name, reference_seconds)
+        return self.families.expected_fold_seconds(name) if modelled is None else modelled
+
+    @property
+    def _rounds(self) -> int:
+        """Folds that one worker after the other has to run for a bag."""
+        return -(-len(self.data.folds) // self.engine.slots)
 
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
         self.records.add_spec(spec)
@@ -299,8 +313,11 @@ class Search:
         if self.by_trials:
             return own
         left = max(0.0, self.clock.search_left())
-        rounds = -(-len(self.data.folds) // self.engine.slots)
-        share = max(MIN_FOLD_SECONDS, left * SHARES[spec.origin] / rounds)
+        share = left * SHARES[spec.origin] / self._rounds
+        expected = self._expected_fold_seconds(spec.candidate, spec.reference_seconds)
+        if expected is not None:  # what needs more than its share may have it, if it can be done before the end
+            share = max(share, min(USUAL_FACTOR * expected, END_SHARE * left / self._rounds))
+        share = max(MIN_FOLD_SECONDS, share)
         return min(share, own) if own else share
 
     # ---- jobs ----------------------------------------------------------------------------------------------------
@@ -355,6 +372,7 @@ class Search:
             return
         active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
         self.families.note_fold(spec.candidate, outcome.seconds)
+        self.costs.note(spec.candidate, spec.reference_seconds, outcome.seconds)
         if self.by_trials:
             return
         if active.waits_for_verdict:
@@ -433,6 +451,7 @@ class Search:
             seconds=round(sum(fold["seconds"] for fold in folds), 4),
             peak_mb=round(active.peak_mb, 1),
             predict_row_seconds=float(np.mean([fold["predict_row_seconds"] for fold in folds])) if folds else 0.0,
+            row_seconds=float(np.mean([fold.get("row_seconds", 0.0) for fold in folds])) if folds else 0.0,
             size_bytes=sum(fold["size_bytes"] for fold in folds),
             reason=reason, started=round(active.started, 3), finished=round(self.clock.elapsed(), 3),
         )  # fmt: skip

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ POOL_START_SECONDS = {"keras": 8.0}
 STOP_SHARE = 0.15
 MAX_STOP_ROWS = 4_000
 REFIT_ROWS = 10_000
+ROW_REPEATS = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class TrialSpec:
         origin: "baseline", "portfolio" or "tpe".
         label: what the leaderboard calls it.
         raced: whether its first fold decides if the others are run.
+        reference_seconds: what a fold of it takes on a table of reference size (`automl.search.cost`), if known.
     """
 
     number: int
@@ -72,6 +75,7 @@ class TrialSpec:
     origin: str
     label: str
     raced: bool = True
+    reference_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -89,6 +93,9 @@ class TrialResult:
         status: ok | pruned | timed_out | out_of_memory | crashed | failed | non_finite | orphaned.
         score: out-of-fold score over all rows scored, in the metric's own units; None unless ok (or one fold, pruned).
         fold_scores, fold_seconds: a number for each fold that finished; None where the score is not defined.
+        predict_row_seconds: mean over the folds, of a row among many.
+        row_seconds: mean over the folds, of one row by itself, preprocessing included.
+        size_bytes: on disk, of all folds.
         started, finished: seconds since the run began.
     """
 
@@ -104,6 +111,7 @@ class TrialResult:
     seconds: float = 0.0
     peak_mb: float = 0.0
     predict_row_seconds: float = 0.0
+    row_seconds: float = 0.0
     size_bytes: int = 0
     reason: str = ""
     started: float = 0.0
@@ -219,15 +227,28 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     predicted = time.monotonic()
     transformer = Transformer.load(matrices.transformer_path, data.table.layout)
     golden = check_outputs(estimator.predict(transformer.transform(data.golden)), data.task)
+    alone = data.golden.take(slice(0, 1))
+    row_seconds = measure_seconds(lambda: estimator.predict(transformer.transform(alone)))
     weight = None if data.weight is None else data.weight[score_rows]
     record = {
         "score": get_metric(data.task.metric).score(data.target[score_rows], outputs, weight),
         "fit_seconds": fitted - prepared,
         "prepare_seconds": prepared - began,
         "predict_row_seconds": (predicted - fitted) / max(1, len(score_rows)),
+        "row_seconds": row_seconds,
     }
     _keep(place, estimator, matrices.transformer_path, outputs, golden, record, began)
     return record
+
+
+def measure_seconds(call: Callable[[], Any]) -> float:
+    """The quickest of a few calls: what it costs in a warm process that nothing else disturbs."""
+    spent = []
+    for _ in range(ROW_REPEATS):
+        began = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - began)
+    return min(spent)
 
 
 def _keep(

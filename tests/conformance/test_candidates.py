@@ -31,6 +31,14 @@ class TestKerasMLP(CandidateConformance):
     enough: ClassVar[Params] = {"epochs": 40}
 
 
+class TestKerasTabM(CandidateConformance):
+    candidate = "keras_tabm"
+    edge_kinds = (TaskKind.BINARY,)
+    edges_together = True
+    quick: ClassVar[Params] = {"epochs": 5, "members": 8, "units": 32}
+    enough: ClassVar[Params] = {"epochs": 40}
+
+
 class TestLinear(CandidateConformance):
     candidate = "linear"
 

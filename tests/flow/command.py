@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-AUTOML = (sys.executable, "-m", "automl.cli.main")
+AUTOML = (sys.executable, "-m", "automl")
 DATASETS = Path(__file__).parents[2] / "datasets"
 SURVEY, PENGUINS = DATASETS / "social_survey.csv", DATASETS / "penguins.csv"
 MARK = "AUTOML_TEST_MARK"

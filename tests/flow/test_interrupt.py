@@ -110,11 +110,13 @@ def test_stop_from_another_terminal_wraps_up_well(tool: Tool, start: Callable[..
     assert "not running" in again.err
 
 
-def test_ctrl_c_before_the_search_ends_without_a_traceback(tool: Tool) -> None:
+@pytest.mark.parametrize("seconds", [0.15, 0.7, 1.5, 2.5])
+def test_ctrl_c_before_a_first_model_ends_with_one_sentence(tool: Tool, seconds: float) -> None:
     running = tool.start("fit", SURVEY, "--target", "married", "--time", "60s", "--out", tool.work / "run")
-    time.sleep(0.7)
+    time.sleep(seconds)
     os.kill(running.process.pid, signal.SIGINT)
-    result = running.wait(10)
+    result = running.wait(20)
     assert result.code == 130, result
     assert "Traceback" not in result.err
+    assert "nterrupted" in result.err
     assert running.leftovers(within=2) == []

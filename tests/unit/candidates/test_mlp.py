@@ -46,7 +46,7 @@ def test_numpy_and_keras_agree_to_1e_5(activation: str, frequencies: int) -> Non
 
     keras = start_keras(seed=1, threads=1)
     architecture = plan(activation, frequencies)
-    model = architecture.build_keras(keras, dropout=0.2, sigma=0.5)
+    model = architecture.build_keras(keras, make_matrix(), {"dropout": 0.2, "sigma": 0.5})
     rng = np.random.default_rng(2)
     for variable in model.trainable_variables:
         variable.assign(rng.normal(scale=0.3, size=variable.shape))

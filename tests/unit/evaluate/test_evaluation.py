@@ -20,6 +20,7 @@ from automl.evaluate.importance import measure_importance
 from automl.events import WarningRaised
 from automl.files import read_json
 from automl.metrics import get_metric
+from automl.recipe import Recipe
 from tests.unit.search.runs import StoredRun, make_regression_table, store_run
 
 
@@ -75,7 +76,7 @@ def test_an_evaluation_has_all_its_parts_and_is_stored(stored: StoredRun) -> Non
     result = evaluator.evaluate()
     assert read_json(stored.run.evaluation_path) == result
     assert evaluator.warnings == []
-    assert [job.id for job in engine.jobs] == ["honest score", "quality", "importance 0", "importance 1"]
+    assert [job.id for job in engine.jobs] == ["honest score", "quality", "cost", "importance 0", "importance 1"]
     assert (result["metric"], result["maximize"], result["method"]) == ("rmse", False, METHOD)
     assert result["low"] < result["score"] < result["high"]
     assert result["score"] == pytest.approx(result["raw_score"] + result["optimism"])
@@ -129,7 +130,8 @@ def test_an_interval_for_a_run_with_groups_draws_whole_groups(tmp_path: Path) ->
     stored = train(tmp_path / "run", table, "price", data={"group": "who"})
     units = read_evidence(str(stored.run.path)).units
     assert units is not None and np.unique(units, return_counts=True)[1].tolist() == [4] * 30
-    payload = {"run": str(stored.run.path), "seed": 0, "seconds": None, "rounds": 5, "max_members": 3, "bootstraps": 20}
+    recipe = Recipe().override({"ensemble": {"rounds": 5, "max_members": 3}}).model_dump(mode="json")
+    payload = {"run": str(stored.run.path), "seed": 0, "seconds": None, "recipe": recipe, "bootstraps": 20}
     found = score_honestly(payload)
     assert found["low"] < found["score"] < found["high"]
 

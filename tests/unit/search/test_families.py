@@ -12,8 +12,9 @@ import pytest
 from automl import registry
 from automl.preprocess.table import Layout, Table
 from automl.recipe import Recipe
+from automl.search.cost import read_portfolio_file
 from automl.search.families import Families
-from automl.search.portfolio import ENTRIES, make_portfolio
+from automl.search.portfolio import make_portfolio
 from automl.search.trial import candidates
 from automl.task import Task, TaskKind
 from tests.unit.search.test_records import make_result
@@ -210,7 +211,7 @@ def test_the_constant_is_never_tuned() -> None:
 @pytest.mark.parametrize("shape", [(3, 2), (4, 0), (0, 3), (0, 0)], ids=str)
 def test_every_entry_fits_the_space_of_its_family(kind: TaskKind, shape: tuple[int, int]) -> None:
     families = make_families(kind=kind, table=make_table(100, *shape))
-    specs = make_portfolio(families)
+    specs = make_portfolio(families, kind)
     assert {spec.candidate for spec in specs} == set(families.usable)
     for spec in specs:
         assert families[spec.candidate].space.complete(spec.params) == spec.params
@@ -220,14 +221,22 @@ def test_every_entry_fits_the_space_of_its_family(kind: TaskKind, shape: tuple[i
 def test_what_an_entry_asks_for_is_a_parameter_of_its_family_on_a_mixed_table(kind: TaskKind) -> None:
     """A misspelt name would be left out in silence."""
     families = make_families(kind=kind)
-    specs = {spec.label: spec for spec in make_portfolio(families)}
-    for name, label, _, _, asked in ENTRIES:
-        if name in families.usable and kind is TaskKind.BINARY:
-            assert {key: specs[label].params.get(key) for key in asked} == asked
+    specs = {spec.label: spec for spec in make_portfolio(families, kind)}
+    listed = read_portfolio_file()["lists"][str(kind)]
+    for entry in listed:
+        asked = entry["params"]
+        if entry["family"] in families.usable and asked:
+            allowed = {name: value for name, value in asked.items() if not is_of_another_kind(name, kind)}
+            assert {key: specs[entry["name"]].params.get(key) for key in allowed} == allowed
+
+
+def is_of_another_kind(name: str, kind: TaskKind) -> bool:
+    """C is for classes, alpha and epsilon for values: an entry may name both."""
+    return name in (("model.alpha", "model.epsilon") if kind is not TaskKind.REGRESSION else ("model.C",))
 
 
 def test_baselines_come_first_and_labels_are_unique() -> None:
-    specs = make_portfolio(make_families(kind=TaskKind.BINARY))
+    specs = make_portfolio(make_families(kind=TaskKind.BINARY), TaskKind.BINARY)
     assert [(spec.candidate, spec.origin, spec.raced) for spec in specs[:2]] == [
         ("dummy", "baseline", False),
         ("linear", "baseline", False),
@@ -240,11 +249,17 @@ def test_baselines_come_first_and_labels_are_unique() -> None:
 
 
 def test_without_the_portfolio_only_the_baselines_remain() -> None:
-    assert [spec.candidate for spec in make_portfolio(make_families(), use=False)] == ["dummy", "linear"]
+    assert [spec.candidate for spec in make_portfolio(make_families(), TaskKind.BINARY, use=False)] == [
+        "dummy",
+        "linear",
+    ]
 
 
 def test_families_that_cannot_be_used_have_no_entry() -> None:
-    assert {spec.candidate for spec in make_portfolio(make_families("xgboost"))} == {"dummy", "xgboost"}
+    assert {spec.candidate for spec in make_portfolio(make_families("xgboost"), TaskKind.BINARY)} == {
+        "dummy",
+        "xgboost",
+    }
 
 
 def test_a_plug_in_of_another_package_comes_last_with_its_defaults(
@@ -260,7 +275,7 @@ def test_a_plug_in_of_another_package_comes_last_with_its_defaults(
     candidates.__dict__.pop("_entry_points", None)
     try:
         families = make_families()
-        specs = make_portfolio(families)
+        specs = make_portfolio(families, TaskKind.BINARY)
     finally:
         candidates.__dict__.pop("_entry_points", None)
     last = specs[-1]

@@ -1,0 +1,32 @@
+"""What a recipe allows the deployed model to cost: time for one row, and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from automl.ensemble.selection import Allowance
+from automl.recipe import Recipe
+from automl.search.trial import TrialResult
+
+# Share of a latency that members may use; the rest is for reading the row and joining the answers.
+MEMBERS_SHARE = 0.75
+# Share of a size for the members; the rest is for schema, transformers that are counted once, and golden rows.
+SIZE_SHARE = 0.95
+
+
+def make_allowance(recipe: Recipe, results: Mapping[int, TrialResult], folds: int) -> Allowance | None:
+    """Costs of all complete configurations against the recipe's limits; None if it names none.
+
+    In a run by trials only what the user demands is kept: measured times would make the choice differ between runs.
+    """
+    latencies = [recipe.constraints.latency_ms, None if recipe.budget.trials else recipe.ensemble.latency_ms]
+    latency_ms = min((value for value in latencies if value is not None), default=None)
+    size_mb = recipe.constraints.size_mb
+    if latency_ms is None and size_mb is None:
+        return None
+    limits = (
+        float("inf") if latency_ms is None else MEMBERS_SHARE * latency_ms / 1000,
+        float("inf") if size_mb is None else SIZE_SHARE * size_mb * 1e6,
+    )
+    costs = {trial: (result.row_seconds * folds, float(result.size_bytes)) for trial, result in results.items()}
+    return Allowance(costs, limits)

@@ -1,0 +1,224 @@
+"""Columns made of two: products, ratios and differences of numbers, target means of category pairs, level counts.
+
+Trees cut one column at a time; what lies in the relation of two costs them many cuts, and one here. Everything is
+chosen on training rows: pairs of the columns that go with the target, kept where they go with it more than either.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from automl.graph import Graph
+from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess.category import count_codes, fit_target_means
+from automl.preprocess.part import FitRows, State
+from automl.preprocess.table import MISSING, UNSEEN, Layout, Table, TableNames
+from automl.space import Choice, Params, SearchSpace
+
+NUMBERS = 5  # the numbers, strongest first, of which pairs are made
+KEPT_NUMBERS = 10
+CATEGORIES = 5
+KEPT_CATEGORIES = 6
+MAX_PAIR_CODES = 100_000
+MAX_CLASSES = 10  # a pair of categories becomes a column a class
+MAX_ROWS = 20_000  # rows that associations are measured on
+LIMIT = np.float32(1e30)
+SIGNS = ("×", "/", "−")
+
+
+def space(needs: Needs, layout: Layout) -> SearchSpace:
+    """Offered to families that cut columns one at a time, where there is something to combine."""
+    if needs.scaled or needs.categories == "embed":
+        return SearchSpace()
+    numbers, categories = len(layout.numbers) >= 2, len(layout.categories) >= 1
+    values = ["none"] + ["numbers"] * numbers + ["categories"] * categories + ["both"] * (numbers and categories)
+    return SearchSpace({"combine": Choice(tuple(values), "none")}) if len(values) > 1 else SearchSpace()
+
+
+class CombinePart:
+    """See the module. Numbers are combined as they are, before any imputation; a hole in one is a hole in the pair."""
+
+    kind = "combine"
+
+    def __init__(self, params: Params) -> None:
+        wanted = str(params.get("combine", "none"))
+        self.numbers = wanted in ("numbers", "both")
+        self.categories = wanted in ("categories", "both")
+        self.state: State = {}
+
+    def fit(self, table: Table, fit: FitRows) -> FloatArray:
+        rng = np.random.default_rng([fit.seed, 17])
+        rows = np.arange(len(table))
+        if len(rows) > MAX_ROWS:
+            rows = np.sort(rng.choice(rows, MAX_ROWS, replace=False))
+        nothing = np.zeros((0, 3), dtype=np.int64)
+        self.state = {"triples": nothing, "pairs": nothing[:, :2], "counts": [], "means": []}
+        if self.numbers:
+            self.state["triples"] = choose_numbers(table.numbers[rows], fit.target[rows], fit.task.is_classification)
+        blocks = [self._numbers(table)]
+        if self.categories:
+            self._fit_categories(table, fit, blocks)
+        return np.hstack(blocks).astype(np.float32, copy=False)
+
+    def _fit_categories(self, table: Table, fit: FitRows, blocks: list[FloatArray]) -> None:
+        levels = table.layout.levels
+        for place, size in enumerate(levels):
+            counts = np.log1p(count_codes(table.categories[:, place], size)).astype(np.float32)
+            self.state["counts"].append(counts)
+            blocks.append(counts[table.categories[:, place]][:, None])
+        if fit.task.n_classes > MAX_CLASSES:
+            return
+        pairs = []
+        for one, other in choose_pairs(levels):
+            codes, size = cross(table.categories, one, other, levels)
+            lookup, block = fit_target_means(codes, size, fit)
+            pairs.append((one, other))
+            self.state["means"].append(lookup)
+            blocks.append(block)
+        if pairs:
+            self.state["pairs"] = np.array(pairs, dtype=np.int64)
+
+    def transform(self, table: Table) -> FloatArray:
+        blocks = [self._numbers(table)]
+        blocks += [
+            counts[table.categories[:, place]][:, None] for place, counts in enumerate(self.state.get("counts", []))
+        ]
+        for (one, other), lookup in zip(self.state["pairs"], self.state.get("means", []), strict=True):
+            codes, _ = cross(table.categories, int(one), int(other), table.layout.levels)
+            blocks.append(lookup[codes])
+        return np.hstack(blocks).astype(np.float32, copy=False)
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        blocks = [self._pair_to_graph(graph, table, *map(int, triple)) for triple in self.state["triples"]]
+        counts = self.state.get("counts", [])
+        blocks += [
+            graph.add("Gather", known[:, None], _code_in_graph(graph, table, place), axis=0)
+            for place, known in enumerate(counts)
+        ]
+        for (one, other), lookup in zip(self.state["pairs"].tolist(), self.state.get("means", []), strict=True):
+            first = _shift_in_graph(graph, table, one, len(counts[one]))
+            second = _shift_in_graph(graph, table, other, len(counts[other]))
+            crossed = graph.add("Add", graph.add("Mul", first, np.int64(len(counts[other]))), second)
+            blocks.append(graph.add("Gather", lookup, crossed, axis=0))
+        return graph.concat(blocks)
+
+    def _pair_to_graph(self, graph: Graph, table: TableNames, one: int, other: int, sign: int) -> str:
+        a, b = graph.columns(table.numbers, [one]), graph.columns(table.numbers, [other])
+        if sign == 1:
+            nothing = graph.add("Equal", b, np.float32(0))
+            ratio = graph.add("Div", a, graph.add("Where", nothing, np.float32(1), b))
+            made = graph.add("Where", nothing, np.float32(np.nan), ratio)
+        else:
+            made = graph.add("Mul" if sign == 0 else "Sub", a, b)
+        return graph.clip(made, -LIMIT, LIMIT)
+
+    def _numbers(self, table: Table) -> FloatArray:
+        made = [combine(table.numbers, *(int(part) for part in triple)) for triple in self.state["triples"]]
+        return np.column_stack(made) if made else np.empty((len(table), 0), dtype=np.float32)
+
+    def features(self, table: Table) -> tuple[Feature, ...]:
+        layout = table.layout
+        names = layout.numbers
+        named = [
+            Feature(name=f"{names[a]} {SIGNS[sign]} {names[b]}", source=layout.source(names[a]))
+            for a, b, sign in self.state["triples"]
+        ]
+        named += [
+            Feature(name=f"count of {name}", source=name)
+            for name, _ in zip(layout.categories, self.state.get("counts", []), strict=False)
+        ]
+        for (one, other), lookup in zip(self.state["pairs"], self.state.get("means", []), strict=True):
+            label = f"{layout.categories[one]} & {layout.categories[other]}"
+            width = lookup.shape[1]
+            labels = [label] if width == 1 else [f"{label} [{place}]" for place in range(width)]
+            named += [Feature(name=each, source=layout.categories[one]) for each in labels]
+        return tuple(named)
+
+
+def combine(numbers: FloatArray, one: int, other: int, sign: int) -> FloatArray:
+    """Product, ratio or difference (n,) float32 of two columns; NaN where it has no value, clipped to ±1e30."""
+    a, b = numbers[:, one], numbers[:, other]
+    with np.errstate(all="ignore"):
+        made = a * b if sign == 0 else np.where(b != 0, a / np.where(b != 0, b, np.float32(1)), np.nan)
+        if sign == 2:
+            made = a - b
+        clipped = np.clip(made, -LIMIT, LIMIT)
+    return np.asarray(clipped, dtype=np.float32)
+
+
+def choose_numbers(numbers: FloatArray, target: Array, classes: bool) -> Array:
+    """(k, 3) int64 of column, column and operation, the strongest first.
+
+    Kept are pairs whose rank goes with the target more than that of either column alone.
+    """
+    with np.errstate(all="ignore"):
+        alone = np.array([association(numbers[:, place], target, classes) for place in range(numbers.shape[1])])
+    strongest = np.argsort(-alone, kind="stable")[:NUMBERS]
+    found = []
+    for one, other in itertools.permutations(sorted(int(place) for place in strongest), 2):
+        for sign in range(3):
+            if sign != 1 and one > other:  # only a ratio differs when turned round
+                continue
+            gain = association(combine(numbers, one, other, sign), target, classes) - max(alone[one], alone[other])
+            if gain > 0.01:
+                found.append((-gain, one, other, sign))
+    chosen = [triple[1:] for triple in sorted(found)[:KEPT_NUMBERS]]
+    return np.array(chosen, dtype=np.int64).reshape(-1, 3)
+
+
+def association(column: FloatArray, target: Array, classes: bool) -> float:
+    """Share of the target's spread that goes with the column's ranks, 0 to 1: the squared rank correlation, or for
+    classes the correlation ratio of the ranks."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(column)
+    if known.sum() < 10:
+        return 0.0
+    ranks = rankdata(column[known])
+    spread = float(((ranks - ranks.mean()) ** 2).sum())
+    if spread <= 0:
+        return 0.0
+    values = target[known]
+    if classes:
+        sizes = np.bincount(values)
+        sums = np.bincount(values, weights=ranks - ranks.mean())
+        between = float((sums[sizes > 0] ** 2 / sizes[sizes > 0]).sum())
+        return between / spread * float(known.mean())
+    other = rankdata(values)
+    product = float(((ranks - ranks.mean()) * (other - other.mean())).sum())
+    size = spread * float(((other - other.mean()) ** 2).sum())
+    return product**2 / size * float(known.mean()) if size > 0 else 0.0
+
+
+def choose_pairs(levels: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Pairs of the categories with most levels whose crossing stays small enough to be learned."""
+    largest = sorted(sorted(range(len(levels)), key=lambda place: (-levels[place], place))[:CATEGORIES])
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations(largest, 2)
+        if (levels[one] + 2) * (levels[other] + 2) <= MAX_PAIR_CODES
+    ]
+    return pairs[:KEPT_CATEGORIES]
+
+
+def cross(categories: Array, one: int, other: int, levels: tuple[int, ...]) -> tuple[Array, int]:
+    """Codes (n,) of two columns together, and how many there are; unseen and missing are levels like others here."""
+    width = levels[other] + 2
+    codes = shift(categories[:, one], levels[one]) * width + shift(categories[:, other], levels[other])
+    return codes, (levels[one] + 2) * width
+
+
+def shift(column: Array, levels: int) -> Array:
+    """Codes from 0: levels, then unseen, then missing."""
+    return np.where(column == MISSING, levels + 1, np.where(column == UNSEEN, levels, column)).astype(np.int64)
+
+
+def _code_in_graph(graph: Graph, table: TableNames, place: int) -> str:
+    return graph.add("Gather", table.categories, np.int64(place), axis=1)
+
+
+def _shift_in_graph(graph: Graph, table: TableNames, place: int, codes: int) -> str:
+    """`shift`, a look-up whose last two places are unseen and missing: (n,) int64."""
+    return graph.add("Gather", np.arange(codes, dtype=np.int64), _code_in_graph(graph, table, place), axis=0)

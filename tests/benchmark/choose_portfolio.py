@@ -1,0 +1,150 @@
+"""Chooses the portfolio from recorded predictions: the next configuration is the one that lowers the ensemble's regret
+most for the time it takes.
+
+As AutoGluon's zero-shot portfolios are chosen (Salinas & Erickson 2023, arXiv:2311.02971), with time below the line,
+because a run may end after any entry (Streeter & Golovin 2008). Ensembles are selected on one half of a table's
+scored rows and judged on the other, and the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.matrix import Array, FloatArray
+from automl.metrics import Metric, get_metric
+from tests.benchmark.configurations import CONFIGURATIONS
+
+TARGET = Path(__file__).parents[2] / "automl" / "search" / "portfolio.json"
+START = ("dummy", "linear")
+LENGTH = 16
+ROUNDS = 12
+TIME_POWER = 0.5  # 1 would put all that is cheap first
+OTHER_KIND = 0.15  # weight of tables of another kind of task, so that few tables do not rule alone
+REFERENCE = {"rows": 2000, "columns": 20, "outputs": 1}
+EXPONENTS = {"rows": (0.2, 1.3), "columns": (0.0, 1.2), "outputs": (0.0, 1.1)}
+
+
+class Record:
+    """One table: targets and predictions of the scored rows, and what each configuration took."""
+
+    def __init__(self, folder: Path, lines: list[dict[str, Any]]) -> None:
+        facts = lines[0]
+        self.kind: str = facts["kind"]
+        self.metric: Metric = get_metric(facts["metric"])
+        self.facts = {name: facts[name] for name in REFERENCE}
+        self.y: Array = np.load(folder / "target.npy")
+        good = [line for line in lines if line["status"] == "ok" and (folder / f"{line['configuration']}.npy").exists()]
+        self.outputs: dict[str, FloatArray] = {
+            line["configuration"]: np.load(folder / f"{line['configuration']}.npy") for line in good
+        }
+        self.seconds = {line["configuration"]: float(line["cpu_seconds"]) for line in good}
+        order = np.random.default_rng(5).permutation(len(self.y))
+        self.halves = np.array_split(order, 2)
+        self.names = [each.name for each in CONFIGURATIONS]
+        self.constant = self._loss(["dummy"])
+        self.best = min(self._loss(list(self.outputs)), *(self._loss([name]) for name in self.outputs))
+
+    def regret(self, names: list[str]) -> float:
+        """How far an ensemble of these stays behind one of all, as a share of what there is to gain; 0 to 1."""
+        usable = [name for name in names if name in self.outputs]
+        if self.constant - self.best <= 1e-12:
+            return 0.0
+        return float(np.clip((self._loss(usable) - self.best) / (self.constant - self.best), 0.0, 1.0))
+
+    def _loss(self, names: list[str]) -> float:
+        stack = {self.names.index(name): self.outputs[name] for name in names}
+        losses = []
+        for inside, outside in (self.halves, self.halves[::-1]):
+            part = {number: outputs[inside] for number, outputs in stack.items()}
+            chosen = select_ensemble(part, self.y[inside], self.metric, rounds=ROUNDS)
+            blend = blend_outputs({number: outputs[outside] for number, outputs in stack.items()}, chosen.weights)
+            score = self.metric.score(self.y[outside], blend)
+            losses.append(-score if self.metric.maximize else score)
+        return float(np.mean(losses))
+
+
+def choose(out: Path) -> None:
+    """Read `out`, write the portfolio, print each step and its regret."""
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    tables = sorted({line["table"] for line in lines})
+    records = []
+    for table in tables:
+        own = [line for line in lines if line["table"] == table]
+        if {line["configuration"] for line in own} >= {each.name for each in CONFIGURATIONS}:
+            records.append(Record(out / "predictions" / table, own))
+    print(f"{len(records)} tables, {sum(line.get('seconds', 0) for line in lines) / 3600:.2f} processor hours")
+    lists = {kind: choose_list(records, kind) for kind in ("binary", "multiclass", "regression")}
+    families, seconds = fit_costs(records)
+    by_name = {each.name: each for each in CONFIGURATIONS}
+    chosen = {
+        kind: [
+            {
+                "name": name,
+                "family": by_name[name].family,
+                "params": by_name[name].params,
+                "seconds": round(seconds[name], 3),
+                "regret": round(regret, 5),
+            }
+            for name, regret in entries
+        ]
+        for kind, entries in lists.items()
+    }
+    text = json.dumps({"version": 1, "reference": REFERENCE, "growth": families, "lists": chosen}, indent=1)
+    TARGET.write_text(text + "\n", encoding="utf-8")
+
+
+def choose_list(records: list[Record], kind: str) -> list[tuple[str, float]]:
+    """(configuration, mean regret once it is in) in the order chosen, for one kind of task."""
+    weights = np.array([1.0 if record.kind == kind else OTHER_KIND for record in records])
+    own = np.array([record.kind == kind for record in records])
+    names = list(START)
+    regrets = np.array([record.regret(names) for record in records])
+    entries = [(name, float(regrets[own].mean())) for name in START]
+    print(f"== {kind}: {own.sum()} tables, regret {regrets[own].mean():.4f} after {', '.join(START)}")
+    waiting = [each.name for each in CONFIGURATIONS if each.name not in START]
+    while waiting and len(names) < LENGTH:
+        found = []
+        for name in waiting:
+            after = np.array([record.regret([*names, name]) for record in records])
+            gain = float(np.average(regrets - after, weights=weights))
+            took = [record.seconds[name] for record in records if name in record.seconds]
+            found.append((gain / max(float(np.mean(took)) if took else np.inf, 0.05) ** TIME_POWER, gain, name, after))
+        _, gain, name, after = max(found, key=lambda item: item[0])
+        if gain <= 0:
+            break
+        names.append(name)
+        waiting.remove(name)
+        regrets = after
+        entries.append((name, float(regrets[own].mean())))
+        print(f"{len(names):3d} {name:28s} gain {gain:.5f}  regret {regrets[own].mean():.4f}")
+    return entries
+
+
+def fit_costs(records: list[Record]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Growth of each family's seconds with rows, columns and outputs, and each configuration's seconds on the
+    reference table: least squares on logarithms, with exponents held to what is plausible."""
+    growth: dict[str, dict[str, float]] = {}
+    seconds: dict[str, float] = {}
+    for family in sorted({each.family for each in CONFIGURATIONS}):
+        own = [each.name for each in CONFIGURATIONS if each.family == family]
+        rows = [(record, name) for record in records for name in own if name in record.seconds]
+        x = np.array([[np.log(record.facts[fact] / REFERENCE[fact]) for fact in REFERENCE] for record, _ in rows])
+        y = np.log([max(record.seconds[name], 0.01) for record, name in rows])
+        places = np.array([own.index(name) for _, name in rows])
+        level = np.eye(len(own))[places]
+        ridge = np.vstack([np.hstack([level, x]), np.hstack([np.zeros((3, len(own))), np.eye(3)])])
+        found = np.linalg.lstsq(ridge, np.concatenate([y, np.zeros(3)]), rcond=None)[0]
+        slopes = {
+            fact: float(np.clip(found[len(own) + place], *EXPONENTS[fact])) for place, fact in enumerate(REFERENCE)
+        }
+        growth[family] = {fact: round(slope, 3) for fact, slope in slopes.items()}
+        rest = y - x @ np.array(list(slopes.values()))
+        for place, name in enumerate(own):
+            mine = rest[places == place]
+            seconds[name] = float(np.exp(np.median(mine))) if len(mine) else 10.0
+    return growth, seconds

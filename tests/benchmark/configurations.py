@@ -1,0 +1,146 @@
+"""The configurations that a portfolio may be made of: by hand around what is published, and drawn at random."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Configuration:
+    """A family, and its parameters where they differ from the family's defaults."""
+
+    name: str
+    family: str
+    params: dict[str, Any]
+
+
+def _model(**params: Any) -> dict[str, Any]:
+    return {f"model.{name}": value for name, value in params.items()}
+
+
+def _matrix(**params: Any) -> dict[str, Any]:
+    return {f"preprocess.{name}": value for name, value in params.items()}
+
+
+def _draw_boosters(count: int) -> list[Configuration]:
+    """XGBoost at random, around where tuned values of many tables lie."""
+    rng = np.random.default_rng(7)
+    found = []
+    for number in range(count):
+        params = _model(
+            learning_rate=round(float(np.exp(rng.uniform(np.log(0.02), np.log(0.1)))), 4),
+            max_depth=int(rng.integers(3, 11)),
+            min_child_weight=round(float(np.exp(rng.uniform(np.log(0.1), np.log(20)))), 3),
+            subsample=round(float(rng.uniform(0.5, 1.0)), 2),
+            colsample_bylevel=round(float(rng.uniform(0.3, 1.0)), 2),
+            reg_lambda=round(float(np.exp(rng.uniform(np.log(1e-3), np.log(20)))), 4),
+            grow_policy=str(rng.choice(["depthwise", "lossguide"])),
+        )
+        encode = str(rng.choice(["native", "auto", "target"]))
+        found.append(Configuration(f"xgboost r{number}", "xgboost", params | _matrix(encode=encode)))
+    return found
+
+
+CONFIGURATIONS: tuple[Configuration, ...] = (
+    Configuration("dummy", "dummy", {}),
+    Configuration("linear", "linear", {}),
+    Configuration("linear quantile", "linear", _matrix(scale="quantile", encode="target")),
+    Configuration("linear one-hot", "linear", _matrix(scale="quantile", encode="one_hot")),
+    Configuration("linear strong", "linear", _model(C=0.05, alpha=0.1) | _matrix(scale="power", encode="one_hot")),
+    Configuration(
+        "linear sparse",
+        "linear",
+        _model(penalty="elasticnet", l1_ratio=0.9, C=0.3, alpha=0.01) | _matrix(scale="power"),
+    ),
+    Configuration("naive bayes", "naive_bayes", {}),
+    Configuration("naive bayes quantile", "naive_bayes", _model(var_smoothing=0.05) | _matrix(scale="quantile")),
+    Configuration("svm linear", "svm_linear", {}),
+    Configuration("svm rbf", "svm_rbf", {}),
+    Configuration("svm rbf hard", "svm_rbf", _model(C=10.0) | _matrix(scale="quantile")),
+    Configuration("svm rbf narrow", "svm_rbf", _model(C=5.0, gamma=2.0, epsilon=0.1)),
+    Configuration("svm rbf wide", "svm_rbf", _model(C=5.0, gamma=0.2, epsilon=0.1) | _matrix(scale="power")),
+    Configuration("neighbours", "nearest_neighbors", {}),
+    Configuration("neighbours few", "nearest_neighbors", _model(n_neighbors=5) | _matrix(scale="quantile")),
+    Configuration("neighbours many", "nearest_neighbors", _model(n_neighbors=40) | _matrix(scale="quantile")),
+    Configuration("forest", "random_forest", {}),
+    Configuration("forest leaf 5", "random_forest", _model(min_samples_leaf=5, max_features=0.5)),
+    Configuration("forest target", "random_forest", _model(min_samples_leaf=1) | _matrix(encode="target")),
+    Configuration("extra trees", "extra_trees", {}),
+    Configuration("extra trees leaf 1", "extra_trees", _model(min_samples_leaf=1, max_features=0.75)),
+    Configuration("extra trees all", "extra_trees", _model(max_features=1.0, min_samples_leaf=3)),
+    Configuration("extra trees leaf 5", "extra_trees", _model(min_samples_leaf=5, max_features=0.5)),
+    Configuration("extra trees target", "extra_trees", _model(max_features=0.6) | _matrix(encode="target")),
+    Configuration("extra trees combined", "extra_trees", _model(max_features=0.6) | _matrix(combine="both")),
+    Configuration("histogram", "hist_gradient_boosting", {}),
+    Configuration(
+        "histogram small",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.05, max_leaf_nodes=10, min_samples_leaf=10, max_features=0.5),
+    ),
+    Configuration(
+        "histogram large",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.03, max_leaf_nodes=80, min_samples_leaf=10, max_features=0.4, l2_regularization=1.0),
+    ),
+    Configuration(
+        "histogram combined",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.05, max_leaf_nodes=24, max_features=0.4) | _matrix(combine="both"),
+    ),
+    Configuration("xgboost", "xgboost", {}),
+    Configuration(
+        "xgboost shallow",
+        "xgboost",
+        _model(
+            learning_rate=0.04, max_depth=4, min_child_weight=8.0, subsample=0.8, colsample_bylevel=0.5, reg_lambda=1.0
+        ),
+    ),
+    Configuration(
+        "xgboost stumps",
+        "xgboost",
+        _model(learning_rate=0.08, max_depth=2, min_child_weight=4.0, colsample_bylevel=0.5),
+    ),
+    Configuration(
+        "xgboost target",
+        "xgboost",
+        _model(
+            learning_rate=0.05, max_depth=8, min_child_weight=3.0, subsample=0.7, colsample_bylevel=0.4, reg_lambda=3.0
+        )
+        | _matrix(encode="target"),
+    ),
+    Configuration(
+        "xgboost combined",
+        "xgboost",
+        _model(learning_rate=0.05, max_depth=6, min_child_weight=2.0, subsample=0.7, colsample_bylevel=0.5)
+        | _matrix(combine="both"),
+    ),
+    Configuration(
+        "xgboost combined shallow",
+        "xgboost",
+        _model(
+            learning_rate=0.05, max_depth=4, min_child_weight=4.0, subsample=0.8, colsample_bylevel=0.4, reg_lambda=2.0
+        )
+        | _matrix(combine="both", encode="target"),
+    ),
+    Configuration(
+        "xgboost slow",
+        "xgboost",
+        _model(
+            learning_rate=0.02,
+            max_depth=10,
+            min_child_weight=0.6,
+            subsample=0.8,
+            colsample_bylevel=0.55,
+            reg_lambda=0.8,
+        ),
+    ),
+    *_draw_boosters(8),
+    Configuration("mlp", "keras_mlp", {}),
+    Configuration("mlp fast", "keras_mlp", _model(learning_rate=0.012, units=192, epochs=60) | _matrix(scale="robust")),
+    Configuration("tabm", "keras_tabm", {}),
+    Configuration("tabm quantile", "keras_tabm", _matrix(scale="quantile")),
+    Configuration("tabm large", "keras_tabm", _model(members=32, units=256, bins=48) | _matrix(scale="quantile")),
+)

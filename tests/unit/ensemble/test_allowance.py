@@ -1,0 +1,57 @@
+"""What an ensemble may cost, and that the selection keeps to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.ensemble.allowance import make_allowance
+from automl.ensemble.selection import Allowance, select_ensemble
+from automl.metrics import get_metric
+from automl.recipe import Recipe
+from tests.unit.search.test_records import make_result
+
+RMSE = get_metric("rmse")
+
+
+def make_three() -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Trial 2 is best, 0 and 1 err in opposite ways."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=200)
+    noise = rng.normal(size=200)
+    outputs = {0: y + noise, 1: y - noise, 2: y + 0.5 * rng.normal(size=200)}
+    return {trial: values[:, None].astype(np.float32) for trial, values in outputs.items()}, y
+
+
+def test_without_a_limit_the_opposites_are_joined() -> None:
+    outputs, y = make_three()
+    assert {0, 1} <= set(select_ensemble(outputs, y, RMSE).weights)
+
+
+def test_members_together_keep_the_limit() -> None:
+    outputs, y = make_three()
+    allowance = Allowance({0: (6.0, 1.0), 1: (5.0, 1.0), 2: (2.0, 1.0)}, (10.0, 9.0))
+    chosen = select_ensemble(outputs, y, RMSE, allowance=allowance).weights
+    assert sum(allowance.costs[trial][0] for trial in chosen) <= 10.0
+
+
+def test_a_model_too_dear_by_itself_is_left_out_unless_all_are() -> None:
+    costs = {0: (6.0,), 1: (50.0,), 2: (20.0,)}
+    assert Allowance(costs, (10.0,)).affordable([0, 1, 2]) == [0]
+    assert Allowance(costs, (1.0,)).affordable([0, 1, 2]) == [0]
+    assert Allowance(costs, (float("inf"),)).affordable([0, 1, 2]) == [0, 1, 2]
+
+
+def test_a_recipe_limits_latency_and_size() -> None:
+    results = {3: make_result(3, row_seconds=0.002, size_bytes=7_000_000)}
+    recipe = Recipe().override({"constraints": {"latency_ms": 8, "size_mb": 100}})
+    allowance = make_allowance(recipe, results, folds=5)
+    assert allowance is not None
+    assert allowance.costs[3] == pytest.approx((0.01, 7e6))
+    assert allowance.limits == pytest.approx((0.006, 95e6))
+
+
+def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:
+    recipe = Recipe().override({"budget": {"trials": 5, "seconds": None}})
+    assert make_allowance(recipe, {}, folds=5) is None
+    assert make_allowance(Recipe().override({"ensemble": {"latency_ms": None}}), {}, folds=5) is None

@@ -1,0 +1,55 @@
+"""The probability from which on the second class is named."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.ensemble.threshold import choose_threshold, move_threshold
+from automl.metrics import get_metric
+
+
+def two_columns(positive: np.ndarray) -> np.ndarray:
+    return np.column_stack([1 - positive, positive]).astype(np.float32)
+
+
+def make_rare(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """One row in ten is positive; probabilities are calibrated and seldom reach a half."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=rows)
+    chance = 1 / (1 + np.exp(-(1.5 * x - 3)))
+    return (rng.random(rows) < chance).astype(np.int64), chance
+
+
+def test_f1_of_a_rare_class_gains_on_new_rows() -> None:
+    metric = get_metric("f1")
+    y, chance = make_rare(4000, 1)
+    threshold = choose_threshold(metric, y, two_columns(chance))
+    assert 0.15 < threshold < 0.4
+    y_new, chance_new = make_rare(20_000, 2)
+    moved = metric.score(y_new, move_threshold(two_columns(chance_new), threshold))
+    assert moved > metric.score(y_new, two_columns(chance_new)) + 0.05
+
+
+def test_probabilities_without_information_leave_it_at_a_half() -> None:
+    rng = np.random.default_rng(3)
+    found = [
+        choose_threshold(get_metric("accuracy"), rng.integers(0, 2, 400), two_columns(rng.uniform(0.3, 0.7, 400)))
+        for _ in range(20)
+    ]
+    assert sum(threshold == 0.5 for threshold in found) >= 8
+
+
+def test_metrics_of_ranks_and_probabilities_have_no_threshold() -> None:
+    y, chance = make_rare(500, 4)
+    assert choose_threshold(get_metric("roc_auc"), y, two_columns(chance)) == 0.5
+    assert choose_threshold(get_metric("log_loss"), y, two_columns(chance)) == 0.5
+
+
+def test_a_moved_probability_is_above_a_half_exactly_where_the_old_one_reaches_the_threshold() -> None:
+    positive = np.array([0.0, 0.1, np.nextafter(np.float32(0.2), 0), 0.2, 0.21, 0.5, 1.0], dtype=np.float32)
+    threshold = float(np.float32(0.2))
+    moved = move_threshold(np.column_stack([1 - positive, positive]), threshold)
+    np.testing.assert_array_equal(moved[:, 1] >= 0.5, positive >= threshold)
+    assert moved[0, 1] == 0
+    assert moved[-1, 1] == 1
+    assert (np.diff(moved[:, 1]) >= 0).all()

@@ -1,0 +1,69 @@
+"""Columns made of two: chosen on training rows, worked by hand, alike at training and after."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.preprocess.combine import CombinePart, association, choose_numbers, choose_pairs, combine, cross
+from automl.preprocess.part import FitRows
+from automl.preprocess.table import MISSING, UNSEEN, Layout, Table
+from automl.task import Task, TaskKind
+
+VALUES = Task(kind=TaskKind.REGRESSION, target="y")
+
+
+def make_table(numbers: np.ndarray, categories: np.ndarray | None = None, levels: tuple[int, ...] = ()) -> Table:
+    rows = len(numbers)
+    layout = Layout(
+        numbers=tuple(f"n{place}" for place in range(numbers.shape[1])),
+        categories=tuple(f"c{place}" for place in range(len(levels))),
+        levels=levels,
+        dates=(),
+    )
+    codes = np.empty((rows, 0), dtype=np.int32) if categories is None else categories.astype(np.int32)
+    return Table(layout=layout, numbers=numbers.astype(np.float32), categories=codes, dates=np.empty((rows, 0)))
+
+
+def test_products_ratios_and_differences_by_hand() -> None:
+    numbers = np.array([[6.0, 3.0], [1.0, 0.0], [np.nan, 2.0], [1e30, 1e30]], dtype=np.float32)
+    np.testing.assert_array_equal(combine(numbers, 0, 1, 0), np.float32([18, 0, np.nan, 1e30]))
+    np.testing.assert_array_equal(combine(numbers, 0, 1, 1), np.float32([2, np.nan, np.nan, 1]))
+    np.testing.assert_array_equal(combine(numbers, 0, 1, 2), np.float32([3, 1, np.nan, 0]))
+
+
+def test_a_ratio_that_rules_the_target_is_found() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.uniform(1, 10, size=(400, 4)).astype(np.float32)
+    target = numbers[:, 2] / numbers[:, 0]
+    chosen = choose_numbers(numbers, target, classes=False)
+    assert tuple(chosen[0]) in {(2, 0, 1), (0, 2, 1)}
+    assert association(combine(numbers, 2, 0, 1), target, classes=False) > 0.999
+
+
+def test_noise_gives_no_pair() -> None:
+    rng = np.random.default_rng(1)
+    chosen = choose_numbers(rng.normal(size=(2000, 4)).astype(np.float32), rng.normal(size=2000), classes=False)
+    assert len(chosen) == 0
+
+
+def test_a_pair_of_categories_is_one_code_and_holes_are_levels() -> None:
+    codes = np.array([[0, 1], [1, 0], [MISSING, 1], [UNSEEN, UNSEEN]], dtype=np.int32)
+    crossed, size = cross(codes, 0, 1, (2, 2))
+    assert size == 16
+    np.testing.assert_array_equal(crossed, [1, 4, 13, 10])
+    assert choose_pairs((2, 400, 400)) == [(0, 1), (0, 2)]  # the two large ones would be 161,604 codes
+
+
+def test_what_two_categories_say_together_is_learned_and_looked_up_again(tmp_path: object) -> None:
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 2, size=(600, 2))
+    target = (codes[:, 0] ^ codes[:, 1]) * 10.0 + rng.normal(scale=0.1, size=600)
+    table = make_table(np.zeros((600, 0)), codes, (2, 2))
+    part = CombinePart({"combine": "categories"})
+    fitted = part.fit(table, FitRows(task=VALUES, target=target, seed=1))
+    names = [feature.name for feature in part.features(table)]
+    assert names == ["count of c0", "count of c1", "c0 & c1"]
+    assert np.corrcoef(fitted[:, 2], target)[0, 1] > 0.99
+    four = make_table(np.zeros((4, 0)), np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), (2, 2))
+    np.testing.assert_allclose(part.transform(four)[:, 2], [0, 10, 10, 0], atol=0.3)
+    assert part.transform(four).dtype == np.float32
