@@ -65,6 +65,11 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as file:
+        file.write(content)
+
+
 def write_array(path: Path, save: Callable[[IO[bytes]], None], *, sync: bool = False) -> None:
     """Write a binary file through `save(file)`."""
     with replacing(path, "wb", sync=sync) as file:

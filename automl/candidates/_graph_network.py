@@ -21,21 +21,9 @@ def perceptron_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArra
         if at == len(plan.hidden):
             break
         bent = activate_in_graph(graph, plan.activation, values)
-        if f"bend_{at}" in weights:  # x + a·(act(x) − x)
-            away = graph.add("Mul", weights[f"bend_{at}"], graph.add("Sub", bent, values))
-            bent = graph.add("Add", values, away)
-        values = bent
+        away = graph.add("Mul", weights[f"bend_{at}"], graph.add("Sub", bent, values))
+        values = graph.add("Add", values, away)  # x + a·(act(x) − x)
     return values
-
-
-def tabm_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:
-    """`TabMNetwork.forward`, (n, members, outputs) float32."""
-    seen = graph.concat([*_piecewise(graph, plan, weights, matrix), *codes_to_graph(graph, plan, weights, matrix)])
-    values = graph.add("Mul", graph.add("Unsqueeze", seen, np.array([1], dtype=np.int64)), weights["view"])
-    for at in range(plan.blocks):
-        values = graph.add("Add", graph.add("MatMul", values, weights[f"kernel_{at}"]), weights[f"bias_{at}"])
-        values = graph.add("Relu", values)
-    return graph.add("Add", _by_column(graph, values, weights["head_kernel"]), weights["head_bias"])
 
 
 def clip_smoothly_in_graph(graph: Graph, x: str) -> str:
@@ -80,28 +68,6 @@ def _periodic(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix
     return [x, _flatten(graph, shifted, weights["shift"].size)]
 
 
-def _piecewise(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> list[str]:
-    """Numbers clipped smoothly, each as its shares of the intervals, mapped linearly, beside a linear term."""
-    if not plan.numbers:
-        return []
-    x = clip_smoothly_in_graph(graph, graph.columns(matrix, plan.numbers))
-    if not plan.bins:
-        return [x]
-    edges = weights["edges"]
-    wide = _widen(graph, x)
-    shares = graph.add("Mul", graph.add("Sub", wide, edges[:, :-1]), interval_rates(edges))
-    shares = graph.clip(shares, np.float32(0), np.float32(1))
-    steps = _by_column(graph, shares, weights["steps"])
-    sloped = graph.add("Add", steps, graph.add("Mul", wide, weights["slope"]))
-    return [_flatten(graph, graph.add("Add", sloped, weights["shift"]), weights["shift"].size)]
-
-
-def interval_rates(edges: FloatArray) -> FloatArray:
-    """1 / width (m, bins) of each interval between edges (m, bins + 1); 0 for those that have none."""
-    widths = np.diff(edges, axis=1)
-    return np.divide(np.float32(1.0), widths, out=np.zeros_like(widths), where=widths > 1e-6)
-
-
 def _widen(graph: Graph, x: str) -> str:
     return graph.add("Unsqueeze", x, np.array([2], dtype=np.int64))
 
@@ -114,3 +80,30 @@ def _by_column(graph: Graph, values: str, kernels: FloatArray) -> str:
 
 def _flatten(graph: Graph, values: str, width: int) -> str:
     return graph.add("Reshape", values, np.array([-1, width], dtype=np.int64))
+
+
+def tabm_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:
+    """`TabMNetwork.forward`, (n, members, outputs) float32."""
+    parts = [_piecewise(graph, plan, weights, matrix)] if plan.numbers else []
+    values = graph.concat([*parts, *codes_to_graph(graph, plan, weights, matrix)])
+    each = graph.add("Unsqueeze", values, np.array([0], dtype=np.int64))
+    each = graph.add("Mul", each, weights["view"][:, None, :])  # (members, n, inputs)
+    for at in range(plan.blocks):
+        each = graph.add(
+            "Relu", graph.add("Add", graph.add("MatMul", each, weights[f"kernel_{at}"]), weights[f"bias_{at}"])
+        )
+    scores = graph.add("Add", graph.add("MatMul", each, weights["head_kernel"]), weights["head_bias"][:, None, :])
+    return graph.add("Transpose", scores, perm=[1, 0, 2])
+
+
+def _piecewise(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:
+    x = clip_smoothly_in_graph(graph, graph.columns(matrix, plan.numbers))
+    if not plan.bins:
+        return x
+    edges, wide = weights["edges"], _widen(graph, x)
+    widths = np.diff(edges, axis=1)
+    rates = np.divide(np.float32(1.0), widths, out=np.zeros_like(widths), where=widths > 1e-6)
+    shares = graph.add("Mul", graph.add("Sub", wide, np.ascontiguousarray(edges[:, :-1])), rates)
+    steps = _by_column(graph, graph.clip(shares, np.float32(0), np.float32(1)), weights["steps"])
+    embedded = graph.add("Add", graph.add("Add", steps, graph.add("Mul", wide, weights["slope"])), weights["shift"])
+    return _flatten(graph, embedded, weights["shift"].size)

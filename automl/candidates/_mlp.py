@@ -148,7 +148,7 @@ class Architecture:
         return scores[:, None, :]
 
     def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
-        """`forward` in a graph."""
+        """`forward`, (n, 1, outputs) float32."""
         scores = perceptron_to_graph(graph, self, weights, matrix)
         return graph.add("Unsqueeze", scores, np.array([1], dtype=np.int64))
 

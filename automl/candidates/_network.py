@@ -82,7 +82,7 @@ class Network(Protocol):
         ...
 
     def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
-        """The same scores as a value of a graph."""
+        """`forward` in a graph."""
         ...
 
 
@@ -188,9 +188,8 @@ class NetworkEstimator:
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
         scores = graph.cast(self.network.to_graph(graph, self.weights, matrix), "float64")
-        if self.scale is None:
-            scores = graph.add("Softmax", scores, axis=2)
-        mean = graph.add("Div", graph.total(scores, 1, keep=False), np.float64(self.network.members))
+        shares = scores if self.scale is not None else graph.add("Softmax", scores, axis=2)
+        mean = graph.add("Div", graph.total(shares, 1, keep=False), np.float64(self.network.members))
         return mean if self.scale is None else self.scale.to_graph(graph, mean)
 
     def save(self, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates._graph_network import interval_rates, tabm_to_graph
+from automl.candidates._graph_network import tabm_to_graph
 from automl.candidates._mlp import MAX_CODES, MAX_WIDTH, ONE_HOT, clip_smoothly, code_layers, look_up_codes
 from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
 from automl.graph import Graph
@@ -143,7 +143,7 @@ class TabMNetwork:
         return np.ascontiguousarray(scores.transpose(1, 0, 2), dtype=np.float32)
 
     def to_graph(self, graph: Graph, weights: Mapping[str, FloatArray], matrix: str) -> str:
-        """`forward` in a graph."""
+        """`forward`, (n, members, outputs) float32."""
         return tabm_to_graph(graph, self, weights, matrix)
 
     def _numbers(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
@@ -209,6 +209,12 @@ def quantile_edges(x: FloatArray, bins: int) -> FloatArray:
         return np.zeros((x.shape[1], bins + 1), dtype=np.float32)
     edges = np.quantile(x, np.linspace(0, 1, bins + 1), axis=0).T
     return np.ascontiguousarray(edges, dtype=np.float32)
+
+
+def interval_rates(edges: FloatArray) -> FloatArray:
+    """1 / width (m, bins) of each interval; 0 for those that have none."""
+    widths = np.diff(edges, axis=1)
+    return np.divide(np.float32(1.0), widths, out=np.zeros_like(widths), where=widths > 1e-6)
 
 
 def _number_layer(keras: Any, plan: TabMNetwork, edges: FloatArray | None) -> Any:

@@ -107,7 +107,7 @@ class NearestNeighborsEstimator:
 
     @property
     def _count(self) -> int:
-        return min(self.params["n_neighbors"], len(self.arrays["matrix"]))
+        return min(int(self.params["n_neighbors"]), len(self.arrays["matrix"]))
 
     def _find(self, matrix: FloatArray) -> tuple[FloatArray, Array]:
         """Squared distances (n, k) float32, ascending, and training rows (n, k); of equally far rows the first.
@@ -122,7 +122,8 @@ class NearestNeighborsEstimator:
         squared = _as_compared(np.einsum("nkm,nkm->nk", away, away))
         order = np.argsort(squared, axis=1, kind="stable")
         squared, near = np.take_along_axis(squared, order, axis=1), np.take_along_axis(near, order, axis=1)
-        open_ties = np.nonzero(squared[:, -1] <= squared[:, k - 1])[0] if near.shape[1] < len(known) else []
+        ends_open = (squared[:, -1] <= squared[:, k - 1]) & (near.shape[1] < len(known))
+        open_ties = np.nonzero(ends_open)[0]
         squared, near = squared[:, :k].copy(), near[:, :k].copy()
         step = max(1, TIED_CELLS // max(1, known.size))
         for at in range(0, len(open_ties), step):

@@ -55,7 +55,7 @@ def export_command(
     )
     size = sum(facts["bytes"] for facts in manifest["files"].values())
     if as_json:
-        parity, table = manifest["parity"], manifest["cuts"]
+        parity, table = manifest["parity"], manifest.get("cuts", [])
         print_json({"out": str(place), "format": name, "bytes": size, "parity": parity, "cuts": table})
         return
     parity = manifest["parity"]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.candidates import Estimator
 from automl.ensemble.bag import load_bag
 from automl.ensemble.calibration import Calibrator
 from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
-from automl.preprocess.plan import plan_key
+from automl.preprocess.plan import Transformer, plan_key
 from automl.run import Run
 from automl.schema import Role, Schema
 from automl.search.trial import SearchData, TrialResult, candidates, fold_folder
@@ -79,6 +80,47 @@ def save_model(
         _swap(own, run.model)
     except OSError as error:
         raise environment_error(error, run.model) from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def save_single(
+    place: Path,
+    *,
+    candidate: str,
+    name: str,
+    transformer: Transformer,
+    estimator: Estimator,
+    calibrator: Calibrator,
+    schema: Schema,
+    task: Task,
+    golden: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    """Write a model folder that holds one fitted model; whole or not there.
+
+    Args:
+        golden: "rows" as `golden_records` makes them, and the model's "outputs" (n, k) on them.
+        facts: what else the manifest says.
+    """
+    own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        (own / "members/0000-0").mkdir(parents=True)
+        (own / "transforms").mkdir()
+        estimator.save(own / "members/0000-0")
+        transformer.save(own / "transforms/0000-0.npz")
+        fold = {"model": "members/0000-0", "transform": "transforms/0000-0.npz"}
+        member = {"trial": 0, "name": name, "candidate": candidate, "weight": 1.0, "folds": [fold]}
+        write_json(own / "ensemble.json", {"members": [member], "calibrator": calibrator.to_json()})
+        write_json(own / "schema.json", schema.to_json())
+        write_json(own / "task.json", task.to_json())
+        outputs = [[round(float(value), 7) for value in row] for row in golden["outputs"]]
+        write_json(own / "golden.json", {"rows": golden["rows"], "outputs": outputs})
+        _write_manifest(own, facts)
+        own.rename(place)
+    except OSError as error:
+        raise environment_error(error, place) from error
     finally:
         shutil.rmtree(own, ignore_errors=True)
 

@@ -264,16 +264,12 @@ def build_function(graph: Graph, *, narrow: bool) -> tuple[Any, Any]:
         dtype = tf.int64 if narrow and kind == "str" else runner.dtype(kind)
         specs[key] = tf.TensorSpec([None, 1], dtype, name=column if not narrow and _is_plain(column) else key)
 
-    @tf.function(input_signature=[specs[key] for key in names])
+    @tf.function(input_signature=[specs[key] for key in names])  # type: ignore[untyped-decorator]
     def serve(*tensors: Any) -> Any:
-        outputs = runner(dict(zip(names.values(), tensors, strict=True)))
-        return {_OUTPUTS.get(name, name): value for name, value in outputs.items()}
+        return runner(dict(zip(names.values(), tensors, strict=True)))
 
     module.serve = serve
     return module, serve
-
-
-_OUTPUTS: dict[str, str] = {}
 
 
 def _is_plain(name: str) -> bool:

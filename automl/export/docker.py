@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +86,7 @@ class Docker:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path):  # type: ignore[no-untyped-def]
+def _serving(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-I", "server.py", "--port", "0"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -104,12 +106,12 @@ def _serving(folder: Path):  # type: ignore[no-untyped-def]
             process.stdout.close()
 
 
-def _post(address: str, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def _post(address: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     body = json.dumps({"rows": rows}).encode()
     request = urllib.request.Request(f"{address}/predict", body, {"Content-Type": "application/json"})  # noqa: S310 - our own server
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310 - our own server
-            found: list[dict[str, object]] = json.loads(response.read())["predictions"]
+            found: list[dict[str, Any]] = json.loads(response.read())["predictions"]
             return found
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"The export's server refused its rows: {error}", hint="automl verify DIR") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from automl.export import Facts, Format, Source
 from automl.export._answer import answer
 from automl.export.onnx import HERE, build_graph
-from automl.files import write_array, write_json, write_text
+from automl.files import write_bytes, write_json, write_text
 from automl.graph import Graph, NoGraphError
 from automl.matrix import FloatArray
 
@@ -34,7 +34,7 @@ class LiteRT:
             except Exception as error:  # the converter's own kinds, and whatever MLIR raises
                 reason = next(iter(str(error).splitlines()), type(error).__name__)
                 raise NoGraphError(f"LiteRT cannot take this model: {reason[:200]}", hint="--format onnx") from error
-        write_array(folder / FILE, lambda file: file.write(content) and None)
+        write_bytes(folder / FILE, content)
         inputs = signature["inputs"]
         assert isinstance(inputs, list)
         specs = concrete.structured_input_signature[0]

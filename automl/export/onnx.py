@@ -14,7 +14,7 @@ from automl.export import Facts, Format, Source
 from automl.export._model import build_model
 from automl.export._process import run_python
 from automl.export._signature import make_signature
-from automl.files import write_array, write_json
+from automl.files import write_bytes, write_json
 from automl.graph import Graph
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
@@ -36,7 +36,7 @@ class Onnx:
         graph, signature = build_graph(source.predictor)
         facts = {"automl": str(source.predictor.manifest.get("versions", {}).get("automl", "")), "name": source.name}
         model = build_model(graph, name="automl", facts=facts)
-        write_array(folder / FILE, lambda file: file.write(model.SerializeToString()) and None)
+        write_bytes(folder / FILE, model.SerializeToString())
         write_json(folder / "signature.json", signature)
         copy_scripts(folder)
         return Facts(

@@ -90,34 +90,33 @@ class CombinePart:
             blocks.append(lookup[codes])
         return np.hstack(blocks).astype(np.float32, copy=False)
 
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        blocks = [self._pair_to_graph(graph, table, *map(int, triple)) for triple in self.state["triples"]]
+        counts = self.state.get("counts", [])
+        blocks += [
+            graph.add("Gather", known[:, None], _code_in_graph(graph, table, place), axis=0)
+            for place, known in enumerate(counts)
+        ]
+        for (one, other), lookup in zip(self.state["pairs"].tolist(), self.state.get("means", []), strict=True):
+            first = _shift_in_graph(graph, table, one, len(counts[one]))
+            second = _shift_in_graph(graph, table, other, len(counts[other]))
+            crossed = graph.add("Add", graph.add("Mul", first, np.int64(len(counts[other]))), second)
+            blocks.append(graph.add("Gather", lookup, crossed, axis=0))
+        return graph.concat(blocks)
+
+    def _pair_to_graph(self, graph: Graph, table: TableNames, one: int, other: int, sign: int) -> str:
+        a, b = graph.columns(table.numbers, [one]), graph.columns(table.numbers, [other])
+        if sign == 1:
+            nothing = graph.add("Equal", b, np.float32(0))
+            ratio = graph.add("Div", a, graph.add("Where", nothing, np.float32(1), b))
+            made = graph.add("Where", nothing, np.float32(np.nan), ratio)
+        else:
+            made = graph.add("Mul" if sign == 0 else "Sub", a, b)
+        return graph.clip(made, -LIMIT, LIMIT)
+
     def _numbers(self, table: Table) -> FloatArray:
         made = [combine(table.numbers, *(int(part) for part in triple)) for triple in self.state["triples"]]
         return np.column_stack(made) if made else np.empty((len(table), 0), dtype=np.float32)
-
-    def to_graph(self, graph: Graph, table: TableNames) -> str:
-        """`transform` in a graph, pair by pair."""
-        blocks = [self._numbers_to_graph(graph, table)] if len(self.state["triples"]) else []
-        blocks += [
-            graph.add("Gather", counts, graph.columns(table.categories, [place]), axis=0)
-            for place, counts in enumerate(self.state.get("counts", []))
-        ]
-        for (one, other), lookup in zip(self.state["pairs"], self.state.get("means", []), strict=True):
-            sizes = [len(self.state["counts"][place]) for place in (one, other)]
-            first, second = (
-                _shift_in_graph(graph, graph.add("Gather", table.categories, np.int64(place), axis=1), size)
-                for place, size in zip((one, other), sizes, strict=True)
-            )
-            code = graph.add("Add", graph.add("Mul", first, np.int64(sizes[1])), second)
-            blocks.append(graph.add("Gather", lookup, code, axis=0))
-        return graph.concat(blocks) if blocks else graph.columns(table.numbers, [])
-
-    def _numbers_to_graph(self, graph: Graph, table: TableNames) -> str:
-        triples = self.state["triples"]
-        a, b = graph.columns(table.numbers, triples[:, 0]), graph.columns(table.numbers, triples[:, 1])
-        ratio = graph.add("Where", graph.add("Equal", b, np.float32(0)), np.float32(np.nan), graph.add("Div", a, b))
-        other = graph.add("Where", triples[:, 2] == 1, ratio, graph.add("Sub", a, b))
-        made = graph.add("Where", triples[:, 2] == 0, graph.add("Mul", a, b), other)
-        return graph.clip(made, -LIMIT, LIMIT)
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         layout = table.layout
@@ -211,11 +210,15 @@ def cross(categories: Array, one: int, other: int, levels: tuple[int, ...]) -> t
     return codes, (levels[one] + 2) * width
 
 
-def _shift_in_graph(graph: Graph, codes: str, size: int) -> str:
-    """`shift` of codes (n,) int64 of a column with `size` codes, the two below zero included."""
-    return graph.add("Where", graph.add("Less", codes, np.int64(0)), graph.add("Add", codes, np.int64(size)), codes)
-
-
 def shift(column: Array, levels: int) -> Array:
     """Codes from 0: levels, then unseen, then missing."""
     return np.where(column == MISSING, levels + 1, np.where(column == UNSEEN, levels, column)).astype(np.int64)
+
+
+def _code_in_graph(graph: Graph, table: TableNames, place: int) -> str:
+    return graph.add("Gather", table.categories, np.int64(place), axis=1)
+
+
+def _shift_in_graph(graph: Graph, table: TableNames, place: int, codes: int) -> str:
+    """`shift`, a look-up whose last two places are unseen and missing: (n,) int64."""
+    return graph.add("Gather", np.arange(codes, dtype=np.int64), _code_in_graph(graph, table, place), axis=0)

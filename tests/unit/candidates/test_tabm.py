@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl.candidates._graph_network import interval_rates
 from automl.candidates._keras import flat_cosine
-from automl.candidates._tabm import TabMNetwork, quantile_edges
+from automl.candidates._tabm import TabMNetwork, interval_rates, quantile_edges
 from automl.errors import ArtifactError
 from automl.matrix import Feature
 from automl.task import TaskKind

@@ -1,0 +1,70 @@
+"""A student learns what its ensemble says, and is a model like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.ensemble.artifact import load_predictor
+from automl.ensemble.distill import Distilled, _soften, distill
+from automl.errors import SearchError, UsageError
+from automl.files import read_json
+from automl.predictor import Predictor
+from tests.unit.export.models import make_table, store_model
+from tests.unit.search.runs import StoredRun
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    return store_model(tmp_path_factory.mktemp("distill") / "run")
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+def test_the_student_is_a_model_folder_that_predicts(stored: StoredRun, tmp_path: Path) -> None:
+    result = distill(stored.run, "linear", tmp_path / "student", keep=0.5, tell=_quiet)
+    student: Predictor = load_predictor(tmp_path / "student")
+    assert (student.threshold, len(read_json(tmp_path / "student" / "ensemble.json")["members"])) == (0.45, 1)
+    table = make_table()
+    right = (student.predict(table) == table["bought"].to_numpy()).mean()
+    assert right > 0.8
+    assert 0.5 < result.kept < 1.5
+    assert student.manifest["distilled"]["student"] == result.student
+
+
+def test_a_student_that_keeps_too_little_is_not_written(stored: StoredRun, tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match=r"dummy keeps -?[0-9.]+% .* less than 99.0%"):
+        distill(stored.run, "dummy", tmp_path / "student", keep=0.99, tell=_quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_family_that_cannot_learn_this_is_refused(tmp_path: Path) -> None:
+    run = store_model(tmp_path / "run", kind="regression").run
+    with pytest.raises(UsageError, match="naive_bayes cannot learn this"):
+        distill(run, "naive_bayes", tmp_path / "student", keep=0.5, tell=_quiet)
+
+
+def test_kept_is_a_share_of_the_gain_over_a_constant() -> None:
+    scores = {"teacher": 0.9, "student": 0.85, "constant": 0.5}
+    assert Distilled(candidate="linear", metric="roc_auc", **scores).kept == pytest.approx(0.875)
+    errors = {"teacher": 2.0, "student": 3.0, "constant": 6.0}
+    assert Distilled(candidate="linear", metric="rmse", **errors).kept == pytest.approx(0.75)
+
+
+def test_a_row_stands_once_a_likely_class_with_its_share_as_weight(stored: StoredRun) -> None:
+    """Half truth, half teacher; a class of less than 2% is left out."""
+    teacher = np.zeros((len(stored.data.target), 2), dtype=np.float32)
+    teacher[:3] = [[0.4, 0.6], [0.99, 0.01], [0.01, 0.99]]
+    truth = stored.data.target[:3]
+    places, classes, weight = _soften(stored.data, np.arange(3), teacher)
+    shares = 0.5 * teacher[:3] + 0.5 * np.eye(2)[truth]
+    expected = {
+        (row, label): shares[row, label] for row in range(3) for label in range(2) if shares[row, label] >= 0.02
+    }
+    found = dict(zip(zip(places.tolist(), classes.tolist(), strict=True), weight.tolist(), strict=True))
+    scale = sum(expected.values()) / len(expected)
+    assert found == pytest.approx({place: share / scale for place, share in expected.items()})

@@ -1,0 +1,81 @@
+"""`automl export` and `automl verify` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from automl.cli.export import parse_megabytes
+from automl.cli.main import run
+from automl.errors import UsageError
+from automl.files import read_json
+from tests.unit.export.models import store_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_model(tmp_path_factory.mktemp("command") / "run").run.path
+
+
+def test_export_tells_what_was_compared_and_verify_agrees(
+    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(["export", str(model), "--format", "onnx", "--out", str(out), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["format"], told["out"], told["cuts"]) == ("onnx", str(out), [])
+    assert told["parity"]["planted_largest_difference"] < 1e-6
+    assert run(["verify", str(out)]) == 0
+    assert "16 golden rows answered" in capfd.readouterr().out
+    (out / "model.onnx").write_bytes(b"")
+    assert run(["verify", str(out)]) == 6
+    assert "has changed since it was written" in capfd.readouterr().err
+
+
+def test_a_limit_cuts_the_ensemble_and_shows_what_each_cut_costs(
+    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The linear model alone, the heaviest of three, is the only cut below 20 kB: boosted trees take more."""
+    out = tmp_path / "small"
+    assert run(["export", str(model), "--format", "onnx", "--out", str(out), "--max-size", "20KB"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].split() == ["form", "graph", "MB", "ms", "a", "row", "roc_auc"]
+    assert next(line for line in lines if "→" in line).split()[1:4] == ["1", "of", "3"]
+    assert (out / "model.onnx").stat().st_size < 20_000
+    cuts = read_json(out / "manifest.json")["cuts"]
+    assert cuts[0]["name"] == "3 of 3 models, all folds"
+    assert cuts[0]["bytes"] > 20_000
+    assert all(0.5 < cut["score"] <= 1 for cut in cuts)
+
+
+def test_a_limit_that_nothing_keeps_ends_with_8(model: Path, tmp_path: Path) -> None:
+    words = ["export", str(model), "--format", "onnx", "--out", str(tmp_path / "out"), "--max-size", "0.1KB"]
+    assert run(words) == 8
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--format", "onx"], 2),
+        (["--format", "skops", "--max-size", "1MB"], 2),
+        (["--format", "onnx", "--data", "no"], 3),
+    ],
+    ids=["a format that is none", "a limit for a whole model", "rows that are not there"],
+)
+def test_what_cannot_be_done_is_refused(model: Path, tmp_path: Path, words: list[str], code: int) -> None:
+    assert run(["export", str(model), *words, "--out", str(tmp_path / "out")]) == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_export_is_refused(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", str(model)]) == 2
+    assert "is not an export" in capfd.readouterr().err
+
+
+def test_sizes_are_read() -> None:
+    assert [parse_megabytes(text) for text in ("500KB", "2 MB", "1.5", "1g")] == [0.5, 2.0, 1.5, 1000.0]
+    with pytest.raises(UsageError, match="is not a size"):
+        parse_megabytes("small")
