@@ -42,6 +42,7 @@ from automl.events import (
 )
 from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
+from automl.pictures import collect_faults, list_faults
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
@@ -396,7 +397,11 @@ class _Session:
             text = f"{test} was not scored: no row has a known value in {predictor.task.target!r}"
             self.emit(WarningRaised(text=text))
             return
-        outputs = predictor.predict_outputs(frame)
+        with collect_faults() as faults:
+            outputs = predictor.predict_outputs(frame)
+        if faults:
+            text = f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
+            self.emit(WarningRaised(text=text))
         scores = score_all(
             predictor.task, y[known], outputs[known], seed=self.recipe.seed, threshold=predictor.threshold
         )

@@ -111,7 +111,7 @@ def read_column(table: Table, column: Column) -> list[Any]:
         return [None if np.isnan(value) else str(np.datetime64(int(value), "s")) for value in seconds]
     texts = getattr(layout, "texts", ())
     if column.name in texts:
-        return list(table.texts[texts.index(column.name)])  # type: ignore[attr-defined]
+        return list(table.texts[texts.index(column.name)])
     return [None] * len(table)
 
 

@@ -58,7 +58,7 @@ def test_every_automl_line_is_a_command_with_options_that_exist(text: str) -> No
         "automl fti a.csv",
         "automl fit a.csv --target y --tim 5m",
         "automl fit a.csv b.csv --target y",
-        "automl fit a.csv",
+        "automl evaluate b.csv",
     ],
 )
 def test_a_line_that_is_wrong_would_be_seen(line: str) -> None:
