@@ -72,7 +72,7 @@ class TfidfEstimator(MarginEstimator):
             super().fit(matrix, target, weight)
 
     def _fit_many(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
-        """Where a fit is dear, one of a sixth of the rows tells the slope of the probabilities, and what all would cost."""
+        """Where a fit is dear: one on a sixth of the rows tells the slope of the probabilities, and what all cost."""
         context = self.context
         assert context is not None
         self.n_features = matrix.shape[1]
