@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from automl.candidates._record import (
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
 from automl.candidates._targets import spread_probabilities
-from automl.matrix import Array, FloatArray, Needs, Shape
+from automl.candidates._time import limit_threads
+from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 
 FILE = "coefficients.npz"
 NEEDS = Needs(scaled=True, text="sparse")
@@ -29,7 +31,7 @@ NEEDS = Needs(scaled=True, text="sparse")
 PRUNE_SHARE = 1e-4
 CHUNK_CELLS = 40_000_000
 MANY_CELLS = 300_000  # rows × classes beyond which a second fit would be dear
-SLOPE_SHARE = 3
+PROBE_SHARE, PROBE_SAFETY = 6, 0.8
 # With many classes a pass costs as much for the coefficients as for the rows: half the rows, more than half the time.
 MANY_CLASSES, MANY_POWER = 20, 0.6
 
@@ -70,21 +72,34 @@ class TfidfEstimator(MarginEstimator):
             super().fit(matrix, target, weight)
 
     def _fit_many(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
-        """Where a fit is dear, the slope of the probabilities is learned from a model of a third of the rows."""
-        assert self.context is not None
-        keep, held = split_stop_rows(self.context, matrix.shape[0])
+        """Where a fit is dear: one on a sixth of the rows tells the slope of the probabilities, and what all cost."""
+        context = self.context
+        assert context is not None
+        self.n_features = matrix.shape[1]
+        keep, held = split_stop_rows(context, matrix.shape[0])
         if keep is None:
             keep, held = self._hold_back(target)
-        rng = np.random.default_rng(self.context.seed)
-        few = np.sort(rng.choice(keep, max(1, len(keep) // SLOPE_SHARE), replace=False))
-        SklearnEstimator.fit(self, matrix[few], target[few], None if weight is None else weight[few])
-        held = held[np.isin(target[held], self.classes)]
-        slope = 1.0
-        if len(self.classes) > 1 and len(held) >= FEWEST_HELD:
-            codes = np.searchsorted(self.classes, target[held])
-            slope, _ = fit_probabilities(self.decide(matrix[held]), codes, None if weight is None else weight[held])
-        SklearnEstimator.fit(self, matrix, target, weight)
+        order = np.random.default_rng(context.seed).permutation(keep)
+        few = np.sort(order[: max(1, len(keep) // PROBE_SHARE)])
+        with limit_threads(context.threads):
+            started = time.monotonic()
+            self._fit_rows(matrix, target, weight, few)
+            seconds = time.monotonic() - started
+            slope = self._measure_slope(matrix, target, weight, held)
+            # liblinear's passes grow a little with the rows
+            possible = len(few) * max(PROBE_SAFETY * context.seconds_left() / max(seconds, 1e-4), 0.0) ** (1 / 1.1)
+            if possible >= matrix.shape[0]:
+                self._fit_rows(matrix, target, weight, None)
+            elif possible > 1.3 * len(few):
+                self._fit_rows(matrix, target, weight, np.sort(order[: int(possible)]))
         self.slope, self.offsets = slope, np.zeros(len(self.classes), dtype=np.float64)
+
+    def _measure_slope(self, matrix: FloatArray, target: Array, weight: Array | None, held: IntArray) -> float:
+        held = held[np.isin(target[held], self.classes)]
+        if len(self.classes) < 2 or len(held) < FEWEST_HELD:
+            return 1.0
+        codes = np.searchsorted(self.classes, target[held])
+        return fit_probabilities(self.decide(matrix[held]), codes, None if weight is None else weight[held])[0]
 
     def fit_model(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         used = matrix[:, self.skip :] if self.skip else matrix

@@ -7,7 +7,7 @@ from typing import Any
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._sklearn import fit_quietly
-from automl.candidates._tfidf import NEEDS, TfidfEstimator, needs_text
+from automl.candidates._tfidf import MANY_CLASSES, NEEDS, TfidfEstimator, needs_text
 from automl.matrix import Array, Shape
 from automl.space import Float, Params, SearchSpace
 from automl.task import Task
@@ -55,7 +55,8 @@ def _model(params: Params, context: FitContext) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     if context.task.is_classification:
-        return LogisticRegression(C=params["C"], tol=1e-3, max_iter=100, random_state=context.seed)
+        passes = 100 if context.task.n_outputs <= MANY_CLASSES else 40  # each is dear, and the first ones tell most
+        return LogisticRegression(C=params["C"], tol=1e-3, max_iter=passes, random_state=context.seed)
     return Ridge(alpha=params["alpha"], tol=1e-4, solver="sparse_cg", random_state=context.seed)
 
 
