@@ -51,7 +51,7 @@ class Clock:
 
     def study_seconds(self) -> float:
         """Seconds of the reserve that are for explaining the model; below a minute a report is a plain one."""
-        return 0.0 if self.seconds is None or self.seconds < 60 else min(6.0, 0.05 * self.seconds)
+        return 0.0 if self.seconds is None or self.seconds < 60 else min(6.0, 0.03 * self.seconds)
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""

@@ -28,6 +28,7 @@ EXIT_CODES = {
     "ArtifactError": 6,
     "RunBusyError": 7,
     "ConstraintError": 8,
+    "InterruptedRunError": 130,
 }
 
 

@@ -46,7 +46,7 @@ def test_cells_are_read_back_as_they_were_written(table: Table) -> None:
     assert read_column(table, SCHEMA["city"]) == ["Wien", None, UNSEEN_NAME]
     assert read_column(table, SCHEMA["day"]) == ["2024-01-31T00:00:00", None, "2024-02-01T06:30:00"]
     row = describe_row(table.take(np.array([0])), SCHEMA, source_columns(table.layout))
-    assert row == {"size": 1000.1, "note": None, "city": "Wien", "day": "2024-01-31T00:00:00"}
+    assert row == {"size": 1000.1, "note": "Two words", "city": "Wien", "day": "2024-01-31T00:00:00"}
 
 
 def test_everything_made_from_a_column_moves_with_it(table: Table) -> None:
