@@ -33,7 +33,7 @@ MAX_COLUMNS = 200
 CHUNK_ROWS = 512
 SPARE = 8  # neighbours looked at beyond those asked for, to see where ties end
 TWIN = 1e-10  # squared distance up to which two rows are the same
-TIED_CELLS = 20_000_000
+TIED_CELLS = 4_000_000
 VOTES = ("uniform", "distance")
 
 
@@ -125,13 +125,10 @@ class NearestNeighborsEstimator:
         ends_open = (squared[:, -1] <= squared[:, k - 1]) & (near.shape[1] < len(known))
         open_ties = np.nonzero(ends_open)[0]
         squared, near = squared[:, :k].copy(), near[:, :k].copy()
-        step = max(1, TIED_CELLS // max(1, known.size))
+        step = max(1, TIED_CELLS // len(known))
         for at in range(0, len(open_ties), step):
             rows = open_ties[at : at + step]
-            away = known[None].astype(np.float64) - matrix[rows, None, :].astype(np.float64)
-            every = _as_compared(np.einsum("nkm,nkm->nk", away, away))
-            near[rows] = np.argsort(every, axis=1, kind="stable")[:, :k]
-            squared[rows] = np.take_along_axis(every, near[rows], axis=1)
+            squared[rows], near[rows] = _find_among_all(known, matrix[rows], k)
         return squared, near
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
@@ -202,6 +199,15 @@ class NearestNeighborsEstimator:
 
 def _as_compared(squared: Array) -> FloatArray:
     return np.where(squared < TWIN, 0.0, squared).astype(np.float32)
+
+
+def _find_among_all(known: FloatArray, matrix: FloatArray, k: int) -> tuple[FloatArray, Array]:
+    """The k smallest of (squared distance, row), each pair as one whole number: float32 above 0 sort as their bits."""
+    x, y = matrix.astype(np.float64), known.astype(np.float64)
+    every = (x**2).sum(axis=1)[:, None] - 2.0 * (x @ y.T) + (y**2).sum(axis=1)
+    keys = (_as_compared(every).view(np.int32).astype(np.int64) << 32) | np.arange(len(known))
+    first = np.sort(np.partition(keys, k - 1, axis=1)[:, :k], axis=1)
+    return (first >> 32).astype(np.int32).view(np.float32), first & 0xFFFFFFFF
 
 
 def _closeness_to_graph(graph: Graph, votes: str, squared: str) -> str:
