@@ -380,7 +380,8 @@ class _Session:
             text = f"{test} was not scored, for the time is over: automl evaluate {self.run.path} {test}"
             self.emit(WarningRaised(text=text))
             return
-        deadline = time.monotonic() + left if has_nets else float("inf")
+        has_pictures = bool(builder.data.table.layout.pictures)  # a table's rows are soon predicted
+        deadline = time.monotonic() + left if has_pictures else float("inf")
         predictor = load_predictor(self.run.path)
         frame = read_table(Path(test), options=self.recipe.data, part="test").frame
         y = predictor.encode_target(predictor.find_target(frame))
