@@ -23,6 +23,7 @@ from automl.ensemble.artifact import installed_versions, load_predictor, restore
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import DataError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
+from automl.evaluate.in_time import predict_in_time
 from automl.evaluate.quality import score_all
 from automl.events import (
     Bus,
@@ -40,6 +41,7 @@ from automl.events import (
 )
 from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
+from automl.pictures import collect_faults, list_faults
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
@@ -61,6 +63,8 @@ MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
+# What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
+NET_START_SECONDS = 6.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 # The family that every other model has to beat.
@@ -368,12 +372,21 @@ class _Session:
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
-        self._score_test(result)
+        self._score_test(result, builder)
 
-    def _score_test(self, result: dict[str, Any]) -> None:
+    def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
         test = self.run.record["test"]
         if not test:
             return
+        names = {builder.records.results[trial].candidate for trial in builder.weights}
+        has_nets = any(candidates.get(name).needs.pictures == "pixels" for name in names)
+        left = self.clock.left() - REPORT_SECONDS
+        if has_nets and left < NET_START_SECONDS:
+            text = f"{test} was not scored, for the time is over: automl evaluate {self.run.path} {test}"
+            self.emit(WarningRaised(text=text))
+            return
+        has_pictures = bool(builder.data.table.layout.pictures)  # a table's rows are soon predicted
+        deadline = time.monotonic() + left if has_pictures else float("inf")
         predictor = load_predictor(self.run.path)
         frame = read_table(Path(test), options=self.recipe.data, part="test").frame
         y = predictor.encode_target(predictor.find_target(frame))
@@ -382,9 +395,19 @@ class _Session:
             text = f"{test} was not scored: no row has a known value in {predictor.task.target!r}"
             self.emit(WarningRaised(text=text))
             return
-        outputs = predictor.predict_outputs(frame)
-        scores = score_all(predictor.task, y[known], outputs[known], seed=self.recipe.seed)
-        result["test"] = {"file": test, "rows": int(known.sum()), "metrics": scores}
+        known_rows = np.flatnonzero(known).astype(np.int64)
+        with collect_faults() as faults:
+            rows, outputs = predict_in_time(predictor, frame, known_rows, deadline=deadline, seed=self.recipe.seed)
+        if faults:
+            text = f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
+            self.emit(WarningRaised(text=text))
+        if len(rows) < len(known_rows):
+            text = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
+            self.emit(WarningRaised(text=f"{text}: automl evaluate {self.run.path} {test} scores all"))
+        if not len(rows):
+            return
+        scores = score_all(predictor.task, y[rows], outputs, seed=self.recipe.seed)
+        result["test"] = {"file": test, "rows": len(rows), "metrics": scores}
         write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:

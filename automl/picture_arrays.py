@@ -19,6 +19,8 @@ _GZIP = b"\x1f\x8b"
 def is_array_file(path: Path) -> bool:
     """Whether a file is .npz, or idx, packed or not; told by its content."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             head = file.read(4)
         if head == b"PK\x03\x04":
@@ -26,7 +28,7 @@ def is_array_file(path: Path) -> bool:
         if head[:2] == _GZIP:
             with gzip.open(path) as unpacked:
                 head = unpacked.read(4)
-    except (OSError, EOFError, zlib.error):
+    except (OSError, ValueError, EOFError, zlib.error):
         return False
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _IDX_TYPES and 1 <= head[3] <= 4
 

@@ -42,7 +42,7 @@ def load(data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe)
 
 def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
     """A table without a target, for looking at its columns alone; the target of the data set is all zeros."""
-    raw = read_table(Path(data) if isinstance(data, str) else data, options=recipe.data)
+    raw = read_table(Path(data) if isinstance(data, str) else data, options=recipe.data, part="train")
     album = decode_columns(raw, aside=recipe.data.drop)
     schema, typed, notices = infer_schema(album.frame, album.force_roles(recipe.data), separator=raw.separator)
     return Dataset(

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -48,9 +49,30 @@ def open_keras() -> Any:
     """Import Keras on TensorFlow, quiet; nothing else of the process is changed."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    if "tensorflow" in sys.modules:
+        import keras
 
+        return keras
+    with _silence():
+        import keras
+        import tensorflow
+
+        tensorflow.constant(0)  # the first tensor is what the library still has to say something of
     return keras
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing on the standard error: what TensorFlow's C++ writes there before its log is set up obeys no setting."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor is what is needed
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def start_keras(seed: int, threads: int) -> Any:

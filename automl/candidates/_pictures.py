@@ -31,6 +31,7 @@ MIN_STOP_ROWS = 60
 PREDICT_ROWS = 256
 MAX_CLASSES = 10_000
 LONG_SIDE = 64
+SMALL_PIXELS = 1_500  # values of a picture up to which two thirds of the width do
 MAX_EPOCHS = 300
 
 
@@ -62,6 +63,7 @@ class PictureFamily:
     def space(self, task: Task, shape: Shape) -> SearchSpace:
         color = shape.pixels % 3 == 0 and shape.pixels > 3 * 64
         low, usual, high = self.width
+        usual = usual if self.kind == "dense" or shape.pixels > SMALL_PIXELS else max(low, 2 * usual // 3)
         parameters: dict[str, Parameter] = {
             "epochs": Int(5, MAX_EPOCHS, int(np.clip(round(300_000 / max(1, shape.rows)), 20, 100)), log=True),
             "width": Int(low, high, usual, log=True),
@@ -70,7 +72,7 @@ class PictureFamily:
             "learning_rate": Float(3e-4, 2e-2, self.rate, log=True),
             "weight_decay": Float(1e-5, 0.1, 1e-2, log=True),
             "batch_size": Choice((32, 64, 128), 64 if shape.rows > 1000 else 32),
-            "smoothing": Float(0.0, 0.2, 0.05),
+            "smoothing": Float(0.0, 0.2, 0.02),
         }
         if self.kind != "dense":
             parameters |= {

@@ -8,6 +8,7 @@ KINDS = (
     ("model", "automl.candidates"),
     ("metric", "automl.metrics"),
     ("format", "automl.data.readers"),
+    ("collection", "automl.data.collections"),
     ("finding", "automl.profile.findings"),
     ("section", "automl.report.sections"),
 )

@@ -73,7 +73,8 @@ def blank_faulty(predictions: pd.DataFrame, frame: pd.DataFrame, faults: dict[st
     for column in frame.columns:
         if frame[column].dtype.kind in "OU" or str(frame[column].dtype) == "str":
             hit |= frame[column].isin(list(faults)).to_numpy()
-    return predictions.mask(hit, axis=0)
+    blank = {name: predictions[name].astype(object).where(~hit, None) for name in predictions.columns}
+    return predictions.assign(**blank)
 
 
 def find_writer(out: str) -> Any:

@@ -124,8 +124,8 @@ def _read_file(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise DataError(
-                f"{text!r} is a folder: this version reads tables only, picture folders come in a later one",
-                hint="Name one file: CSV, Parquet, Feather, JSON lines, ARFF or Excel",
+                f"{text!r} is a folder, and most of its files are of no kind that makes a data set together",
+                hint="Name a folder with one folder a class, or one file: CSV, Parquet, Feather, JSON lines or Excel",
             )
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{text!r} is not a regular file", hint="To read from a pipe, give - as the file")

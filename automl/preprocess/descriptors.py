@@ -110,23 +110,23 @@ def describe_gradients(pictures: Array) -> FloatArray:
     side = max(2, round(max(h, w) / 8))
     high, wide = max(1, h // side), max(1, w // side)
     cells = np.empty((n, high, wide, ORIENTATIONS), dtype=np.float32)
+    places = (np.arange(high * side) // side)[:, None] * wide + np.arange(wide * side) // side
     step = max(1, CHUNK_VALUES // (h * w * 20))
     for start in range(0, n, step):
-        grey = pictures[start : start + step].mean(axis=3, dtype=np.float32)
-        grey = np.sqrt(grey)
+        grey = np.sqrt(pictures[start : start + step].mean(axis=3, dtype=np.float32))
         down, right = np.gradient(grey, axis=(1, 2))
+        down, right = (part[:, : high * side, : wide * side] for part in (down, right))
         size = np.hypot(down, right)
-        turn = (np.arctan2(down, right) % np.pi) * (ORIENTATIONS / np.pi)
+        turn = np.arctan2(down, right) * np.float32(ORIENTATIONS / np.pi) + ORIENTATIONS
         low = np.floor(turn)
         upper = turn - low
         first = low.astype(np.int64) % ORIENTATIONS
-        part = np.zeros((*grey.shape, ORIENTATIONS), dtype=np.float32)
-        np.put_along_axis(part, first[..., None], (size * (1 - upper))[..., None], axis=3)
-        second = np.zeros_like(part)
-        np.put_along_axis(second, ((first + 1) % ORIENTATIONS)[..., None], (size * upper)[..., None], axis=3)
-        part += second
-        cut = part[:, : high * side, : wide * side]
-        cells[start : start + len(grey)] = cut.reshape(len(grey), high, side, wide, side, ORIENTATIONS).sum(axis=(2, 4))
+        base = (np.arange(len(grey))[:, None, None] * (high * wide) + places) * ORIENTATIONS
+        length = len(grey) * high * wide * ORIENTATIONS
+        # each gradient counts for the two directions that it lies between
+        votes = np.bincount((base + first).ravel(), (size * (1 - upper)).ravel(), length)
+        votes += np.bincount((base + (first + 1) % ORIENTATIONS).ravel(), (size * upper).ravel(), length)
+        cells[start : start + len(grey)] = votes.reshape(-1, high, wide, ORIENTATIONS)
     return _normalize_blocks(cells)
 
 

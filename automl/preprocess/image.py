@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,30 +13,46 @@ from typing import ClassVar
 import numpy as np
 
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess.descriptors import apply_filters, describe_colors, describe_gradients, learn_filters
+from automl.preprocess.descriptors import (
+    PATCH,
+    WORKING_SIDE,
+    apply_filters,
+    describe_colors,
+    describe_gradients,
+    learn_filters,
+)
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.table import Table
 from automl.space import Choice, Int, Params, SearchSpace
 
 KINDS = ("filters", "gradients", "filters and gradients", "pixels")
 COLOR_COLUMNS = 48
+SMALL_PIXELS = 1_000  # values of a picture up to which fewer filters over a finer grid tell more
+MOST_MULTIPLICATIONS = 2e11
 MEMO_BYTES = 256 << 20
 CHUNK_ROWS = 10_000  # pictures described at once; principal components need no more to be found
 
 
-def space(needs: Needs, pixels: int) -> SearchSpace:
+def space(needs: Needs, shape: tuple[int, int, int], rows: int) -> SearchSpace:
     """How pictures may be described; nothing for families that take them as they are.
 
+    Filters are left out by default where they would take minutes: above 2·10¹¹ multiplications for all rows.
+
     Args:
-        pixels: values of a picture.
+        shape: (h, w, c) of a picture.
     """
     if needs.pictures == "pixels":
         return SearchSpace()
+    is_small = math.prod(shape) <= SMALL_PIXELS
+    count = 200 if is_small else 400
+    shrunk = -(-max(shape[:2]) // WORKING_SIDE)
+    places = max(1, shape[0] // shrunk - PATCH + 1) * max(1, shape[1] // shrunk - PATCH + 1)
+    is_dear = rows * places * count * PATCH**2 * shape[2] > MOST_MULTIPLICATIONS
     return SearchSpace(
         {
-            "pictures": Choice(KINDS, "filters and gradients"),
-            "filters": Choice((200, 400, 800, 1600), 800 if pixels > 1000 else 200),
-            "grid": Choice((2, 3, 4), 2 if pixels > 1000 else 4),
+            "pictures": Choice(KINDS, "gradients" if is_dear else "filters and gradients"),
+            "filters": Choice((200, 400, 800), count),
+            "grid": Choice((2, 4), 4 if is_small else 2),
             "components": Int(32, 512, 256, log=True),
         }
     )

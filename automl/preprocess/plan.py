@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,8 +28,8 @@ from automl.space import Params, SearchSpace
 FORMAT_VERSION = 1
 
 
-def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
-    """What can be chosen about the matrix of a family on such a table."""
+def plan_space(needs: Needs, layout: Layout, rows: int = 0) -> SearchSpace:
+    """What can be chosen about the matrix of a family on such a table of so many rows."""
     space = SearchSpace()
     if needs.pictures == "pixels":
         return space
@@ -39,7 +40,7 @@ def plan_space(needs: Needs, layout: Layout) -> SearchSpace:
     if layout.texts and needs.text != "none":
         space = space | text.space(needs, layout)
     if layout.pictures:
-        space = space | image.space(needs, max(h * w * c for h, w, c in layout.picture_shapes))
+        space = space | image.space(needs, max(layout.picture_shapes, key=math.prod), rows)
     return space | reduce.space(needs)
 
 

@@ -96,12 +96,16 @@ ENTRIES: tuple[Entry, ...] = (
 # The choice that embeddings of sentences stand for texts; it is there only if their encoder is installed.
 ENCODER = "preprocess.text_features"
 RATIO = "model.ratio"
+# Without these an entry that names them would be another one again.
+ESSENTIAL = (ENCODER, RATIO)
 # Forms of `Needs.text` that only families made for texts ask for.
 TEXT_FORMS = ("sparse", "tokens")
 # What comes after the baselines where there are pictures; the entries above follow.
 PICTURE_ENTRIES: tuple[Entry, ...] = (
-    ("svm_rbf", "svm_rbf", "portfolio", False, {"model.C": 10.0, "model.gamma": 1.0}),
+    ("linear", "linear on filters", "portfolio", False, {"model.C": 0.03}),
+    ("keras_backbone", "keras_backbone", "portfolio", False, {}),
     ("keras_cnn", "keras_cnn", "portfolio", False, {}),
+    ("svm_rbf", "svm_rbf", "portfolio", True, {"model.C": 10.0, "model.gamma": 0.5}),
     ("keras_resnet", "keras_resnet", "portfolio", True, {}),
     ("nearest_neighbors", "nearest_neighbors", "portfolio", True, {"model.n_neighbors": 3}),
     ("keras_separable", "keras_separable", "portfolio", True, {}),
@@ -136,7 +140,7 @@ def make_portfolio(families: Families, *, use: bool = True) -> list[TrialSpec]:
         if family not in families.usable or (not use and origin != "baseline"):
             continue
         space = families[family].space
-        if any(name in given and name not in space.parameters for name in (ENCODER, RATIO)):
+        if any(name in given and name not in space.parameters for name in ESSENTIAL):
             continue  # what makes the entry is not to be had here
         params = space.complete({name: value for name, value in given.items() if name in space.parameters})
         specs.append(TrialSpec(number=-1, candidate=family, params=params, origin=origin, label=label, raced=raced))

@@ -37,6 +37,9 @@ LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # Share of the time left that one bag may use, by where the configuration comes from.
 SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
+# Nets on pictures are worth waiting for: nothing else sees as much in them.
+PIXEL_SHARE = 0.5
+PIXEL_LEAST_SECONDS = 8.0
 HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
 MIN_FOLD_SECONDS = 0.3
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
@@ -269,6 +272,9 @@ class Search:
         if expected is None:
             return left > MIN_FOLD_SECONDS
         rounds = -(-len(self.data.folds) // self.engine.slots)
+        if origin == "portfolio" and self.families[name].candidate.needs.pictures == "pixels":
+            # what descriptors took says nothing of nets, which take what is there
+            return left > PIXEL_LEAST_SECONDS * rounds
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
         need = expected * rounds * (0.7 if origin == "portfolio" else 1.0)
         return need < left
@@ -300,7 +306,9 @@ class Search:
             return own
         left = max(0.0, self.clock.search_left())
         rounds = -(-len(self.data.folds) // self.engine.slots)
-        share = max(MIN_FOLD_SECONDS, left * SHARES[spec.origin] / rounds)
+        needs = self.families[spec.candidate].candidate.needs
+        part = PIXEL_SHARE if needs.pictures == "pixels" and spec.origin == "portfolio" else SHARES[spec.origin]
+        share = max(MIN_FOLD_SECONDS, left * part / rounds)
         return min(share, own) if own else share
 
     # ---- jobs ----------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ class TrialResult:
 def trial_space(candidate: Candidate, task: Task, table: Table) -> SearchSpace:
     """Everything that can be chosen about a family on this table: its own parameters and those of its matrix."""
     own = candidate.space(task, table.shape(task)).prefixed("model")
-    return own | plan_space(candidate.needs, table.layout).prefixed("preprocess")
+    return own | plan_space(candidate.needs, table.layout, len(table)).prefixed("preprocess")
 
 
 class SearchData:

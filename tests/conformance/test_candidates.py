@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from automl.matrix import Shape
 from automl.space import Params
-from automl.task import TaskKind
+from automl.task import Task, TaskKind
 from tests.conformance.candidates import CANDIDATES, CandidateConformance
 
 
@@ -36,18 +38,65 @@ class PictureNets(CandidateConformance):
     late_seconds = 6.0
 
 
+@pytest.mark.slow
+class TestKerasBackbone(PictureNets):
+    """With weights that were never trained, in a cache of the test's own: even so its features tell a bar's length."""
+
+    candidate = "keras_backbone"
+    quick: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96}
+    enough: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96}
+
+    @pytest.fixture(autouse=True)
+    def _weights(self, keras_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KERAS_HOME", str(keras_cache))
+
+    def _unsupported(self, kind: TaskKind) -> str:
+        return ""  # there are weights by the time that a test runs
+
+
+@pytest.fixture(scope="session")
+def keras_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Keras cache with one file of weights, as Keras itself would have put it there."""
+    import h5py
+    from keras import applications, utils
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    from automl.candidates.keras_backbone import FILES
+
+    folder = tmp_path_factory.mktemp("keras") / "models"
+    folder.mkdir()
+    utils.set_random_seed(0)
+    net = applications.MobileNetV3Small(weights=None, include_top=False, pooling="avg", input_shape=(96, 96, 3))
+    with h5py.File(folder / FILES["MobileNetV3Small"], "w") as file:
+        save_weights_to_hdf5_group(file, net)
+    return folder.parent
+
+
+def test_a_backbone_without_weights_says_where_to_put_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    shape = Shape(rows=100, numbers=0, categories=0, levels=0, outputs=2, pictures=1, pixels=300)
+    task = Task(kind=TaskKind.BINARY, target="y", classes=("a", "b"), metric="log_loss")
+    reason = CANDIDATES.get("keras_backbone").unsupported(task, shape)
+    assert "no weights of MobileNetV3Small" in reason
+    assert "nothing is downloaded" in reason
+    assert "~/.keras/models" in reason
+
+
 class TestKerasCNN(PictureNets):
     candidate = "keras_cnn"
 
 
+@pytest.mark.slow
 class TestKerasDense(PictureNets):
     candidate = "keras_dense"
 
 
+@pytest.mark.slow
 class TestKerasResnet(PictureNets):
     candidate = "keras_resnet"
 
 
+@pytest.mark.slow
 class TestKerasSeparable(PictureNets):
     candidate = "keras_separable"
 

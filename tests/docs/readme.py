@@ -81,6 +81,12 @@ def _readers() -> Iterator[str]:
     return _plugins(registry)
 
 
+def _collections() -> Iterator[str]:
+    from automl.data.collections import registry
+
+    return _plugins(registry)
+
+
 def _findings() -> Iterator[str]:
     from automl.profile.describe import registry
 
@@ -119,6 +125,7 @@ LISTS = {
     "candidates": _candidates,
     "metrics": _metrics,
     "readers": _readers,
+    "collections": _collections,
     "findings": _findings,
     "sections": _sections,
     "recipes": _recipes,

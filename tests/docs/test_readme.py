@@ -58,7 +58,7 @@ def test_every_automl_line_is_a_command_with_options_that_exist(text: str) -> No
         "automl fti a.csv",
         "automl fit a.csv --target y --tim 5m",
         "automl fit a.csv b.csv --target y",
-        "automl fit a.csv",
+        "automl evaluate b.csv",
     ],
 )
 def test_a_line_that_is_wrong_would_be_seen(line: str) -> None:
@@ -186,3 +186,15 @@ def test_the_sample_data_is_as_its_description_says(name: str, rows: int, column
     assert f"| `{name}` | {rows:,} | {columns} | `{target}`" in (ROOT / "datasets" / "README.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_the_sample_pictures_are_as_their_description_says() -> None:
+    import zipfile
+
+    path: Path = ROOT / "datasets" / "digits.zip"
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+    assert len(names) == 1797
+    assert sum(name.startswith("digits/train/") for name in names) == 1297
+    assert {name.split("/")[2] for name in names} == set("0123456789")
+    assert path.stat().st_size < 500_000

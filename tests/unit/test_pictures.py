@@ -15,6 +15,7 @@ from PIL import Image
 from automl.errors import DataError
 from automl.pictures import (
     PictureError,
+    accept_inline_only,
     collect_faults,
     decode_all,
     decode_cell,
@@ -166,6 +167,15 @@ def test_reading_names_the_broken_ones_and_collecting_goes_on(tmp_path: Path) ->
         pixels = read_cells(cells, GREY)
     assert list(faults) == [cells[1]]
     assert pixels[0, 1, 1, 0] == 255
+
+
+def test_where_rows_come_from_a_network_no_file_is_read(tmp_path: Path) -> None:
+    cell = save(tmp_path, "a.png", Image.fromarray(CORNERS))
+    with accept_inline_only():
+        with pytest.raises(DataError, match="files are not read here"):
+            read_cells([cell], GREY)
+        assert read_cells([encode_uri(CORNERS[:, :, None])], GREY)[0, 1, 1, 0] == 255
+    assert read_cells([cell], GREY)[0, 1, 1, 0] == 255
 
 
 def test_pixels_survive_the_data_uri(tmp_path: Path) -> None:

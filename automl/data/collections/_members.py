@@ -89,11 +89,13 @@ def _only(members: Members) -> str:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a path is a file that begins as zip archives do."""
+    """Whether a path is a regular file that begins as zip archives do; a pipe is never opened, for it might not end."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(4) == b"PK\x03\x04"
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -104,7 +106,7 @@ def list_members(path: Path) -> Members | None:
         DataError: if there are too many, a name leads outside, or the archive is damaged or encrypted.
     """
     text = str(path)
-    if path.is_dir():
+    if _is_folder(path):
         names, folders = _walk(path)
         return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=False)
     outer, mark, inner = text.partition(INSIDE)
@@ -117,6 +119,13 @@ def list_members(path: Path) -> Members | None:
     return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=True)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _walk(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names: list[str] = []
     empty: list[str] = []
@@ -127,19 +136,28 @@ def _walk(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         count = len(names)
         inner = 0
         for entry in _scan(folder, seen):
-            if _is_litter(entry.name, is_folder=entry.is_dir()):
+            kind = _kind(entry)
+            if not kind or _is_litter(entry.name, is_folder=kind == "folder"):
                 continue
-            if entry.is_dir():
+            if kind == "folder":
                 inner += 1
                 if depth < MAX_DEPTH:
                     waiting.append((Path(entry.path), f"{prefix}{entry.name}/", depth + 1))
-            elif entry.is_file():
+            else:
                 names.append(prefix + entry.name)
         if len(names) > MAX_FILES:
             raise DataError(f"{str(root)!r} holds more than {MAX_FILES:,} files", hint="Name a folder with fewer")
         if len(names) == count and not inner and prefix:
             empty.append(prefix.rstrip("/"))
     return tuple(sorted(names)), tuple(sorted(empty))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """A folder, a file, or "" for what is neither: pipes, devices, links that lead nowhere."""
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _scan(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:

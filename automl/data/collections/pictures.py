@@ -34,12 +34,14 @@ class Pictures:
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
         import pandas as pd
 
-        members, notices = _choose_part(_open(path), part)
+        whole = _open(path)
+        members, notices = _choose_part(whole, part)
+        above = 1 if part == "all" and whole.split_parts()[0] else 0  # train/ and test/ are no classes
         names = [name for name in members.names if _is_picture(name)]
         strays = [name for name in members.names if not _is_picture(name)]
         if strays:
             notices.append(_list_strays(strays, "are no pictures and are left out", "told by their extensions"))
-        labels = [name.partition("/")[0] if "/" in name else None for name in names]
+        labels = [name.split("/")[above] if name.count("/") > above else None for name in names]
         loose = [name for name, label in zip(names, labels, strict=True) if label is None]
         if loose and part != "all" and len(loose) < len(names):
             notices.append(_list_strays(loose, "lie beside the class folders and are left out", "they have no class"))
@@ -47,7 +49,7 @@ class Pictures:
             names, labels = [names[place] for place in kept], [labels[place] for place in kept]
         if empty := [folder for folder in members.folders if "/" not in folder]:
             notices.append(_list_strays(list(empty), "are empty folders: no class is made of them", ""))
-        if any(name.count("/") > 1 for name in names):
+        if any(name.count("/") > above + 1 for name in names):
             text = "pictures in deeper folders belong to the class of the first one"
             notices.append(Notice(topic="pictures", text=text, reason="one folder a class"))
         columns = {PATH: [members.cell(name) for name in names]}

@@ -83,6 +83,9 @@ def test_train_is_learned_from_and_test_is_kept(tmp_path: Path) -> None:
     for place in (tmp_path / "pets", pack(tmp_path / "pets", tmp_path / "pets.zip")):
         assert load_dataset(place, target=None, recipe=Recipe()).n_rows == 20
         assert len(read_table(place, part="test").frame) == 5
+        every = read_table(place)
+        assert every.frame["label"].value_counts().to_dict() == {"cat": 15, "dog": 10}
+        assert not every.notices
         kept = find_test(place)
         assert kept is not None
         assert read_table(kept, part="test").frame["label"].tolist() == ["cat"] * 3 + ["dog"] * 2

@@ -591,7 +591,7 @@ def test_what_is_no_regular_file_is_refused_without_hanging(tmp_path: Path) -> N
     ):
         with pytest.raises(DataError, match=words):
             load_dataset(tmp_path / name, target="y", recipe=Recipe())
-    with pytest.raises(DataError, match="picture folders come in a later one"):
+    with pytest.raises(DataError, match="of no kind that makes a data set together"):
         load_dataset(tmp_path, target="y", recipe=Recipe())
     with pytest.raises(DataError, match="not a regular file"):
         load_dataset("/dev/zero", target="y", recipe=Recipe())

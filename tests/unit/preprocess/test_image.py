@@ -98,6 +98,13 @@ def test_a_family_on_pixels_gets_the_bytes_and_nothing_else() -> None:
     assert not plan_space(PIXELS, table.layout).parameters
 
 
+def test_filters_are_left_out_where_they_would_take_minutes() -> None:
+    layout = make_table(shape=(28, 28, 1)).layout
+    # 23·23 places · 200 filters · 36 values: 3.8 million multiplications a picture
+    assert plan_space(Needs(), layout, 50_000).defaults()["pictures"] == "filters and gradients"
+    assert plan_space(Needs(), layout, 60_000).defaults()["pictures"] == "gradients"
+
+
 def test_a_table_with_pictures_is_stored_and_taken_in_rows(tmp_path: Path) -> None:
     table = make_table()
     table.save(tmp_path)
