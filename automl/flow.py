@@ -24,6 +24,7 @@ from automl.ensemble.artifact import installed_versions, load_predictor, restore
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import ConstraintError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
+from automl.evaluate.in_time import predict_in_time
 from automl.evaluate.quality import score_all
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.events import (
@@ -64,6 +65,8 @@ MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
+# What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
+NET_START_SECONDS = 6.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 # The family that every other model has to beat.
@@ -374,7 +377,7 @@ class _Session:
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
-        self._score_test(result)
+        self._score_test(result, builder)
 
     def _study(self, builder: EnsembleBuilder) -> None:
         """What the model goes by and how it holds up, as far as the time goes."""
@@ -385,10 +388,19 @@ class _Session:
         studies = partial(run_studies, self.run, engine=self.engine, seconds=seconds, seed=seed, names=names)
         self._stage("study", studies, "")
 
-    def _score_test(self, result: dict[str, Any]) -> None:
+    def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
         test = self.run.record["test"]
         if not test:
             return
+        names = {builder.records.results[trial].candidate for trial in builder.weights}
+        has_nets = any(candidates.get(name).needs.pictures == "pixels" for name in names)
+        left = self.clock.left() - REPORT_SECONDS
+        if has_nets and left < NET_START_SECONDS:
+            text = f"{test} was not scored, for the time is over: automl evaluate {self.run.path} {test}"
+            self.emit(WarningRaised(text=text))
+            return
+        has_pictures = bool(builder.data.table.layout.pictures)  # a table's rows are soon predicted
+        deadline = time.monotonic() + left if has_pictures else float("inf")
         predictor = load_predictor(self.run.path)
         frame = read_table(Path(test), options=self.recipe.data, part="test").frame
         y = predictor.encode_target(predictor.find_target(frame))
@@ -397,15 +409,19 @@ class _Session:
             text = f"{test} was not scored: no row has a known value in {predictor.task.target!r}"
             self.emit(WarningRaised(text=text))
             return
+        known_rows = np.flatnonzero(known).astype(np.int64)
         with collect_faults() as faults:
-            outputs = predictor.predict_outputs(frame)
+            rows, outputs = predict_in_time(predictor, frame, known_rows, deadline=deadline, seed=self.recipe.seed)
         if faults:
             text = f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
             self.emit(WarningRaised(text=text))
-        scores = score_all(
-            predictor.task, y[known], outputs[known], seed=self.recipe.seed, threshold=predictor.threshold
-        )
-        result["test"] = {"file": test, "rows": int(known.sum()), "metrics": scores}
+        if len(rows) < len(known_rows):
+            text = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
+            self.emit(WarningRaised(text=f"{text}: automl evaluate {self.run.path} {test} scores all"))
+        if not len(rows):
+            return
+        scores = score_all(predictor.task, y[rows], outputs, seed=self.recipe.seed, threshold=predictor.threshold)
+        result["test"] = {"file": test, "rows": len(rows), "metrics": scores}
         write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:

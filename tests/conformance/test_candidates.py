@@ -117,6 +117,7 @@ class TestKerasTabM(CandidateConformance):
     enough: ClassVar[Params] = {"epochs": 40}
 
 
+@pytest.mark.slow
 class TestKerasTextBag(CandidateConformance):
     candidate = "keras_text_bag"
     edge_kinds = (TaskKind.BINARY,)
@@ -125,17 +126,14 @@ class TestKerasTextBag(CandidateConformance):
     enough: ClassVar[Params] = {"epochs": 60}
 
 
-@pytest.mark.slow
 class TestKerasTextCNN(TestKerasTextBag):
     candidate = "keras_text_cnn"
 
 
-@pytest.mark.slow
 class TestKerasTextGRU(TestKerasTextBag):
     candidate = "keras_text_gru"
 
 
-@pytest.mark.slow
 class TestKerasTextTransformer(TestKerasTextBag):
     candidate = "keras_text_transformer"
 
