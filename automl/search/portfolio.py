@@ -80,7 +80,7 @@ PICTURE_ENTRIES: tuple[Entry, ...] = (
     ("keras_dense", "keras_dense", "portfolio", True, {}),
 )
 # The first model of pictures is to be there within seconds.
-QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128}
+QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128, "model.C": 0.03}
 
 
 def list_entries(families: Families) -> list[Entry]:
