@@ -74,7 +74,7 @@ PICTURE_ENTRIES: tuple[Entry, ...] = (
     Entry("keras_dense", "keras_dense", {}),
 )
 # The first model of pictures is to be there within seconds.
-QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128}
+QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128, "model.C": 0.03}
 
 
 def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
