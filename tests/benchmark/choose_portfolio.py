@@ -21,9 +21,10 @@ from tests.benchmark.configurations import CONFIGURATIONS
 
 TARGET = Path(__file__).parents[2] / "automl" / "search" / "portfolio.json"
 START = ("dummy", "linear")
-LENGTH = 16
+LENGTH = 24
 ROUNDS = 12
-TIME_POWER = 0.5  # 1 would put all that is cheap first
+LEAST_SECONDS = 0.3  # what a fold costs whatever its model: preparing, keeping, answering golden rows
+TIME_POWER = 0.3  # 1 would put all that is cheap first
 OTHER_KIND = 0.15  # weight of tables of another kind of task, so that few tables do not rule alone
 REFERENCE = {"rows": 2000, "columns": 20, "outputs": 1}
 EXPONENTS = {"rows": (0.2, 1.3), "columns": (0.0, 1.2), "outputs": (0.0, 1.1)}
@@ -113,7 +114,9 @@ def choose_list(records: list[Record], kind: str) -> list[tuple[str, float]]:
             after = np.array([record.regret([*names, name]) for record in records])
             gain = float(np.average(regrets - after, weights=weights))
             took = [record.seconds[name] for record in records if name in record.seconds]
-            found.append((gain / max(float(np.mean(took)) if took else np.inf, 0.05) ** TIME_POWER, gain, name, after))
+            found.append(
+                (gain / max(float(np.mean(took)) if took else np.inf, LEAST_SECONDS) ** TIME_POWER, gain, name, after)
+            )
         _, gain, name, after = max(found, key=lambda item: item[0])
         if gain <= 0:
             break
