@@ -359,7 +359,10 @@ class _Session:
         search.blend = builder.update()
         ended = search.go()
         seconds = time.monotonic() - began
-        self.run.mark_stage("search", seconds=round(seconds, 3), ended=ended, unused=search.families.unused)
+        families = search.families
+        self.run.mark_stage(
+            "search", seconds=round(seconds, 3), ended=ended, unused=families.unused, apart=families.apart
+        )
         self.emit(
             StageFinished(stage="search", seconds=seconds, detail=f"{len(search.records.results)} configurations")
         )

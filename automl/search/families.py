@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from automl.candidates import Candidate
+from automl.matrix import Shape
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
 from automl.search.trial import TrialResult, candidates, trial_space
@@ -16,6 +17,8 @@ from automl.space import SearchSpace
 from automl.task import Task
 
 MAX_FAILURES = 2
+# Forms of `Needs.text` that only families made for texts ask for.
+TEXT_FORMS = ("sparse", "tokens")
 # A family this much behind the best, of what there is to gain at all, counts as twice as dear.
 BEHIND_SHARE = 0.01
 # No improvement is thought cheaper than this share of all that was spent.
@@ -46,6 +49,12 @@ class Family:
         return self.failures >= MAX_FAILURES and not self.improvements
 
 
+def is_of_another_kind(candidate: Candidate, shape: Shape) -> bool:
+    """Whether a family was made for pictures or texts, and there are none."""
+    needs = candidate.needs
+    return (needs.pictures == "pixels" and not shape.pictures) or (needs.text in TEXT_FORMS and not shape.texts)
+
+
 class Families:
     """All families that suit the task.
 
@@ -61,14 +70,16 @@ class Families:
         self.only_texts = table.layout.has_only_texts
         self.usable: dict[str, Family] = {}
         self.unused: dict[str, str] = {}
+        self.apart: list[str] = []
         missing = {listing.name: listing.reason for listing in candidates.listings() if listing.reason}
         for name in names:
             if name in missing:
                 self.unused[name] = missing[name]
                 continue
             candidate = candidates.get(name)
-            if wanted == "auto" and candidate.needs.pictures == "pixels" and not shape.pictures:
-                continue  # no news: nobody expects nets on pictures of a table
+            if wanted == "auto" and is_of_another_kind(candidate, shape):
+                self.apart.append(name)  # no news: nobody expects nets on pictures of a table
+                continue
             reason = candidate.unsupported(task, shape)
             if reason:
                 self.unused[name] = reason

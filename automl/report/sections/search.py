@@ -195,20 +195,31 @@ def _not_tried(source: RunSource) -> Table | None:
     asked = (source.recipe.get("search") or {}).get("candidates", "auto")
     listings = {listing.name: listing.reason for listing in Registry[Any]("automl.candidates", noun="model").listings()}
     names = [str(name) for name in asked] if isinstance(asked, list | tuple) else list(listings)
-    reasons = _reasons(source)
+    reasons, apart = _reasons(source), _apart(source)
     rows = []
     for name in names:
-        if name not in tried and (source.trials or name in reasons):
+        if name not in tried | apart and (source.trials or name in reasons):
             default = listings.get(name) or "its turn did not come within the budget"
             rows.append((name, reasons.get(name, default)))
     return Table(headings=("family", "why"), rows=tuple(rows), caption="Not tried") if rows else None
 
 
-def _reasons(source: RunSource) -> dict[str, str]:
-    """Why families were left out, from the ledger of stages."""
+def _stage(source: RunSource) -> dict[str, Any]:
+    """What the ledger of stages says of the search."""
     stages = source.record.get("stages")
     search = stages.get("search") if isinstance(stages, dict) else None
-    unused = search.get("unused") if isinstance(search, dict) else None
+    return search if isinstance(search, dict) else {}
+
+
+def _apart(source: RunSource) -> set[str]:
+    """Families made for pictures or texts, where there are none: not worth a word."""
+    apart = _stage(source).get("apart")
+    return {str(name) for name in apart} if isinstance(apart, list) else set()
+
+
+def _reasons(source: RunSource) -> dict[str, str]:
+    """Why families were left out."""
+    unused = _stage(source).get("unused")
     return {str(name): str(reason) for name, reason in unused.items()} if isinstance(unused, dict) else {}
 
 
