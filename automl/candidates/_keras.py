@@ -63,20 +63,39 @@ class Schedule:
     score_rows: int = 4096
 
 
-def open_keras() -> Any:
-    """Import Keras on TensorFlow, quiet; nothing else of the process is changed."""
+def import_keras() -> Any:
+    """Import Keras on TensorFlow, quiet, and start nothing: a process that has only imported it may still fork."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "tensorflow" in sys.modules:
+    with _silence(), _no_settings():
         import keras
+        import tensorflow  # noqa: F401
+    return keras
 
-        return keras
+
+def open_keras() -> Any:
+    """Import Keras on TensorFlow, quiet; nothing else of the process is changed."""
+    if "tensorflow" in sys.modules:
+        return import_keras()
     with _silence():
-        import keras
+        keras = import_keras()
         import tensorflow
 
         tensorflow.constant(0)  # the first tensor is what the library still has to say something of
     return keras
+
+
+@contextlib.contextmanager
+def _no_settings() -> Iterator[None]:
+    """Keras neither reads a user's settings at import nor leaves a file of its own in the home folder."""
+    given = os.environ.get("KERAS_HOME")
+    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"  # a place that cannot be
+    try:
+        yield
+    finally:
+        os.environ.pop("KERAS_HOME")
+        if given is not None:
+            os.environ["KERAS_HOME"] = given
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from automl.candidates._record import (
     write_record,
 )
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Float, Int, Parameter, Params, SearchSpace
 from automl.task import Task
@@ -210,6 +211,10 @@ class PictureNet:
             input_signature=signature,
             autograph=False,
         )
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        """Not yet: layers on pictures are not written as a graph."""
+        raise NoGraphError(f"The layers of {self.name!r} have no form as a graph")
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, {f"w{at}": array for at, array in enumerate(self.weights)})

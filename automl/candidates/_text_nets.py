@@ -23,6 +23,7 @@ from automl.candidates._record import (
 )
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -239,6 +240,10 @@ class TextNetEstimator:
         if size.others:
             pooled = np.concatenate([pooled, matrix[:, : size.others]], axis=1)
         return np.asarray(pooled @ weights["head/0"] + weights["head/1"], dtype=np.float32)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        """Never: what cuts texts into words has no form as a graph, so what reads the words needs none."""
+        raise NoGraphError(f"The words that {self.name!r} reads have no form as a graph")
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, {name.replace("/", "."): array for name, array in self.weights.items()})

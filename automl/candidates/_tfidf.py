@@ -23,6 +23,7 @@ from automl.candidates._rounds import split_stop_rows
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
 from automl.candidates._targets import spread_probabilities
 from automl.candidates._time import limit_threads
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 
 FILE = "coefficients.npz"
@@ -70,6 +71,10 @@ class TfidfEstimator(MarginEstimator):
             self._fit_many(matrix, target, weight)
         else:
             super().fit(matrix, target, weight)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        """Never: what counts n-grams has no form as a graph, so what reads the counts needs none."""
+        raise NoGraphError(f"The n-grams that {self.candidate!r} reads have no form as a graph")
 
     def _fit_many(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         """Where a fit is dear: one on a sixth of the rows tells the slope of the probabilities, and what all cost."""

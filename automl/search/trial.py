@@ -48,7 +48,7 @@ PRELOAD = {
         "skops.io",
         "automl.search.trial",
     ),
-    "keras": ("sklearn.preprocessing", "skops.io", "keras", "automl.search.trial"),
+    "keras": ("sklearn.preprocessing", "skops.io", "automl.candidates._keras_loaded", "automl.search.trial"),
 }
 # What a pool's first worker costs before its first job.
 POOL_START_SECONDS = {"keras": 8.0}

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from automl.files import read_json, write_json
 from automl.report.blocks import Document, Section
 from automl.report.document import registry
@@ -94,6 +97,21 @@ class TestPictures(SectionConformance):
         assert page.count('<img src="data:image/png;base64,iVBORw0KGgo="') == 1
         assert "javascript:" not in page
         assert "cat, taken for dog (90% sure)" in page
+
+
+class TestWords(SectionConformance):
+    """On the same runs, as if their ensemble had a linear model of words."""
+
+    plugin = registry.get("words")
+
+    def build(self, write_run: Callable[[Path], Run], folder: Path) -> Section | None:
+        from automl.report.sections import words
+
+        weights = {"cheap": np.array([-2.0]), "<b>good</b>": np.array([1.0])}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(words, "_find_member", lambda source: {"name": "linear on words"})
+            patch.setattr(words, "_weigh_terms", lambda model, data, member: weights)
+            return self.plugin.build(RunSource(write_run(folder / "run")))
 
 
 class TestReproduce(SectionConformance):

@@ -56,7 +56,7 @@ def make_bars(work: Path) -> tuple[str | Path, ...]:
     folder = make_folder(work / "bars")
     (folder / "train" / "upright" / "broken.png").write_bytes(b"no picture")
     (folder / "test" / "lying" / "zz_broken.png").write_bytes(b"no picture")
-    short = ("--trials", "4", "--recipe", write_recipe(work), "--include-samples", "--out", "bars_run", "--json")
+    short = ("--trials", "5", "--recipe", write_recipe(work), "--include-samples", "--out", "bars_run", "--json")
     return "fit", folder, *short
 
 
@@ -208,7 +208,7 @@ def test_pictures_that_lie_in_no_class_folder_are_refused(tool: Tool) -> None:
         draw("lying", number).save(tool.work / "flat" / f"{number}.png")
     done = tool("fit", "flat", "--time", "10s")
     assert done.code == 3
-    assert done.err.startswith("error: The pictures lie in no class folders")
+    assert done.err.startswith("error: The files lie in no class folders")
     assert not (tool.work / "runs").exists()
 
 

@@ -51,7 +51,7 @@ FITS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "a file that is not there": (("refusals/goood.csv", "-t", "y"), 3, "goood.csv", "good.csv"),
     "a folder": (("refusals", "-t", "y"), 3, "folder", ""),
     "an option that is not there": (("refusals/good.csv", "--tarhet", "y"), 2, "--tarhet", "automl fit --help"),
-    "no target": (("refusals/good.csv",), 2, "--target", "automl fit --help"),
+    "no target": (("refusals/good.csv",), 2, "Which column", "--target COLUMN"),
     "a time that is none": (("refusals/good.csv", "-t", "y", "--time", "soon"), 2, "'soon'", "--time 5m"),
     "a time too short": (("refusals/good.csv", "-t", "y", "--time", "1s"), 2, "budget.seconds", ""),
     "a metric that is not there": (("refusals/good.csv", "-t", "y", "--metric", "roc_acu"), 2, "'roc_acu'", "roc_auc"),
