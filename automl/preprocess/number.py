@@ -16,15 +16,21 @@ from automl.space import Choice, Params, SearchSpace
 
 CLIP_SHARE = 0.005
 MAX_QUANTILES = 200
+MAX_POWER_COLUMNS = 300
 # Standard scores beyond this are pulled in, as a linear model would otherwise be ruled by one cell.
 LIMIT = 8.0
 
 
-def space(needs: Needs) -> SearchSpace:
-    """What can be chosen: nothing for families that take numbers as they are."""
+def space(needs: Needs, columns: int = 0) -> SearchSpace:
+    """What can be chosen: nothing for families that take numbers as they are.
+
+    Args:
+        columns: how many numbers there are; exponents are found column by column, which takes too long for many.
+    """
     parameters: dict[str, Choice] = {}
     if needs.scaled:
-        parameters["scale"] = Choice(("standard", "robust", "quantile", "power"), "standard")
+        scales = ("standard", "robust", "quantile", "power")
+        parameters["scale"] = Choice(scales if columns <= MAX_POWER_COLUMNS else scales[:-1], "standard")
         parameters["clip"] = Choice((False, True), False)
     if not needs.missing:
         parameters["impute"] = Choice(("median", "mean"), "median")

@@ -36,7 +36,7 @@ def plan_space(needs: Needs, layout: Layout, rows: int = 0) -> SearchSpace:
     if needs.pictures == "pixels":
         return space
     if layout.numbers or layout.dates:
-        space = space | number.space(needs)
+        space = space | number.space(needs, len(layout.numbers))
     if layout.categories:
         space = space | category.space(needs)
     if layout.texts and needs.text != "none":

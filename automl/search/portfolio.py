@@ -83,13 +83,14 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
     Families that no entry names (plug-ins) follow with their defaults, so that each is tried at least once.
     """
     listed = list_table_entries(kind)
-    named = {entry.family for entry in (*listed, *PICTURE_ENTRIES, *TEXT_ENTRIES)}
+    pictures = any(family.candidate.needs.pictures == "pixels" for family in families.usable.values())
+    texts = WORDS.family in families.usable
+    special = PICTURE_ENTRIES if pictures else (WORDS, *TEXT_ENTRIES) if texts else ()
+    named = {entry.family for entry in (*listed, *special)}
     listed += [Entry(name, name, {}) for name in families.usable if name not in named]
-    if any(family.candidate.needs.pictures == "pixels" for family in families.usable.values()):
+    if pictures:
         return _put_pictures_first(listed)
-    if WORDS.family in families.usable:
-        return _put_texts_first(listed, alone=families.only_texts)
-    return listed
+    return _put_texts_first(listed, alone=families.only_texts) if texts else listed
 
 
 def _put_pictures_first(listed: list[Entry]) -> list[Entry]:

@@ -146,7 +146,7 @@ def make_unruly(work: Path) -> tuple[str | Path, ...]:
     names = ", ".join(("linear", *NAMES, UNTIL_THE_END))
     text = f"search: {{candidates: [{names}], tune: false, trial_seconds: 1}}\nsplit: {{folds: 3, repeats: 1}}\n"
     (work / "unruly.yaml").write_text(text, encoding="utf-8")
-    words = ("fit", SURVEY, "--target", "married", "--recipe", "unruly.yaml", "--trials", "10", "--memory", "1500M")
+    words = ("fit", SURVEY, "--target", "married", "--recipe", "unruly.yaml", "--trials", "14", "--memory", "1500M")
     return *(f"{name}={value}" for name, value in env.items()), *words, "--out", "unruly", "--json"
 
 
