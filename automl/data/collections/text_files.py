@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from automl.data.collections import Part
+from automl.data.collections._classes import are_most, find_test_part, list_files, sort_files
 from automl.data.collections._members import Members, list_members
 from automl.data.encoding import decode
 from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.recipe import DataOptions
-from automl.schema import Notice
 
 TEXT, LABEL = "text", "label"
 SUFFIXES = {".txt", ".text", ".md", ".eml"}
 MOST_BYTES = 1 << 20  # of one file
-MOST_NAMED = 5
+KIND = "texts"
 
 
 class TextFiles:
@@ -28,63 +28,32 @@ class TextFiles:
         members = list_members(path)
         if members is None:
             return False
-        texts = sum(_is_text(name) for name in members.names)
         alone = members.is_zip and len(members.names) == 1  # a packed table that is called .txt
-        return texts > 0 and 2 * texts > len(members.names) and not alone
+        return are_most(members, _is_text) and not alone
 
     def find_test(self, path: Path) -> Path | None:
-        members = _open(path)
-        train, test = members.split_parts()
-        return members.below(test).path if train and test else None
+        return find_test_part(path)
 
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
         import pandas as pd
 
-        members, notices = _choose_part(_open(path), part)
-        names = [name for name in members.names if _is_text(name)]
-        strays = [name for name in members.names if not _is_text(name)]
-        if strays:
-            notices.append(_list(strays, "are no texts and are left out", "told by their extensions"))
-        labels = [name.partition("/")[0] if "/" in name else None for name in names]
-        loose = [name for name, label in zip(names, labels, strict=True) if label is None]
-        if loose and part != "all" and len(loose) < len(names):
-            notices.append(_list(loose, "lie beside the class folders and are left out", "they have no class"))
-            names = [name for name, label in zip(names, labels, strict=True) if label is not None]
-            labels = [label for label in labels if label is not None]
-        if any(name.count("/") > 1 for name in names):
-            text = "texts in deeper folders belong to the class of the first one"
-            notices.append(Notice(topic="texts", text=text, reason="one folder a class"))
-        texts, broken, cut = _read_all(members, names, options.encoding)
+        found = sort_files(path, part, _is_text, KIND)
+        notices = list(found.notices)
+        texts, broken, cut = _read_all(found.members, found.names, options.encoding)
         if broken:
-            notices.append(_list(broken, "cannot be read as text and count as missing", "binary content"))
+            notices.append(list_files(broken, "cannot be read as text and count as missing", "binary content", KIND))
         if cut:
-            notices.append(_list(cut, f"are read to {MOST_BYTES >> 20} MiB", "what a text is about stands early"))
+            reason = "what a text is about stands early"
+            notices.append(list_files(cut, f"are read to {MOST_BYTES >> 20} MiB", reason, KIND))
         columns: dict[str, list[str | None]] = {TEXT: texts}
-        if any(label is not None for label in labels):
-            columns[LABEL] = labels
+        if found.has_labels:
+            columns[LABEL] = list(found.labels)
         frame = pd.DataFrame(columns, dtype="str")
-        return RawTable(frame=frame, notices=tuple(notices), target=LABEL, names=tuple(names), texts=(TEXT,))
-
-
-def _open(path: Path) -> Members:
-    members = list_members(path)
-    assert members is not None, "claimed before"
-    return members.unwrap()
-
-
-def _choose_part(members: Members, part: Part) -> tuple[Members, list[Notice]]:
-    train, test = members.split_parts()
-    if not train or part == "all":
-        return members, []
-    if part == "test" and not test:
-        raise DataError(f"{str(members.path)!r} has no test/ beside {train}/", hint="Name the folder to be scored")
-    chosen = train if part == "train" else test
-    text = f"{chosen}/ is {'learned from' if part == 'train' else 'scored'}"
-    return members.below(chosen), [Notice(topic="texts", text=text, reason=f"there is a {train}/ and a {test}/")]
+        return RawTable(frame=frame, notices=tuple(notices), target=LABEL, names=found.names, texts=(TEXT,))
 
 
 def _read_all(
-    members: Members, names: list[str], encoding: str | None
+    members: Members, names: Sequence[str], encoding: str | None
 ) -> tuple[list[str | None], list[str], list[str]]:
     """Contents in order, then names of what is binary and of what was cut."""
     texts: list[str | None] = []
@@ -103,7 +72,7 @@ def _read_all(
     return texts, broken, cut
 
 
-def _contents(members: Members, names: list[str]) -> Iterator[bytes]:
+def _contents(members: Members, names: Sequence[str]) -> Iterator[bytes]:
     try:
         if not members.is_zip:
             for name in names:
@@ -128,11 +97,6 @@ def _whole_characters(content: bytes) -> bytes:
             whole.decode("utf-8")
             return whole
     return content
-
-
-def _list(names: list[str], what: str, reason: str) -> Notice:
-    listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-    return Notice(topic="texts", text=f"{len(names)} file(s) {what}: {listed}", reason=reason)
 
 
 def _is_text(name: str) -> bool:

@@ -45,6 +45,9 @@ def test_train_and_test_above_the_classes_are_told_apart(tmp_path: Path) -> None
     assert load_dataset(tmp_path / "news", target=None, recipe=Recipe()).n_rows == 24
     assert find_test(tmp_path / "news") == tmp_path / "news" / "test"
     assert len(read_table(tmp_path / "news", part="test").frame) == 6
+    whole = read_table(tmp_path / "news").frame
+    assert len(whole) == 30
+    assert set(whole["label"]) == {"sport", "money"}  # train/ and test/ are no classes
 
 
 def test_rows_are_named_after_their_files_and_keep_no_class_without_folders(tmp_path: Path) -> None:
