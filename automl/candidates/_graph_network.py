@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._columns import ONE_HOT
 from automl.graph import Graph
 from automl.matrix import FloatArray
-
-ONE_HOT = 9  # codes up to here become columns of their own, as in `_mlp`
 
 
 def perceptron_to_graph(graph: Graph, plan: Any, weights: Mapping[str, FloatArray], matrix: str) -> str:

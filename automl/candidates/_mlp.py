@@ -9,15 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._columns import (
+    clip_smoothly,
+    code_layers,
+    code_width,
+    embedding_shapes,
+    look_up_codes,
+    read_columns,
+    split_columns,
+)
 from automl.candidates._graph_network import perceptron_to_graph
-from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
+from automl.candidates._network import MAX_WIDTH
+from automl.candidates._record import check_fact, check_int, check_numbers, refuse
 from automl.graph import Graph
-from automl.matrix import Array, Feature, FloatArray
+from automl.matrix import Feature, FloatArray
 
 ACTIVATIONS = ("relu", "selu", "silu", "mish")
-ONE_HOT = 9  # codes up to here become columns of their own
-MAX_CODES = 10_000_000
-MAX_WIDTH = 16_384
 SCALE_RATE = 6.0  # how much faster than the rest the scale of the inputs learns
 
 
@@ -54,10 +61,7 @@ class Architecture:
     @staticmethod
     def plan(features: tuple[Feature, ...], **facts: Any) -> Architecture:
         """The architecture for a matrix with these columns."""
-        numbers = tuple(at for at, feature in enumerate(features) if feature.cardinality == 0)
-        categories = tuple(at for at, feature in enumerate(features) if feature.cardinality > 0)
-        cardinalities = tuple(features[at].cardinality for at in categories)
-        return Architecture(numbers=numbers, categories=categories, cardinalities=cardinalities, **facts)
+        return Architecture(**split_columns(features), **facts)
 
     @property
     def columns(self) -> int:
@@ -80,11 +84,8 @@ class Architecture:
             shapes["phase"] = (m, self.frequencies)
             shapes["mix"] = (m, self.frequencies, self.periodic)
             shapes["shift"] = (m, self.periodic)
-        width = m * (1 + (self.periodic if self.frequencies else 0))
-        for at, codes in enumerate(self.cardinalities):
-            if codes > ONE_HOT:
-                shapes[f"embedding_{at}"] = (codes, self.embedding)
-            width += self.embedding if codes > ONE_HOT else codes
+        shapes |= embedding_shapes(self.cardinalities, self.embedding)
+        width = m * (1 + (self.periodic if self.frequencies else 0)) + code_width(self.cardinalities, self.embedding)
         for at, units in enumerate((*self.hidden, self.outputs)):
             shapes[f"kernel_{at}"] = (width, units)
             shapes[f"bias_{at}"] = (units,)
@@ -107,33 +108,16 @@ class Architecture:
         names = {field.name for field in dataclasses.fields(Architecture)}
         if set(record) != names or record["activation"] not in ACTIVATIONS:
             raise refuse(folder, "its architecture is not one")
-        lists: dict[str, Any] = {
-            name: tuple(int(value) for value in check_numbers(folder, record, name))
-            for name in ("numbers", "categories", "cardinalities", "hidden")
-        }
+        hidden = tuple(int(value) for value in check_numbers(folder, record, "hidden"))
         single: dict[str, Any] = {
             name: check_int(folder, record, name, 0, MAX_WIDTH)
             for name in ("embedding", "frequencies", "periodic", "outputs")
         }
-        found = Architecture(**lists, **single, activation=record["activation"])
-        columns = sorted(found.numbers + found.categories)
-        sizes = all(0 < codes <= MAX_CODES for codes in found.cardinalities)
-        widths = all(0 < units <= MAX_WIDTH for units in (*found.hidden, found.outputs))
-        same = len(found.cardinalities) == len(found.categories)
-        if columns != list(range(len(columns))) or not (sizes and widths and same):
+        columns = read_columns(folder, record)
+        found = cls(**columns, hidden=hidden, **single, activation=record["activation"])
+        if not all(0 < units <= MAX_WIDTH for units in (*found.hidden, found.outputs)):
             raise refuse(folder, "its architecture is not one")
         return found
-
-    def check_weights(self, folder: Path, weights: Mapping[str, Array]) -> None:
-        """Demand that the weights are this architecture's.
-
-        Raises:
-            ArtifactError: if one has another shape or dtype, or a number that is not finite.
-        """
-        for name, shape in self.shapes().items():
-            check_array(folder, weights[name], name, "float32", shape)
-            if not np.isfinite(weights[name]).all():
-                raise refuse(folder, f"{name} is not finite")
 
     def forward(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
         """Raw scores (n, 1, outputs) float32, in numpy: a prediction needs no TensorFlow."""
@@ -201,44 +185,6 @@ class Architecture:
         scale = SCALE_RATE * model.get_layer("scale").scale.value.numpy()
         found["kernel_0"] = (scale[:, None] * found["kernel_0"]).astype(np.float32)
         return found
-
-
-def clip_smoothly(x: FloatArray) -> FloatArray:
-    """x / √(1 + (x/3)²): never beyond ±3, and almost x near 0; NaN becomes 0."""
-    x = np.nan_to_num(x, nan=0.0).clip(-1e6, 1e6)
-    return np.asarray(x / np.sqrt(1.0 + (x / np.float32(3.0)) ** 2), dtype=np.float32)
-
-
-def look_up_codes(
-    columns: tuple[int, ...], cardinalities: tuple[int, ...], weights: Mapping[str, FloatArray], matrix: FloatArray
-) -> list[FloatArray]:
-    """Each code column (n,) as its row of an embedding, or as indicators (n, codes) where codes are few."""
-    parts = []
-    for at, (column, codes) in enumerate(zip(columns, cardinalities, strict=True)):
-        table = weights[f"embedding_{at}"] if codes > ONE_HOT else np.eye(codes, dtype=np.float32)
-        parts.append(table[clean_codes(matrix[:, column], codes)])
-    return parts
-
-
-def code_layers(
-    keras: Any, inputs: Any, columns: tuple[int, ...], cardinalities: tuple[int, ...], embedding: int
-) -> list[Any]:
-    """`look_up_codes` in Keras; the embeddings are layers named embedding_<place>."""
-    parts = []
-    for at, (column, codes) in enumerate(zip(columns, cardinalities, strict=True)):
-        index = keras.ops.clip(keras.ops.cast(inputs[:, column], "int32"), 0, codes - 1)
-        if codes > ONE_HOT:
-            start = keras.initializers.RandomNormal(stddev=0.3)
-            layer = keras.layers.Embedding(codes, embedding, name=f"embedding_{at}", embeddings_initializer=start)
-            parts.append(layer(index))
-        else:
-            parts.append(keras.ops.one_hot(index, codes))
-    return parts
-
-
-def clean_codes(column: FloatArray, codes: int) -> Array:
-    """Codes as an index; what is no code becomes the nearest one, NaN the first."""
-    return np.nan_to_num(column, nan=0.0).clip(0, codes - 1).astype(np.int64)
 
 
 def activate(name: str, values: FloatArray) -> FloatArray:

@@ -11,7 +11,15 @@ import numpy as np
 
 from automl.candidates import FitContext
 from automl.candidates._keras import Fitting, Schedule, start_keras
-from automl.candidates._record import check_fact, read_arrays, read_record, refuse, write_arrays, write_record
+from automl.candidates._record import (
+    check_array,
+    check_fact,
+    read_arrays,
+    read_record,
+    refuse,
+    write_arrays,
+    write_record,
+)
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
 from automl.graph import Graph
@@ -20,6 +28,7 @@ from automl.matrix import Array, FloatArray, Shape
 FILE = "weights.npz"
 MAX_CELLS = 20_000_000
 MAX_OUTPUTS = 1000
+MAX_WIDTH = 16_384  # units of a layer that a saved network may have
 CHUNK_CELLS = 4_000_000  # numbers that one layer may hold at once while predicting
 
 
@@ -57,14 +66,6 @@ class Network(Protocol):
         """
         ...
 
-    def check_weights(self, folder: Path, weights: Mapping[str, FloatArray]) -> None:
-        """Demand that the weights are this architecture's.
-
-        Raises:
-            ArtifactError: if one has another shape or dtype, or a number that is not finite.
-        """
-        ...
-
     def build_keras(self, keras: Any, matrix: FloatArray, options: Mapping[str, float]) -> Any:
         """A Keras model from (n, m) to raw scores (n, members, outputs); `matrix` may be looked at for scales."""
         ...
@@ -93,6 +94,18 @@ def reason_against(shape: Shape) -> str:
     if shape.outputs > MAX_OUTPUTS:
         return f"{shape.outputs} classes are more than {MAX_OUTPUTS:,}"
     return ""
+
+
+def check_weights(folder: Path, network: Network, weights: Mapping[str, FloatArray]) -> None:
+    """Demand that the weights are this network's.
+
+    Raises:
+        ArtifactError: if one has another shape or dtype, or a number that is not finite.
+    """
+    for name, shape in network.shapes().items():
+        check_array(folder, weights[name], name, "float32", shape)
+        if not np.isfinite(weights[name]).all():
+            raise refuse(folder, f"{name} is not finite")
 
 
 class NetworkEstimator:
@@ -217,5 +230,5 @@ class NetworkEstimator:
         if estimator.scale is not None and estimator.network.outputs != 1:
             raise refuse(folder, "a value has one output")
         estimator.weights = read_arrays(folder / FILE, tuple(estimator.network.shapes()))
-        estimator.network.check_weights(folder, estimator.weights)
+        check_weights(folder, estimator.network, estimator.weights)
         return estimator

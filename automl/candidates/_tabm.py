@@ -9,9 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from automl.candidates._columns import (
+    clip_smoothly,
+    code_layers,
+    code_width,
+    embedding_shapes,
+    look_up_codes,
+    read_columns,
+    split_columns,
+)
 from automl.candidates._graph_network import tabm_to_graph
-from automl.candidates._mlp import MAX_CODES, MAX_WIDTH, ONE_HOT, clip_smoothly, code_layers, look_up_codes
-from automl.candidates._record import check_array, check_fact, check_int, check_numbers, refuse
+from automl.candidates._network import MAX_WIDTH
+from automl.candidates._record import check_fact, check_int, refuse
 from automl.graph import Graph
 from automl.matrix import Feature, FloatArray
 
@@ -49,10 +58,7 @@ class TabMNetwork:
     @staticmethod
     def plan(features: tuple[Feature, ...], **facts: Any) -> TabMNetwork:
         """The architecture for a matrix with these columns."""
-        numbers = tuple(at for at, feature in enumerate(features) if feature.cardinality == 0)
-        categories = tuple(at for at, feature in enumerate(features) if feature.cardinality > 0)
-        cardinalities = tuple(features[at].cardinality for at in categories)
-        return TabMNetwork(numbers=numbers, categories=categories, cardinalities=cardinalities, **facts)
+        return TabMNetwork(**split_columns(features), **facts)
 
     @property
     def columns(self) -> int:
@@ -61,8 +67,7 @@ class TabMNetwork:
     @property
     def inputs(self) -> int:
         """Numbers that a member sees of a row."""
-        codes = sum(self.embedding if codes > ONE_HOT else codes for codes in self.cardinalities)
-        return len(self.numbers) * (self.width if self.bins else 1) + codes
+        return len(self.numbers) * (self.width if self.bins else 1) + code_width(self.cardinalities, self.embedding)
 
     @property
     def cells_per_row(self) -> int:
@@ -78,9 +83,7 @@ class TabMNetwork:
             shapes["steps"] = (m, self.bins, self.width)
             shapes["slope"] = (m, self.width)
             shapes["shift"] = (m, self.width)
-        for at, codes in enumerate(self.cardinalities):
-            if codes > ONE_HOT:
-                shapes[f"embedding_{at}"] = (codes, self.embedding)
+        shapes |= embedding_shapes(self.cardinalities, self.embedding)
         shapes["view"] = (self.members, self.inputs)
         width = self.inputs
         for at in range(self.blocks):
@@ -104,30 +107,9 @@ class TabMNetwork:
         record = check_fact(folder, facts, "architecture", dict)
         if set(record) != {field.name for field in dataclasses.fields(TabMNetwork)}:
             raise refuse(folder, "its architecture is not one")
-        lists: dict[str, Any] = {
-            name: tuple(int(value) for value in check_numbers(folder, record, name))
-            for name in ("numbers", "categories", "cardinalities")
-        }
         least = {"embedding": 1, "bins": 0, "width": 1, "members": 1, "blocks": 0, "units": 1, "outputs": 1}
         single: dict[str, Any] = {name: check_int(folder, record, name, low, MAX_WIDTH) for name, low in least.items()}
-        found = cls(**lists, **single)
-        columns = sorted(found.numbers + found.categories)
-        sizes = all(0 < codes <= MAX_CODES for codes in found.cardinalities)
-        same = len(found.cardinalities) == len(found.categories)
-        if columns != list(range(len(columns))) or not (sizes and same):
-            raise refuse(folder, "its architecture is not one")
-        return found
-
-    def check_weights(self, folder: Path, weights: Mapping[str, FloatArray]) -> None:
-        """Demand that the weights are this architecture's.
-
-        Raises:
-            ArtifactError: if one has another shape or dtype, or a number that is not finite.
-        """
-        for name, shape in self.shapes().items():
-            check_array(folder, weights[name], name, "float32", shape)
-            if not np.isfinite(weights[name]).all():
-                raise refuse(folder, f"{name} is not finite")
+        return cls(**read_columns(folder, record), **single)
 
     def forward(self, weights: Mapping[str, FloatArray], matrix: FloatArray) -> FloatArray:
         """Raw scores (n, members, outputs) float32, in numpy."""
