@@ -118,7 +118,10 @@ def test_in_a_run_by_trials_cost_units_are_spent_not_seconds() -> None:
 
 
 def test_a_result_of_a_family_that_is_gone_is_passed_over() -> None:
-    note(make_families("linear"), "svm_rbf", (1.0, 0.5))
+    families = make_families("linear")
+    note(families, "svm_rbf", (1.0, 0.5))
+    assert "svm_rbf" not in families.usable
+    assert draw(families, "linear", times=5) == {"linear": 5}
 
 
 def test_a_family_that_failed_twice_and_never_worked_is_out() -> None:
