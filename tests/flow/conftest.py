@@ -57,10 +57,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Tool:
 
 
 @pytest.fixture(scope="session")
-def prepared(shared: Tool) -> Iterator[Prepared]:
-    """What PREPARED of this file and of the test modules makes."""
+def prepared(request: pytest.FixtureRequest, shared: Tool) -> Iterator[Prepared]:
+    """What PREPARED of this file and of the test modules makes, each when it is asked for."""
     prepared = Prepared(shared)
     prepared.offer(PREPARED)
+    for module in dict.fromkeys(item.module for item in request.session.items if isinstance(item, pytest.Function)):
+        prepared.offer(getattr(module, "PREPARED", {}))
     yield prepared
     prepared.close()
 
@@ -70,9 +72,7 @@ def begun(request: pytest.FixtureRequest, prepared: Prepared) -> None:
     """A module's own runs begin with its first test, and are made while it goes on."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     if any(item.module is request.module and item.get_closest_marker("slow") is None for item in items):
-        offered = getattr(request.module, "PREPARED", {})
-        prepared.offer(offered)
-        prepared.start(offered)
+        prepared.start(getattr(request.module, "PREPARED", {}))
 
 
 @pytest.fixture(scope="session")
