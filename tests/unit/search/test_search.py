@@ -99,7 +99,7 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
             should_stop=lambda: "",
             memory_mb=4000.0,
         )
-        dear = dataclasses.replace(crossed.spec(1, "random_forest"), reference_seconds=4.0)
+        dear = dataclasses.replace(crossed.spec(1, "random_forest"), reference_seconds=8.0)
         cheap = [dataclasses.replace(crossed.spec(at, "xgboost"), reference_seconds=0.1) for at in (2, 3)]
         search._portfolio = deque([dear, *cheap])
         taken = []
