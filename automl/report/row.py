@@ -9,6 +9,7 @@ from automl.report.text import format_figure, is_figure
 
 SHOWN_CHARACTERS = 60
 SHOWN_WORDS = 12
+LEAST_SHOWN = 0.0005
 
 
 def row_blocks(record: dict[str, Any], *, number: int, target: str, known: dict[str, Any]) -> tuple[Block, ...]:
@@ -60,7 +61,9 @@ def _place_blocks(record: dict[str, Any], explained: str) -> list[Block]:
     return [
         Table(
             headings=tuple(str(at + 1) for at in range(len(lines[0]))),
-            rows=tuple(tuple(f"{value:+.2f}" for value in line) for line in lines),
+            rows=tuple(
+                tuple(f"{value:+.3f}" if abs(value) >= LEAST_SHOWN else "·" for value in line) for line in lines
+            ),
             numeric=(True,) * len(lines[0]),
             caption=f"What each part of the picture adds to the {explained}",
             note="From top to bottom and left to right: by how much it falls when that part alone is covered.",
