@@ -304,6 +304,8 @@ class _Session:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
             self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
+        elif self.recipe.data.embeddings:
+            self.emit(Decision(topic="texts", text="--embeddings is not used", reason="no column holds texts"))
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import sys
@@ -110,6 +111,9 @@ for _name, _command in (
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no UTF-8: `\\udcff` in their place
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -138,11 +142,23 @@ def run(arguments: list[str]) -> int:
         return int(error.exit_code)
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own complaints
-            return _say(str(error.format_message()), _parser_hint(error, arguments), 2, arguments)
+            return _say(_parser_message(error, arguments), _parser_hint(error, arguments), 2, arguments)
         if os.environ.get("AUTOML_DEBUG"):
             raise
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
+
+
+def _parser_message(error: Any, arguments: list[str]) -> str:
+    """The parser's sentence, with the value that it complains of: of numbers it tells the option alone."""
+    message = str(error.format_message())
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        joined = next((each for each in arguments if each.startswith(f"{option}=")), None)
+        place = arguments.index(option) + 1 if option in arguments else len(arguments)
+        value = joined.partition("=")[2] if joined else (arguments[place] if place < len(arguments) else None)
+        if value is not None and value not in message:
+            return message.replace("Invalid value for", f"Invalid value {value[:40]!r} for", 1)
+    return message
 
 
 def _parser_hint(error: Any, arguments: list[str]) -> str:

@@ -148,7 +148,7 @@ def _near_file(path: Path) -> str:
         names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
     except OSError:
         return f"There is no folder {str(path.parent)!r} either"
-    return did_you_mean(path.name, names)
+    return did_you_mean(path.name, names) or f"There is no file at all in {str(path.parent)!r}"
 
 
 def _limit() -> int:

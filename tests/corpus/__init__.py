@@ -21,7 +21,7 @@ class Case:
         code: the exit code; 0 if it is taken.
         says: part of the error, or, if it is taken, of anything that is said.
         hint: part of the hint.
-        seconds: the longest it may take in a process that has imported everything.
+        seconds: the longest it may take in a process that has imported everything; a refusal is quick, or it came late.
         stdin: what the command reads there.
     """
 
@@ -31,8 +31,13 @@ class Case:
     code: int = 3
     says: str = ""
     hint: str = ""
-    seconds: float = 2.0
+    seconds: float = 0.0
     stdin: bytes = b""
+
+    @property
+    def limit(self) -> float:
+        """Seconds."""
+        return self.seconds or (2.0 if self.code else 15.0)
 
     @property
     def name(self) -> str:

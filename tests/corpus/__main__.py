@@ -50,8 +50,7 @@ def choose(cases: list[Case], only: list[str] | None, every: int) -> list[Case]:
 
 def run_all(cases: list[Case], outcomes: Outcomes, scratch: Path) -> None:
     import_all()
-    needs_model = any("{MODEL}" in str(word) for case in cases if case.group == "predict" for word in ("{MODEL}",))
-    model = train_model(scratch / "model") if needs_model else None
+    model = train_model(scratch / "model") if any(case.group == "predict" for case in cases) else None
     for number, case in enumerate(cases):
         folder = scratch / str(number)
         seen = run_case(case, folder, model)

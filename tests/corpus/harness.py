@@ -16,18 +16,23 @@ from tests.outcomes import AS_PROMISED
 
 MAX_MB = 1024.0
 GIVE_UP_SECONDS = 60
-IMPORTS = ("pandas", "pyarrow.csv", "sklearn.pipeline", "PIL.Image", "automl.preview", "automl.cli.main", "automl.flow")
+IMPORTS = (
+    "pandas", "pyarrow.csv", "pyarrow.parquet", "PIL.Image", "openpyxl", "python_calamine", "arff", "zstandard",
+    "sklearn.pipeline", "sklearn.linear_model", "skops.io", "xgboost", "optuna", "yaml", "charset_normalizer",
+    "automl.preview", "automl.cli.main", "automl.flow", "automl.candidates.linear",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What one command left."""
+    """What one command left; `left` are files that were not there before."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mb: float
+    left: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -49,7 +54,13 @@ def run_case(case: Case, folder: Path, model: Path | None) -> Seen:
     work.mkdir(parents=True)
     words = [str(word).replace("{MODEL}", str(model)) for word in case.make(work)]
     (folder / "stdin").write_bytes(case.stdin)
-    return run_forked(lambda: _command(words), folder)
+    before = _list(folder)
+    seen = run_forked(lambda: _command(words), folder)
+    return dataclasses.replace(seen, left=tuple(sorted(_list(folder) - before - {"out", "err"})))
+
+
+def _list(folder: Path) -> set[str]:
+    return {os.path.relpath(os.path.join(root, name), folder) for root, _, names in os.walk(folder) for name in names}
 
 
 def run_forked(work: Callable[[], None], folder: Path) -> Seen:
@@ -106,12 +117,14 @@ def judge(case: Case, seen: Seen) -> str:
         wrong.append(f"exit code {seen.code}, not {case.code} ({said})")
     if "Traceback" in seen.err + seen.out or "This is a bug" in seen.err:
         wrong.append("a traceback or bug")
-    if seen.seconds > case.seconds:
+    if seen.seconds > case.limit:
         wrong.append(f"{seen.seconds:.1f} s")
     if seen.peak_mb > MAX_MB:
         wrong.append(f"{seen.peak_mb:.0f} MB")
     if "\x1b" in seen.err or "\x1b" in seen.out:
         wrong.append("an escape character on the terminal")
+    if seen.left:
+        wrong.append(f"files were left: {', '.join(seen.left[:3])}")
     wrong += _judge_refusal(case, seen) if case.code else _judge_loaded(case, seen)
     return "; ".join(wrong) or AS_PROMISED
 
