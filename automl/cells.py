@@ -157,7 +157,7 @@ def parse_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[Notice]:
-    """Notices of cells that a model makes nothing of: no numbers or dates where it wants them, and unseen categories."""
+    """Notices of cells that a model makes nothing of: no number or date where it wants one, categories not seen."""
     where = {str(name): position for position, name in reversed(list(enumerate(frame.columns)))}
     notices = []
     for column in columns:

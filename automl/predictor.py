@@ -40,7 +40,7 @@ class Predictor:
     manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def check(self, frame: pd.DataFrame) -> list[Notice]:
-        """Hold a table against the model's schema: columns as in `Schema.check`, then cells that it makes nothing of."""
+        """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of."""
         from automl import cells
 
         return [*self.schema.check(frame), *cells.describe_strangers(frame, self.schema.features)]

@@ -159,7 +159,12 @@ def jsonl(*lines: str) -> Callable[[], bytes]:
 Files = dict[str, tuple[str, Callable[[], bytes], int, str]]
 ARCHIVES: Files = {
     "a zip member above the folder": ("t.zip", lambda: zipped({"../../evil.csv": CSV}), 3, "leads out of the archive"),
-    "a zip member with an absolute path": ("t.zip", lambda: zipped({"/tmp/evil.csv": CSV}), 3, "leads out of the archive"),
+    "a zip member with an absolute path": (
+        "t.zip",
+        lambda: zipped({"/tmp/evil.csv": CSV}),
+        3,
+        "leads out of the archive",
+    ),
     "a zip member with a drive": ("t.zip", lambda: zipped({"C:\\evil.csv": CSV}), 3, "leads out of the archive"),
     "a zip member that is a link": ("t.zip", lambda: zipped({"t.csv": b"/etc/passwd"}, link=True), 3, ""),
     "an encrypted zip": ("t.zip", lambda: zipped({"t.csv": CSV}, encrypted=True), 3, "encrypted"),
@@ -208,7 +213,12 @@ COLUMNAR: Files = {
     "a Parquet file": ("t.parquet", lambda: parquet(FRAME), 0, ""),
     "a Parquet file without rows": ("t.parquet", lambda: parquet(FRAME.iloc[:0]), 3, "no rows"),
     "a Parquet file cut off": ("t.parquet", lambda: parquet(FRAME)[:-30], 3, "not a sound Parquet file"),
-    "a Parquet file with a flipped footer": ("t.parquet", lambda: _flipped(parquet(FRAME), -_footer(parquet(FRAME))), 3, "Parquet"),
+    "a Parquet file with a flipped footer": (
+        "t.parquet",
+        lambda: _flipped(parquet(FRAME), -_footer(parquet(FRAME))),
+        3,
+        "Parquet",
+    ),
     "a Parquet file with flipped pages": ("t.parquet", lambda: _flipped(parquet(FRAME), 40), 3, "Parquet"),
     "a Parquet file that claims a huge footer": ("t.parquet", lambda: _huge_footer(), 3, "Parquet"),
     "Parquet lists": ("t.parquet", lambda: arrow_parquet({"a": [[1, 2]] * N, "b": range(N)}), 3, "'a'"),
@@ -216,7 +226,12 @@ COLUMNAR: Files = {
     "Parquet bytes": ("t.parquet", lambda: arrow_parquet({"a": [b"\x00\xff"] * N, "b": list(FRAME["b"])}), 3, "'a'"),
     "Parquet decimals": ("t.parquet", lambda: _decimals(), 0, ""),
     "Parquet categories": ("t.parquet", lambda: parquet(FRAME.assign(b=FRAME["b"].astype("category"))), 0, ""),
-    "Parquet instants": ("t.parquet", lambda: parquet(FRAME.assign(b=pd.date_range("2024", periods=N, tz="UTC"))), 0, ""),
+    "Parquet instants": (
+        "t.parquet",
+        lambda: parquet(FRAME.assign(b=pd.date_range("2024", periods=N, tz="UTC"))),
+        0,
+        "",
+    ),
     "Parquet durations": ("t.parquet", lambda: parquet(FRAME.assign(b=pd.to_timedelta(range(N), "s"))), 0, ""),
     "Parquet of integers that are missing": ("t.parquet", lambda: parquet(FRAME.assign(b=_holes())), 0, ""),
     "a Feather file": ("t.feather", lambda: feather(FRAME), 0, ""),

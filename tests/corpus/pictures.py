@@ -167,9 +167,7 @@ PICTURES: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "floating point": (lambda root: _pets(root, ".tif", lambda i: encoded(FLOAT, "TIFF")), 0, "more than 8 bits"),
     "CMYK": (lambda root: _pets(root, ".jpg", lambda i: encoded(MOVING[1].convert("CMYK"), "JPEG")), 0, "CMYK"),
     "moving GIFs": (
-        lambda root: _pets(
-            root, ".gif", lambda i: encoded(MOVING[0], "GIF", save_all=True, append_images=MOVING[1:])
-        ),
+        lambda root: _pets(root, ".gif", lambda i: encoded(MOVING[0], "GIF", save_all=True, append_images=MOVING[1:])),
         0,
         "first frame",
     ),

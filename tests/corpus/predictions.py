@@ -78,7 +78,11 @@ TABLES: dict[str, tuple[bytes | str, int, str]] = {
     "as in training": (GOOD, 0, ANSWER),
     "without the target": (_without("bought"), 0, ANSWER),
     "columns in another order": (_reversed_columns(), 0, ANSWER),
-    "a column more": (GOOD.replace("bought", "bought,extra").replace("\n", ",1\n").replace("extra,1", "extra"), 0, "extra"),
+    "a column more": (
+        GOOD.replace("bought", "bought,extra").replace("\n", ",1\n").replace("extra,1", "extra"),
+        0,
+        "extra",
+    ),
     "a column less": (_without("age"), 3, "'age'"),
     "two columns less": (_without("age").replace("city", "town"), 3, "'city'"),
     "a name in another case": (GOOD.replace("age", "AGE", 1), 3, "'age'"),

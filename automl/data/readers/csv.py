@@ -90,7 +90,9 @@ def _read_columns(data: bytes, dialect: Dialect, name: str) -> tuple[list[Any], 
     header, extra = _header(data, dialect)
     width = len(header) + extra
     if width > MAX_COLUMNS:
-        raise DataError(f"{name} has {width:,} columns", hint=f"At most {MAX_COLUMNS:,} can be read; give fewer of them")
+        raise DataError(
+            f"{name} has {width:,} columns", hint=f"At most {MAX_COLUMNS:,} can be read; give fewer of them"
+        )
     names = [f"f{index}" for index in range(width)]
     try:
         table = _parse(data, dialect, names)
