@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,7 @@ from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
-from automl.recipe import Recipe, build_recipe
+from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
@@ -133,8 +134,6 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
     Raises:
         UsageError, RunBusyError, DataError: see their classes; a run that is complete is returned as it is.
     """
-    import yaml
-
     run = Run.open(Path(path))
     with run.locked():
         restore_model(run)
@@ -142,7 +141,7 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         record = run.record
         if record["status"] == "complete":
             return run
-        recipe = build_recipe(yaml.safe_load(run.recipe_path.read_text(encoding="utf-8")), source=str(run.recipe_path))
+        recipe = load_recipe(str(run.recipe_path))
         spent = spent_seconds(run)
         began = (time.monotonic() if started is None else started) - spent
         seconds = recipe.budget.seconds
@@ -242,7 +241,14 @@ class _Session:
         """What is left, from the arrays that an earlier session stored."""
         self._start()
         record = self.run.record
-        schema = Schema.from_json(read_json(self.run.data / "schema.json"))
+        try:
+            schema = Schema.from_json(read_json(self.run.data / "schema.json"))
+            SearchData(self.run.data)
+        except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.run.data} is damaged: {type(error).__name__}: {str(error)[:120]}",
+                hint="Start again with automl fit; the model that is there can still be used",
+            ) from error
         folds = int(record["split"]["folds"])
         self._say_loaded(record["task"], record["rows"], record["columns"], folds)
         return self._search_and_finish(schema)

@@ -245,6 +245,9 @@ class Search:
 
     def _recover(self) -> None:
         """Take up a search that a kill cut short."""
+        if self.study.damage:
+            text = "the journal was damaged and is begun anew; it is kept as search/journal.log.damaged"
+            self.emit(Decision(topic="search", text=text, reason=self.study.damage))
         scores = {number: result.score for number, result in self.records.results.items()}
         self.study.recover(
             {n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()}
