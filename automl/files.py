@@ -52,6 +52,21 @@ def environment_error(error: OSError, path: Path) -> EngineError:
     return EngineError(f"Cannot write {path}: {error.strerror or error}", hint="Choose another folder with --out DIR")
 
 
+@contextlib.contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """Whatever fails inside because a disk is full or read only is the environment's fault, whoever wrote.
+
+    Raises:
+        EngineError: in place of such an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            raise
+        raise environment_error(error, Path(error.filename) if isinstance(error.filename, str) else folder) from error
+
+
 def write_text(path: Path, text: str) -> None:
     with replacing(path, "w") as file:
         file.write(text)

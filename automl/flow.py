@@ -41,7 +41,7 @@ from automl.events import (
     WarningRaised,
     read_events,
 )
-from automl.files import read_json, write_json, write_text
+from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
@@ -117,7 +117,7 @@ def fit(
             },
         )
         write_text(run.recipe_path, recipe.dump_yaml())
-        with run.locked():
+        with run.locked(), telling_full_disk(run.path):
             try:
                 return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
             except (DataError, UsageError):  # refused before anything was learned: no folder is left behind
@@ -135,7 +135,7 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         UsageError, RunBusyError, DataError: see their classes; a run that is complete is returned as it is.
     """
     run = Run.open(Path(path))
-    with run.locked():
+    with run.locked(), telling_full_disk(run.path):
         restore_model(run)
         run.clear_leftovers()
         record = run.record

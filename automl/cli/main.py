@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -33,7 +34,7 @@ from automl.cli import (
     stop,
     verify,
 )
-from automl.errors import AutoMLError, InterruptedRunError, did_you_mean
+from automl.errors import AutoMLError, EngineError, InterruptedRunError, did_you_mean
 
 INTERRUPTED = 130
 
@@ -120,6 +121,8 @@ def main() -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or 0
+    except OSError:  # what was to be read could not be written
+        code = code or EngineError.exit_code
     # destructors of large libraries take a second that the user has not given us
     os._exit(code)
 
@@ -175,12 +178,13 @@ def _say(message: str, hint: str, code: int, arguments: list[str]) -> int:
     """Tell an error on stderr, and as an object on stdout for --json."""
     from automl.cli.output import clean
 
-    print(f"error: {clean(message)}", file=sys.stderr)
-    if hint:
-        print(f"hint: {clean(hint)}", file=sys.stderr)
-    if "--json" in arguments:
-        record = {"schema_version": 1, "error": {"message": message, "hint": hint, "exit_code": code}}
-        print(json.dumps(record, ensure_ascii=False))
+    with contextlib.suppress(OSError):  # where nobody can be told, the exit code still tells
+        print(f"error: {clean(message)}", file=sys.stderr)
+        if hint:
+            print(f"hint: {clean(hint)}", file=sys.stderr)
+        if "--json" in arguments:
+            record = {"schema_version": 1, "error": {"message": message, "hint": hint, "exit_code": code}}
+            print(json.dumps(record, ensure_ascii=False))
     return code
 
 
