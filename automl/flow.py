@@ -26,7 +26,7 @@ from automl.errors import DataError, InterruptedRunError, SearchError, UsageErro
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
-from automl.evaluate.usable import check_constraints, explain_failure, has_usable_model
+from automl.evaluate.usable import check_constraints, explain_failure, has_rival, has_usable_model
 from automl.events import (
     Bus,
     DataLoaded,
@@ -399,7 +399,7 @@ class _Session:
             write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:
-        usable = has_usable_model(self.run)
+        usable = has_usable_model(self.run) or has_rival(builder.records.results.values())
         elapsed = self.clock.elapsed()
         self.run.stop_path.unlink(missing_ok=True)
         self.run.clear_leftovers()  # of workers that were ended in the middle of a fold
