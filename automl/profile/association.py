@@ -132,7 +132,8 @@ def _rank(matrix: Array) -> Array:
         return np.asarray(pd.DataFrame(matrix).rank())
     n_missing = missing.sum(axis=0)
     n_present = len(matrix) - n_missing
-    ranks = np.array(pd.DataFrame(np.where(missing, -np.inf, matrix)).rank()) - n_missing  # missing cells come first, then move up
+    # missing cells come first, then move up
+    ranks = np.array(pd.DataFrame(np.where(missing, -np.inf, matrix)).rank()) - n_missing
     ranks += n_missing * (1 + np.sign(ranks - (n_present + 1) / 2)) / 2
     return np.asarray(np.where(missing, (n_present + n_missing + 1) / 2, ranks))
 

@@ -9,7 +9,9 @@ from automl.search.trial import TrialResult
 
 
 def result(candidate: str, status: str) -> TrialResult:
-    return TrialResult(trial=0, candidate=candidate, label=candidate, params={}, origin="baseline", status=status)
+    return TrialResult(
+        trial=0, candidate=candidate, label=candidate, params={}, origin="baseline", status=status, score=None
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
