@@ -13,6 +13,9 @@ from typing import IO, Any
 
 from automl.errors import EngineError
 
+# What the system says where no more can be written.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 
 @contextlib.contextmanager
 def replacing(path: Path, mode: str = "wb", *, sync: bool = True) -> Iterator[IO[Any]]:
@@ -62,7 +65,7 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        if error.errno not in FULL:
             raise
         raise environment_error(error, Path(error.filename) if isinstance(error.filename, str) else folder) from error
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ from automl.cli import (
     verify,
 )
 from automl.errors import AutoMLError, EngineError, InterruptedRunError, did_you_mean
+from automl.files import FULL, environment_error
 
 INTERRUPTED = 130
 
@@ -112,6 +114,7 @@ for _name, _command in (
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no UTF-8: `\\udcff` in their place
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -125,6 +128,17 @@ def main() -> None:
         code = code or EngineError.exit_code
     # destructors of large libraries take a second that the user has not given us
     os._exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Where the caller has closed a standard stream, nothing takes its place: the next file would be written over."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w" if number else "r"))
 
 
 def run(arguments: list[str]) -> int:
@@ -143,13 +157,22 @@ def run(arguments: list[str]) -> int:
         return 0
     except typer.Exit as error:
         return int(error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL:
+            return _say_bug(error, arguments)
+        told = environment_error(error, Path(error.filename or "/dev/stdout"))
+        return _say(told.message, told.hint, told.exit_code, arguments)
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own complaints
             return _say(_parser_message(error, arguments), _parser_hint(error, arguments), 2, arguments)
-        if os.environ.get("AUTOML_DEBUG"):
-            raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
+        return _say_bug(error, arguments)
+
+
+def _say_bug(error: Exception, arguments: list[str]) -> int:
+    if os.environ.get("AUTOML_DEBUG"):
+        raise error
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
 
 
 def _parser_message(error: Any, arguments: list[str]) -> str:
