@@ -129,7 +129,7 @@ def _rank(matrix: Array) -> Array:
 
     missing = np.isnan(matrix)
     if not missing.any():
-        return np.asarray(pd.DataFrame(matrix).rank())
+        return np.array(pd.DataFrame(matrix).rank())
     n_missing = missing.sum(axis=0)
     n_present = len(matrix) - n_missing
     # missing cells come first, then move up

@@ -95,7 +95,7 @@ def _correlate(first: Array, second: Array) -> float:
 
     if len(first) < 3:
         return 0.0
-    left, right = (np.asarray(pd.Series(each).rank()) for each in (first, second))
+    left, right = (np.array(pd.Series(each).rank()) for each in (first, second))
     left, right = left - left.mean(), right - right.mean()
     scale = float(np.sqrt((left @ left) * (right @ right)))
     return float(left @ right) / scale if scale > 0 else 0.0
