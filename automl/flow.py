@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
-MIN_EVALUATE_SECONDS = 2.5
+MIN_EVALUATE_SECONDS = 2.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 

@@ -115,6 +115,7 @@ for _name, _command in (
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
     _open_missing_streams()
+    os.umask(os.umask(0o022) | 0o022)  # whatever the shell allows, nobody else may write into what we write
     for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no UTF-8: `\\udcff` in their place
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

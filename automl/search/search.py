@@ -43,7 +43,7 @@ MAX_ATTEMPTS = 2
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
-LATE_SECONDS = 2.0
+LATE_SECONDS = 1.0
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
 
