@@ -341,7 +341,9 @@ def _split_by_time(target: Array, task: Task, times: Array, groups: IntArray | N
             "The time column does not order the rows into a past that trains and a future that scores",
             hint="Choose another --time-column, or leave it out",
         )
-    _refuse_one_class(target, task, folds, "the later rows in time", "Give rows of more time, or leave --time-column out")
+    _refuse_one_class(
+        target, task, folds, "the later rows in time", "Give rows of more time, or leave --time-column out"
+    )
     reason = f"{len(folds)} block(s) of rows in order of time, each scored by models of all rows before it"
     if len(missing := np.flatnonzero(~np.isfinite(times))):
         reason += f"; {len(missing)} row(s) without a time count as the oldest"

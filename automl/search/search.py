@@ -44,6 +44,8 @@ MAX_ATTEMPTS = 2
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
 LATE_SECONDS = 1.0
+# Larger tables keep this process from its workers for too long, and so do pictures.
+MAX_CELLS_HERE = 2_000_000
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
 
@@ -144,7 +146,9 @@ class Search:
 
     def _fit_constant(self) -> None:
         """Fit the constant model in this process: workers take seconds to start, and there shall be a model by then."""
-        if not self._portfolio or self._portfolio[0].candidate != CONSTANT:
+        table = self.data.table
+        is_small = not table.layout.pictures and table.shape(self.data.task).cells <= MAX_CELLS_HERE
+        if not is_small or not self._portfolio or self._portfolio[0].candidate != CONSTANT:
             return
         active = self._begin(dataclasses.replace(self._portfolio.popleft(), number=self.records.next_number()))
         while active.pending and not active.ended:
