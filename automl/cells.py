@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from automl.matrix import Array
-from automl.schema import CellFormat, Column, Role
+from automl.schema import CellFormat, Column, Notice, Role
 
 PLAIN = CellFormat()
 SMALL_ROWS = 64  # up to here one pass over Python objects is quicker than one vectorised call a column
@@ -154,6 +154,34 @@ def parse_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         typed = typed.take([place[name] for name in wanted], axis=1)
     typed.index = frame.index
     return typed
+
+
+def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[Notice]:
+    """Notices of cells that a model makes nothing of: no number or date where it wants one, categories not seen."""
+    where = {str(name): position for position, name in reversed(list(enumerate(frame.columns)))}
+    notices = []
+    for column in columns:
+        if column.name not in where or column.role not in (Role.NUMBER, Role.DATE, Role.CATEGORY):
+            continue
+        series = frame.iloc[:, where[column.name]]
+        texts = to_text(series, column.format.missing)
+        present: Array = np.array([text is not None for text in texts], dtype=bool)
+        if column.role is Role.CATEGORY:
+            levels = frozenset(column.levels)
+            typed = parse_frame(frame.iloc[:, [where[column.name]]], [column]).iloc[:, 0]
+            strange = present & ~typed.isin(levels).to_numpy()
+            what = "hold a value that was not seen in training"
+        else:
+            is_number = column.role is Role.NUMBER
+            gone = np.isnan(parse_numbers(series, column.format)) if is_number else None
+            strange = present & (np.isnat(parse_dates(series, column.format)) if gone is None else gone)
+            what = f"cannot be read as {'numbers' if is_number else 'dates'} and count as missing"
+        if strange.any():
+            examples = list(dict.fromkeys(texts[strange].tolist()))
+            listed = ", ".join(repr(text[:40]) for text in examples[:3]) + (" …" if len(examples) > 3 else "")
+            text = f"{column.name}: {int(strange.sum())} cell(s) {what}: {listed}"
+            notices.append(Notice(topic=str(column.role), text=text))
+    return notices
 
 
 def as_arrow(series: pd.Series[Any]) -> Any:

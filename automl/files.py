@@ -13,6 +13,9 @@ from typing import IO, Any
 
 from automl.errors import EngineError
 
+# What the system says where no more can be written.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 
 @contextlib.contextmanager
 def replacing(path: Path, mode: str = "wb", *, sync: bool = True) -> Iterator[IO[Any]]:
@@ -50,6 +53,21 @@ def environment_error(error: OSError, path: Path) -> EngineError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return EngineError(f"No permission to write {path}", hint="Choose another folder with --out DIR")
     return EngineError(f"Cannot write {path}: {error.strerror or error}", hint="Choose another folder with --out DIR")
+
+
+@contextlib.contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """Whatever fails inside because a disk is full or read only is the environment's fault, whoever wrote.
+
+    Raises:
+        EngineError: in place of such an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise environment_error(error, Path(error.filename) if isinstance(error.filename, str) else folder) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from automl.errors import DataError, InterruptedRunError, SearchError, UsageErro
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
-from automl.evaluate.usable import check_constraints, explain_failure, has_usable_model
+from automl.evaluate.usable import check_constraints, explain_failure, has_rival, has_usable_model
 from automl.events import (
     Bus,
     DataLoaded,
@@ -40,7 +41,7 @@ from automl.events import (
     WarningRaised,
     read_events,
 )
-from automl.files import read_json, write_json, write_text
+from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
@@ -48,7 +49,7 @@ from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
-from automl.recipe import Recipe, build_recipe
+from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
-MIN_EVALUATE_SECONDS = 2.5
+MIN_EVALUATE_SECONDS = 2.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 
@@ -116,7 +117,7 @@ def fit(
             },
         )
         write_text(run.recipe_path, recipe.dump_yaml())
-        with run.locked():
+        with run.locked(), telling_full_disk(run.path):
             try:
                 return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
             except (DataError, UsageError):  # refused before anything was learned: no folder is left behind
@@ -133,16 +134,14 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
     Raises:
         UsageError, RunBusyError, DataError: see their classes; a run that is complete is returned as it is.
     """
-    import yaml
-
     run = Run.open(Path(path))
-    with run.locked():
+    with run.locked(), telling_full_disk(run.path):
         restore_model(run)
         run.clear_leftovers()
         record = run.record
         if record["status"] == "complete":
             return run
-        recipe = build_recipe(yaml.safe_load(run.recipe_path.read_text(encoding="utf-8")), source=str(run.recipe_path))
+        recipe = load_recipe(str(run.recipe_path))
         spent = spent_seconds(run)
         began = (time.monotonic() if started is None else started) - spent
         seconds = recipe.budget.seconds
@@ -242,7 +241,14 @@ class _Session:
         """What is left, from the arrays that an earlier session stored."""
         self._start()
         record = self.run.record
-        schema = Schema.from_json(read_json(self.run.data / "schema.json"))
+        try:
+            schema = Schema.from_json(read_json(self.run.data / "schema.json"))
+            SearchData(self.run.data)
+        except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.run.data} is damaged: {type(error).__name__}: {str(error)[:120]}",
+                hint="Start again with automl fit; the model that is there can still be used",
+            ) from error
         folds = int(record["split"]["folds"])
         self._say_loaded(record["task"], record["rows"], record["columns"], folds)
         return self._search_and_finish(schema)
@@ -291,6 +297,8 @@ class _Session:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
             self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
+        elif self.recipe.data.embeddings:
+            self.emit(Decision(topic="texts", text="--embeddings is not used", reason="no column holds texts"))
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,
@@ -391,7 +399,7 @@ class _Session:
             write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:
-        usable = has_usable_model(self.run)
+        usable = has_usable_model(self.run) or has_rival(builder.records.results.values())
         elapsed = self.clock.elapsed()
         self.run.stop_path.unlink(missing_ok=True)
         self.run.clear_leftovers()  # of workers that were ended in the middle of a fold

@@ -40,8 +40,10 @@ class Predictor:
     manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def check(self, frame: pd.DataFrame) -> list[Notice]:
-        """Hold a table against the model's schema; see `Schema.check`."""
-        return self.schema.check(frame)
+        """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of."""
+        from automl import cells
+
+        return [*self.schema.check(frame), *cells.describe_strangers(frame, self.schema.features)]
 
     def predict_outputs(self, frame: pd.DataFrame) -> FloatArray:
         """Raw outputs: (n, k) probabilities in the order of `task.classes`, or (n, 1) values."""

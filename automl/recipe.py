@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -13,6 +14,7 @@ from automl.errors import RecipeError, did_you_mean
 
 MAX_BYTES = 256 * 1024
 MAX_ALIASES = 64
+MAX_FAULTS = 20  # that are told at once
 
 
 def _read_number(value: Any) -> Any:
@@ -263,8 +265,8 @@ def _read_yaml(text: str, path: Path) -> Any:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value]
-            twice = {str(key) for key in keys if keys.count(key) > 1}
+            keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            twice = {key for key, count in keys.items() if count > 1}
             if twice:
                 raise yaml.YAMLError(f"key given twice: {', '.join(sorted(twice))}")
             return super().construct_mapping(node, deep)
@@ -282,8 +284,10 @@ def _describe_faults(error: pydantic.ValidationError) -> list[str]:
     for fault in error.errors(include_url=False):
         said.setdefault(_place(fault["loc"]), []).append(fault)
     # a fault inside a list makes the union that the list belongs to fail as well: only the inner one tells something
-    inner = [place for place in said if not any(other[: len(place)] == place != other for other in said)]
-    return [f"{'.'.join(map(str, place))} {_describe(place, said[place])}".strip() for place in inner]
+    outer = {place[:depth] for place in said for depth in range(len(place))}
+    inner = [place for place in said if place not in outer]
+    told = [f"{'.'.join(map(str, place))} {_describe(place, said[place])}".strip() for place in inner[:MAX_FAULTS]]
+    return told + ([f"and {len(inner) - MAX_FAULTS} more faults"] if len(inner) > MAX_FAULTS else [])
 
 
 def _describe(place: tuple[Any, ...], faults: list[Any]) -> str:

@@ -95,7 +95,9 @@ class Column:
     picture: PictureFormat | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        record = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # levels are many
+        picture = None if self.picture is None else dataclasses.asdict(self.picture)
+        return {**record, "format": dataclasses.asdict(self.format), "picture": picture}
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> Column:

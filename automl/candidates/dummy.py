@@ -21,7 +21,7 @@ class Dummy:
     """Predicts the same for every row: what any other model must beat."""
 
     title = "Constant"
-    needs = Needs(missing=True, categories="native", text="none")
+    needs = Needs(missing=True, categories="embed", text="none")  # the cheapest matrix: nothing in it is learned
     cost = 0.05
     pool = "core"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +35,8 @@ from automl.cli import (
     stop,
     verify,
 )
-from automl.errors import AutoMLError, InterruptedRunError, did_you_mean
+from automl.errors import AutoMLError, EngineError, InterruptedRunError, did_you_mean
+from automl.files import FULL, environment_error
 
 INTERRUPTED = 130
 
@@ -110,14 +114,32 @@ for _name, _command in (
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
+    _open_missing_streams()
+    os.umask(os.umask(0o022) | 0o022)  # whatever the shell allows, nobody else may write into what we write
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no UTF-8: `\\udcff` in their place
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or 0
+    except OSError:  # what was to be read could not be written
+        code = code or EngineError.exit_code
     # destructors of large libraries take a second that the user has not given us
     os._exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Where the caller has closed a standard stream, nothing takes its place: the next file would be written over."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w" if number else "r"))  # noqa: SIM115 - for as long as we live
 
 
 def run(arguments: list[str]) -> int:
@@ -136,13 +158,34 @@ def run(arguments: list[str]) -> int:
         return 0
     except typer.Exit as error:
         return int(error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL:
+            return _say_bug(error, arguments)
+        told = environment_error(error, Path(error.filename or "/dev/stdout"))
+        return _say(told.message, told.hint, told.exit_code, arguments)
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own complaints
-            return _say(str(error.format_message()), _parser_hint(error, arguments), 2, arguments)
-        if os.environ.get("AUTOML_DEBUG"):
-            raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
+            return _say(_parser_message(error, arguments), _parser_hint(error, arguments), 2, arguments)
+        return _say_bug(error, arguments)
+
+
+def _say_bug(error: Exception, arguments: list[str]) -> int:
+    if os.environ.get("AUTOML_DEBUG"):
+        raise error
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return _say(f"This is a bug: {text}", "The same command with automl --debug first shows where", 1, arguments)
+
+
+def _parser_message(error: Any, arguments: list[str]) -> str:
+    """The parser's sentence, with the value that it complains of: of numbers it tells the option alone."""
+    message = str(error.format_message())
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        joined = next((each for each in arguments if each.startswith(f"{option}=")), None)
+        place = arguments.index(option) + 1 if option in arguments else len(arguments)
+        value = joined.partition("=")[2] if joined else (arguments[place] if place < len(arguments) else None)
+        if value is not None and value not in message:
+            return message.replace("Invalid value for", f"Invalid value {value[:40]!r} for", 1)
+    return message
 
 
 def _parser_hint(error: Any, arguments: list[str]) -> str:
@@ -159,12 +202,13 @@ def _say(message: str, hint: str, code: int, arguments: list[str]) -> int:
     """Tell an error on stderr, and as an object on stdout for --json."""
     from automl.cli.output import clean
 
-    print(f"error: {clean(message)}", file=sys.stderr)
-    if hint:
-        print(f"hint: {clean(hint)}", file=sys.stderr)
-    if "--json" in arguments:
-        record = {"schema_version": 1, "error": {"message": message, "hint": hint, "exit_code": code}}
-        print(json.dumps(record, ensure_ascii=False))
+    with contextlib.suppress(OSError):  # where nobody can be told, the exit code still tells
+        print(f"error: {clean(message)}", file=sys.stderr)
+        if hint:
+            print(f"hint: {clean(hint)}", file=sys.stderr)
+        if "--json" in arguments:
+            record = {"schema_version": 1, "error": {"message": message, "hint": hint, "exit_code": code}}
+            print(json.dumps(record, ensure_ascii=False))
     return code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def _stem(path: Path) -> str:
 
 def _check_names(frame: pd.DataFrame) -> pd.DataFrame:
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         listed = ", ".join(repr(name) for name in twice[:5])
         raise DataError(f"The table has columns of the same name: {listed}", hint="Rename them")
@@ -181,6 +182,8 @@ def _check_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _check_table(frame: pd.DataFrame, target: str, name: str) -> None:
     names = [str(label) for label in frame.columns]
+    if not names:
+        raise DataError(f"{name} has no columns", hint="Check that the export was completed")
     if target not in names:
         raise DataError(
             f"{name} has no column {target!r}", hint=did_you_mean(target, names) + _hidden_difference(target, names)

@@ -44,6 +44,7 @@ _FOREIGN = (
     (b"Obj\x01", "an Avro file"),
 )
 _CONVERT = "Export the table as CSV or Parquet, then try that file"
+_SECRETS = re.compile(r"(?<=/)[^/@]*(?=@)|(?<=[?#]).*", re.DOTALL)
 _URL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+:/{1,2}(?!/)")
 
 
@@ -119,7 +120,8 @@ def _read_stdin() -> bytes:
 def _read_file(path: Path) -> bytes:
     text = str(path)
     if _URL.match(text):
-        raise DataError(f"{text!r} is an address, and automl never uses the network", hint="Download the file first")
+        shown = _SECRETS.sub("…", text)  # a password or token must not reach logs
+        raise DataError(f"{shown!r} is an address, and automl never uses the network", hint="Download the file first")
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -148,7 +150,7 @@ def _near_file(path: Path) -> str:
         names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
     except OSError:
         return f"There is no folder {str(path.parent)!r} either"
-    return did_you_mean(path.name, names)
+    return did_you_mean(path.name, names) or f"There is no file at all in {str(path.parent)!r}"
 
 
 def _limit() -> int:

@@ -80,6 +80,8 @@ def make_split(
             _deal_groups(plan, strata, parts, rng) if plan.units is not None else _deal_rows(plan, strata, parts, rng)
         )
         fold_rows += [np.flatnonzero(fold_of == fold) for fold in range(1 if is_holdout else parts)]
+    if is_holdout:
+        _refuse_one_class(target, task, fold_rows, "the rows held out", "Ask for more folds, or leave --group out")
     kind = "holdout" if is_holdout else ("grouped" if groups is not None else _name_kind(strata))
     return Split(
         folds=tuple(fold_rows),
@@ -148,6 +150,14 @@ def _refuse_hopeless(target: Array, task: Task, folds: int | str, repeats: int |
             f"Fewer than two classes of {task.target!r} have two rows or more: nothing can be scored",
             hint="Add rows of the rare classes, or choose another --target",
         )
+
+
+def _refuse_one_class(target: Array, task: Task, folds: list[IntArray], which: str, hint: str) -> None:
+    """Where all scored rows are of one class, no metric tells one model from another."""
+    scored = np.unique(target[np.concatenate(folds)])
+    if task.is_classification and len(scored) < 2:
+        label = _label(task, int(scored[0]))
+        raise DataError(f"All rows that can be scored, {which}, are of the class {label}", hint=hint)
 
 
 def _count_parts(n: int, n_folds: int) -> int:
@@ -331,6 +341,9 @@ def _split_by_time(target: Array, task: Task, times: Array, groups: IntArray | N
             "The time column does not order the rows into a past that trains and a future that scores",
             hint="Choose another --time-column, or leave it out",
         )
+    _refuse_one_class(
+        target, task, folds, "the later rows in time", "Give rows of more time, or leave --time-column out"
+    )
     reason = f"{len(folds)} block(s) of rows in order of time, each scored by models of all rows before it"
     if len(missing := np.flatnonzero(~np.isfinite(times))):
         reason += f"; {len(missing)} row(s) without a time count as the oldest"

@@ -11,10 +11,12 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -34,6 +36,7 @@ LOOK_SECONDS = 0.1
 TREE_LOOK_SECONDS = 1.0
 KILL_GRACE_SECONDS = 5.0
 LOG_CAP_BYTES = 1 << 20
+SCRATCH = "scratch"
 
 
 @dataclasses.dataclass
@@ -145,6 +148,8 @@ class LocalEngine:
         for template in self._templates.values():
             template.process.wait()
         self._templates.clear()
+        if self.log is not None:
+            shutil.rmtree(self.log / SCRATCH, ignore_errors=True)
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if worker.job is not None]
@@ -162,6 +167,7 @@ class LocalEngine:
             "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "PYTHONWARNINGS": "ignore",
             "PYTHONHASHSEED": "0",
+            "TMPDIR": self._make_scratch(),
         }
         with theirs, self._open_log(f"template-{pool}.log") as log:
             try:
@@ -178,6 +184,14 @@ class LocalEngine:
                 raise EngineError(f"Cannot start a worker process: {error}", hint="automl doctor") from error
         ours.setblocking(False)
         return _Template(process, ours)
+
+    def _make_scratch(self) -> str:
+        """Where workers have their temporary files: a killed one leaves what libraries remove at their end."""
+        if self.log is None:
+            return tempfile.gettempdir()
+        path = self.log / SCRATCH
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return str(path)
 
     def _open_log(self, name: str) -> IO[bytes]:
         if self.log is None:
@@ -197,11 +211,13 @@ class LocalEngine:
         ours, theirs = socket.socketpair()
         name = f"worker-{slot}-{pool}.log"
         worker = _Worker(slot, pool, Connection(ours.detach()))
+        folder = os.open(self._make_scratch(), os.O_RDONLY)
         with theirs, self._open_log(name) as log:
             template.channel.setblocking(True)
             with contextlib.suppress(OSError):  # the template is dead: so is the worker, as `wait` will see
-                socket.send_fds(template.channel, [b"F"], [theirs.fileno(), log.fileno()])
+                socket.send_fds(template.channel, [b"F"], [theirs.fileno(), log.fileno(), folder])
             template.channel.setblocking(False)
+        os.close(folder)
         template.waiting.append(worker)
         self._workers[slot, pool] = worker
         return worker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -11,6 +12,8 @@ import select
 import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 
 from automl.engines.worker import run_worker
 
@@ -28,8 +31,9 @@ def die_with_parent(parent: int) -> None:
 def serve_template(fd: int, modules: list[str]) -> None:
     """Serve until the other end of the socket closes, then end all workers.
 
-    Messages in: one byte with the worker's socket and its log file attached. Messages out: a JSON line `{"pid": p}`
-    for each fork, in order, and `{"pid": p, "code": c}` for each end (negative: the signal).
+    Messages in: one byte with the worker's socket, its log file and its folder for temporary files attached.
+    Messages out: a JSON line `{"pid": p}` for each fork, in order, and `{"pid": p, "code": c}` for each end
+    (negative: the signal).
     """
     die_with_parent(os.getppid())
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -38,13 +42,15 @@ def serve_template(fd: int, modules: list[str]) -> None:
     for module in modules:
         with contextlib.suppress(ImportError):  # the job that needs it reports what is missing
             importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # what is imported stays: a worker need not look through it after each job, nor copy its pages
     children: set[int] = set()
     while True:
         ready, _, _ = select.select([channel], [], [], 0.05 if children else 1.0)
         _reap(children, channel)
         if not ready:
             continue
-        message, handed, _, _ = socket.recv_fds(channel, 1, 2)
+        message, handed, _, _ = socket.recv_fds(channel, 1, 3)
         if not message:
             break
         pid = os.fork()
@@ -68,6 +74,8 @@ def _become_worker(channel: socket.socket, handed: list[int]) -> None:
         die_with_parent(parent)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         log = handed[1]
+        if folder := folder_of(handed[2]):
+            os.environ["TMPDIR"], tempfile.tempdir = folder, None
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
@@ -75,6 +83,18 @@ def _become_worker(channel: socket.socket, handed: list[int]) -> None:
         code = 0
     finally:
         os._exit(code)
+
+
+def folder_of(handle: int) -> str:
+    """The path of an open folder; "" where the system does not tell."""
+    try:
+        if sys.platform == "darwin":
+            import fcntl
+
+            return fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
+        return str(Path(f"/proc/self/fd/{handle}").readlink())
+    except OSError:
+        return ""
 
 
 def _reap(children: set[int], channel: socket.socket) -> None:

@@ -52,6 +52,8 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
         return float(sign * metric.score(y, seen))
 
     base = score(model.predict_table(table))
+    if not np.isfinite(base):  # a fold with rows of one class has no such score, and tells nothing of columns
+        return {"drops": {}}
     drops: dict[str, list[float]] = {name: [] for name in payload["columns"]}
     for _ in range(MAX_REPEATS):
         order = rng.permutation(len(rows))

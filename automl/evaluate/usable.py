@@ -21,6 +21,11 @@ def has_usable_model(run: Run) -> bool:
     return any(member["candidate"] != CONSTANT for member in read_json(run.ensemble_path)["members"])
 
 
+def has_rival(results: Iterable[TrialResult]) -> bool:
+    """Whether more than the constant finished. The constant may still be the best: then there is nothing to learn."""
+    return any(result.status == "ok" and result.candidate != CONSTANT for result in results)
+
+
 def explain_failure(run: Run, results: Iterable[TrialResult]) -> str:
     """Why nothing but the constant finished: the reason that most configurations gave."""
     reasons = [result.reason for result in results if result.reason and result.status != "pruned"]

@@ -125,14 +125,15 @@ def _skill(ordered: Array, comparable: Array, *, by_class: bool) -> Array:
 
 def _rank(matrix: Array) -> Array:
     """Ranks (n, d) from 1, ties shared; missing cells lie in the middle."""
-    from scipy.stats import rankdata
+    import pandas as pd  # scipy.stats ranks as well, but takes a second to import before a first model is fitted
 
     missing = np.isnan(matrix)
     if not missing.any():
-        return np.asarray(rankdata(matrix, axis=0))
+        return np.array(pd.DataFrame(matrix).rank())
     n_missing = missing.sum(axis=0)
     n_present = len(matrix) - n_missing
-    ranks = rankdata(np.where(missing, -np.inf, matrix), axis=0) - n_missing  # missing cells come first, then move up
+    # missing cells come first, then move up
+    ranks = np.array(pd.DataFrame(np.where(missing, -np.inf, matrix)).rank()) - n_missing
     ranks += n_missing * (1 + np.sign(ranks - (n_present + 1) / 2)) / 2
     return np.asarray(np.where(missing, (n_present + n_missing + 1) / 2, ranks))
 

@@ -7,6 +7,7 @@ and told in order, so that every decision follows from the seed, whatever the nu
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from automl.engines import Engine, Job, Limits, Outcome, Status
+from automl.engines.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
@@ -34,6 +36,7 @@ from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder,
 from automl.space import split_params
 
 BATCH = 8
+CONSTANT = "dummy"
 FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
 # A dear configuration of the portfolio lets so many less one go first at a time.
@@ -42,7 +45,9 @@ MAX_ATTEMPTS = 2
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
-LATE_SECONDS = 2.0
+LATE_SECONDS = 1.0
+# Larger tables keep this process from its workers for too long, and so do pictures.
+MAX_CELLS_HERE = 2_000_000
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
 
@@ -116,7 +121,7 @@ class Search:
 
     @property
     def _has_model(self) -> bool:
-        return any(result.status == "ok" and result.candidate != "dummy" for result in self.records.results.values())
+        return any(result.status == "ok" and result.candidate != CONSTANT for result in self.records.results.values())
 
     @property
     def by_trials(self) -> bool:
@@ -128,6 +133,8 @@ class Search:
         """Search until the budget is used; returns why it ended: "complete", or what `should_stop` said."""
         self._warm_pools()
         try:
+            if not self.by_trials:
+                self._fit_constant()
             return self._go_by_trials() if self.by_trials else self._go_by_time()
         finally:
             self.engine.cancel()
@@ -138,6 +145,22 @@ class Search:
             for spec in self._portfolio:
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
                 self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
+
+    def _fit_constant(self) -> None:
+        """Fit the constant model in this process: workers take seconds to start, and there shall be a model by then."""
+        table = self.data.table
+        is_small = not table.layout.pictures and table.shape(self.data.task).cells <= MAX_CELLS_HERE
+        if not is_small or not self._portfolio or self._portfolio[0].candidate != CONSTANT:
+            return
+        active = self._begin(dataclasses.replace(self._portfolio.popleft(), number=self.records.next_number()))
+        while active.pending and not active.ended:
+            fold = active.pending.popleft()
+            job = self._make_job(active, fold)
+            began = time.monotonic()
+            status, value, reason, trace = run_job(job)
+            seconds = time.monotonic() - began
+            self.emit(JobStarted(trial=active.spec.number, fold=fold, candidate=CONSTANT, worker=0))
+            self._take(Outcome(id=job.id, status=status, value=value, reason=reason, traceback=trace, seconds=seconds))
 
     def _go_by_time(self) -> str:
         while True:
@@ -228,6 +251,9 @@ class Search:
 
     def _recover(self) -> None:
         """Take up a search that a kill cut short."""
+        if self.study.damage:
+            text = "the journal was damaged and is begun anew; it is kept as search/journal.log.damaged"
+            self.emit(Decision(topic="search", text=text, reason=self.study.damage))
         scores = {number: result.score for number, result in self.records.results.items()}
         self.study.recover(
             {n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()}
@@ -305,6 +331,12 @@ class Search:
 
     def _submit(self, active: _Active, fold: int) -> None:
         spec = active.spec
+        worker = self.engine.submit(self._make_job(active, fold))
+        self.emit(JobStarted(trial=spec.number, fold=fold, candidate=spec.candidate, worker=worker))
+
+    def _make_job(self, active: _Active, fold: int) -> Job:
+        """The job of a fold, noted as running."""
+        spec = active.spec
         soft, hard = self.allotment.limits(active.fold_limit)
         payload = {
             "run": str(self.run.path),
@@ -325,8 +357,7 @@ class Search:
         )
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
-        worker = self.engine.submit(job)
-        self.emit(JobStarted(trial=spec.number, fold=fold, candidate=spec.candidate, worker=worker))
+        return job
 
     def _take(self, outcome: Outcome) -> None:
         active, fold = self.jobs.pop(outcome.id)

@@ -39,7 +39,18 @@ class Study:
         cut_torn_tail(path)
         lock = path.with_name(path.name + ".lock")
         lock.unlink(missing_ok=True)  # the run folder is ours alone (run.lock), so any lock here is a dead one's
-        self._storage = JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        self.damage = ""
+
+        def open_journal() -> Any:
+            return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+
+        try:
+            self._storage = open_journal()
+            optuna.get_all_study_names(self._storage)
+        except Exception as error:  # a record in the middle is damaged: whatever its reader stumbles over
+            path.replace(path.with_name(path.name + ".damaged"))
+            self.damage = f"{type(error).__name__}: {str(error)[:120]}"
+            self._storage = open_journal()
         self._direction = "maximize" if maximize else "minimize"
         self._seed = seed
         self._studies: dict[str, Any] = {}

@@ -2,113 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.faults.doubles import offer
 from tests.flow.command import SURVEY, Maker, Prepared, Tool, read_lines, read_record, stray_files
 
 GRACE_SECONDS = 5.0
 
-PLUG_IN = '''
-"""Model families that do what no family should."""
-
-import os
-import signal
-import time
-
-import numpy as np
-
-from automl.matrix import Needs
-from automl.space import Float, SearchSpace
-
-
-class Estimator:
-    def __init__(self, deed):
-        self.deed = deed
-
-    def fit(self, matrix, target, weight):
-        self.deed()
-
-    def predict(self, matrix):
-        return np.full((len(matrix), 2), np.nan, dtype=np.float32)
-
-    def save(self, folder):
-        (folder / "nothing.txt").write_text("nothing")
-
-
-class Family:
-    needs = Needs(scaled=True)
-    cost = 0.2
-    pool = "core"
-
-    def __init__(self, name, deed):
-        self.title = name
-        self.deed = deed
-
-    def unsupported(self, task, shape):
-        return ""
-
-    def space(self, task, shape):
-        return SearchSpace({"x": Float(0.0, 1.0, 0.5)})
-
-    def build(self, params, context):
-        return Estimator(self.deed)
-
-    def load(self, folder):
-        return Estimator(self.deed)
-
-
-def hang():
-    while True:
-        time.sleep(1)
-
-
-def stay():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    hang()
-
-
-def crash():
-    os.kill(os.getpid(), signal.SIGSEGV)
-
-
-def leave():
-    os._exit(3)
-
-
-def eat():
-    kept = []
-    while True:
-        kept.append(np.ones(4_000_000))  # 32 MB
-        time.sleep(0.01)
-
-
-def refuse():
-    raise ValueError("the matrix is not to my taste")
-
-
-hanging, crashing, leaving = Family("hanging", hang), Family("crashing", crash), Family("leaving", leave)
-eating, refusing, inventing = Family("eating", eat), Family("refusing", refuse), Family("inventing", lambda: None)
-staying = Family("staying", stay)
-'''
 NAMES = ("hanging", "crashing", "leaving", "eating", "refusing", "inventing")
 UNTIL_THE_END = "staying"  # heeds no SIGTERM
-
-
-def offer_plug_ins(folder: Path) -> dict[str, str]:
-    """An installed package, as pip would leave it, and the environment that finds it."""
-    (folder / "unruly_families.py").write_text(PLUG_IN, encoding="utf-8")
-    facts = folder / "unruly-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: unruly\nVersion: 1.0\n", encoding="utf-8")
-    lines = "".join(f"{name} = unruly_families:{name}\n" for name in (*NAMES, UNTIL_THE_END))
-    (facts / "entry_points.txt").write_text(f"[automl.candidates]\n{lines}", encoding="utf-8")
-    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def write_wide_table(path: Path) -> None:
@@ -126,7 +32,7 @@ def test_ten_seconds_are_ten_seconds_whatever_the_models_do(prepared: Prepared, 
     write_wide_table(table)
     families = f"linear, xgboost, extra_trees, hanging, {UNTIL_THE_END}"
     (tool.work / "mine.yaml").write_text(f"search: {{candidates: [{families}]}}\n", encoding="utf-8")
-    env = offer_plug_ins(tool.folder)
+    env = offer(tool.folder / "plug-ins")
     words = ("fit", table, "--target", "label", "--time", "10s", "--recipe", "mine.yaml", "--out", "run", "--json")
     running = tool.start(*words, env=env)
     result = running.wait()
@@ -141,8 +47,7 @@ def test_ten_seconds_are_ten_seconds_whatever_the_models_do(prepared: Prepared, 
 def make_unruly(work: Path) -> tuple[str | Path, ...]:
     """A run by trials in which seven families misbehave; a fold may take a second."""
     folder = work / "plug-ins"
-    folder.mkdir()
-    env = offer_plug_ins(folder)
+    env = offer(folder)
     names = ", ".join(("linear", *NAMES, UNTIL_THE_END))
     text = f"search: {{candidates: [{names}], tune: false, trial_seconds: 1}}\nsplit: {{folds: 3, repeats: 1}}\n"
     (work / "unruly.yaml").write_text(text, encoding="utf-8")

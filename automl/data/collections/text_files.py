@@ -45,6 +45,9 @@ class TextFiles:
         if cut:
             reason = "what a text is about stands early"
             notices.append(list_files(cut, f"are read to {MOST_BYTES >> 20} MiB", reason, KIND))
+        if part == "train" and len(set(texts)) == 1:
+            what = "empty" if not (texts[0] or "").strip() else "the same"
+            raise DataError(f"All {len(texts)} texts are {what}", hint="Check that the export was completed")
         columns: dict[str, list[str | None]] = {TEXT: texts}
         if found.has_labels:
             columns[LABEL] = list(found.labels)

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_FIELD_BYTES = 10 << 20
+MAX_COLUMNS = 100_000
 _OTHER = {
     ".parquet",
     ".feather",
@@ -87,6 +89,10 @@ def _read_columns(data: bytes, dialect: Dialect, name: str) -> tuple[list[Any], 
         _refuse_open_quote(data, dialect, name)
     header, extra = _header(data, dialect)
     width = len(header) + extra
+    if width > MAX_COLUMNS:
+        raise DataError(
+            f"{name} has {width:,} columns", hint=f"At most {MAX_COLUMNS:,} can be read; give fewer of them"
+        )
     names = [f"f{index}" for index in range(width)]
     try:
         table = _parse(data, dialect, names)
@@ -242,7 +248,7 @@ def _settle_names(header: list[str], columns: list[Any], notices: list[Notice]) 
 
 
 def _refuse_duplicates(names: list[str], where: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         listed = ", ".join(repr(name) for name in twice[:5]) + (" …" if len(twice) > 5 else "")
         raise DataError(f"{where} has columns of the same name: {listed}", hint="Rename them in the header line")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from automl.schema import Notice
 
 _SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAX_COLUMNS = 100_000
+MAX_DIGITS = 400  # of an integer; no number that a model can use has as many
 
 
 class JsonReader:
@@ -45,21 +48,40 @@ class _DuplicateKeyError(ValueError):
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DuplicateKeyError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        keys = Counter(key for key, _ in pairs)
+        raise _DuplicateKeyError(f"the key {keys.most_common(1)[0][0]!r} stands twice")
     return record
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_pairs)
+def _whole_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """`_pairs` without halves of characters (`\\ud800` alone), which no file can hold: each becomes U+FFFD."""
+    return _pairs([(_whole(key), _whole(value)) for key, value in pairs])
+
+
+def _whole(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and not value.isascii() else value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer)
+_careful_decoder = json.JSONDecoder(object_pairs_hook=_whole_pairs, parse_int=_integer)
+
+
+def _choose_decoder(text: str) -> json.JSONDecoder:
+    return _careful_decoder if re.search(r"\\u[dD][89a-fA-F]", text) else _decoder
 
 
 def _lines(text: str, name: str) -> list[dict[str, Any]]:
     records = []
+    decoder = _choose_decoder(text)
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            record = _decoder.decode(line)
+            record = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             if number == 1 and line.strip() == "{":
                 raise DataError(
@@ -80,7 +102,7 @@ def _lines(text: str, name: str) -> list[dict[str, Any]]:
 
 def _array(text: str, name: str) -> list[dict[str, Any]]:
     try:
-        records = _decoder.decode(text)
+        records = _choose_decoder(text).decode(text)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{name} is not valid JSON ({str(error)[:100]})", hint="Mend it, or write one object a line"

@@ -91,11 +91,11 @@ def _agreement(labels: Array) -> float:
 
 def _correlate(first: Array, second: Array) -> float:
     """Spearman's correlation; 0 if one of them does not vary."""
-    from scipy.stats import rankdata
+    import pandas as pd
 
     if len(first) < 3:
         return 0.0
-    left, right = rankdata(first), rankdata(second)
+    left, right = (np.array(pd.Series(each).rank()) for each in (first, second))
     left, right = left - left.mean(), right - right.mean()
     scale = float(np.sqrt((left @ left) * (right @ right)))
     return float(left @ right) / scale if scale > 0 else 0.0

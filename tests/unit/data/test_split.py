@@ -272,3 +272,11 @@ def test_a_past_with_one_class_trains_nobody() -> None:
     target = np.array([0] * 30 + [0, 1] * 15)
     split = make_split(target, classes(target), times=np.arange(60.0), folds=5)
     assert len(split) == 2 and all(len(np.unique(target[trained])) == 2 for trained in split.trains)
+
+
+def test_rows_of_one_class_in_the_scored_part_of_time_are_refused() -> None:
+    target = np.array([0] * 13 + [1, 0, 1, 1] + [0] * 6)
+    with pytest.raises(DataError, match=r"All rows that can be scored, the later rows in time, are of the class 'a'"):
+        make_split(target, classes(target), times=np.arange(23.0), folds=1)
+    mixed = np.array([0, 1] * 12)
+    assert make_split(mixed, classes(mixed), times=np.arange(24.0), folds=1).kind == "time"

@@ -1,0 +1,20 @@
+"""What may happen to a run happens: the quick scenarios always, the others with `-m slow`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.scenarios import SCENARIOS, CannotRunError, Scenario
+from tests.flow.command import Tool
+
+MARKED = [pytest.param(each, id=each.name, marks=() if each.quick else pytest.mark.slow) for each in SCENARIOS]
+
+
+@pytest.mark.parametrize("scenario", MARKED)
+def test_what_is_promised_holds(scenario: Scenario, tmp_path: Path) -> None:
+    try:
+        scenario.do(Tool(tmp_path))
+    except CannotRunError as error:
+        pytest.skip(str(error))
