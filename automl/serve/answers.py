@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from automl.matrix import Array, FloatArray
+from automl.serve.call import JSON
 from automl.serve.model import ServedModel
 from automl.serve.rows import Rows
 
-JSON, CSV, ARROW = "application/json", "text/csv; charset=utf-8", "application/vnd.apache.arrow.stream"
+CSV, ARROW = "text/csv; charset=utf-8", "application/vnd.apache.arrow.stream"
 DIGITS = 6  # of a probability: more would say nothing of the case, and something of the training rows
 
 

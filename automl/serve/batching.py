@@ -8,12 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from automl.matrix import FloatArray
 from automl.serve.model import ServedModel
 from automl.serve.refusal import Refusal
 from automl.serve.rows import Rows, join_rows
 
+PREPARED_ROWS = 256  # up to which rows are prepared before the model's thread has them
 # called after the answers are out: (model, rows of one request, its outputs, seconds in the model)
 OnAnswer = Callable[[ServedModel, Rows, FloatArray, float], None]
 
@@ -98,7 +100,7 @@ class Batcher:
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, _compute, batch)
+        work = loop.run_in_executor(self._pool, _compute, batch, _prepare(batch))
         done, _ = await asyncio.wait({work}, timeout=self.seconds)
         if not done:
             self._give_up(batch)
@@ -132,13 +134,27 @@ class Batcher:
         self._on_stuck()
 
 
-def _compute(batch: list[_Waiting]) -> tuple[list[FloatArray | BaseException], float]:
+def _prepare(batch: list[_Waiting]) -> Any:
+    """What the model takes, made here while it is little: two threads that both run Python only wait for each other."""
+    total = sum(waiting.rows.count for waiting in batch)
+    if total > PREPARED_ROWS:
+        return None
+    try:
+        return batch[0].model.prepare(join_rows([waiting.rows for waiting in batch]), total)
+    except Exception:  # found again, and told to whom it concerns, in the model's thread
+        return None
+
+
+def _compute(batch: list[_Waiting], prepared: Any = None) -> tuple[list[FloatArray | BaseException], float]:
     """The outputs of each request of a batch; where the batch fails, each is asked by itself."""
     began = time.perf_counter()
+    model = batch[0].model
+    results: list[FloatArray | BaseException] = []
     try:
         total = sum(waiting.rows.count for waiting in batch)
-        outputs = batch[0].model.answer(join_rows([waiting.rows for waiting in batch]), total)
-        results: list[FloatArray | BaseException] = []
+        if prepared is None:
+            prepared = model.prepare(join_rows([waiting.rows for waiting in batch]), total)
+        outputs = model.run(prepared)
         start = 0
         for waiting in batch:
             results.append(outputs[start : start + waiting.rows.count])

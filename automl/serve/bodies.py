@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from automl.serve.call import Call, Message
 from automl.serve.json_body import read_json_rows
 from automl.serve.pictures_body import read_form, read_picture, settle_pictures
 from automl.serve.refusal import Refusal
@@ -14,8 +15,6 @@ from automl.serve.rows import RowReader, Rows
 from automl.serve.table_body import read_arrow_rows, read_csv_rows
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from automl.serve.service import Current
 
 SMALL_BYTES = 16 << 10  # up to here reading is quicker than passing on
@@ -35,17 +34,17 @@ HINT = "Send application/json, text/csv, application/vnd.apache.arrow.stream, or
 _pool = ThreadPoolExecutor(2, thread_name_prefix="reader")
 
 
-async def read_rows(request: Request, current: Current) -> Rows:
+async def read_rows(call: Call, current: Current) -> Rows:
     """The rows of a request.
 
     Raises:
         Refusal: 4xx, if they cannot be read.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = call.header("content-type").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        parts = await _read_parts(request, current)
+        parts = await _read_parts(call, current)
         return await _beside(lambda: settle_pictures(read_form(parts, current.reader), current.reader))
-    body = await request.body()
+    body = call.body
     read = read_picture if kind.startswith("image/") else READERS.get(kind)
     if read is None:
         raise Refusal(415, "The body is of a content type that is not read", hint=HINT, kind="content_type")
@@ -54,14 +53,18 @@ async def read_rows(request: Request, current: Current) -> Rows:
     return await _beside(lambda: settle_pictures(read(body, current.reader), current.reader))
 
 
-async def _read_parts(request: Request, current: Current) -> list[tuple[str, bool, bytes | str]]:
+async def _read_parts(call: Call, current: Current) -> list[tuple[str, bool, bytes | str]]:
     from starlette.datastructures import UploadFile
     from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": call.body, "more_body": False}
 
     parts: list[tuple[str, bool, bytes | str]] = []
     try:
         most = current.reader.max_rows
-        async with request.form(max_files=min(most, 2_000), max_fields=1_000) as form:
+        async with Request(call.scope, receive).form(max_files=min(most, 2_000), max_fields=1_000) as form:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     parts.append((name, True, await value.read()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ FEWEST_ROWS = 200  # below it chance alone looks like drift
 BINS = 10
 EMPTY = 1e-3  # share that an empty bin counts as
 ROWS_A_REQUEST = 200  # of a large request so many, evenly spread, enter the window
+ROWS_A_SECOND = 100  # under load a sample: the window then holds at least 20 seconds, and costs next to nothing
 MOST_COLUMNS = 200
 
 
@@ -121,9 +123,16 @@ class DriftWindow:
         self._bins = {name: deque[int](maxlen=WINDOW_ROWS) for name in references}
         self._counts = {name: np.zeros(len(reference.shares)) for name, reference in references.items()}
         self.rows = 0
+        self._allowance, self._moment = float(WINDOW_ROWS), time.monotonic()
 
     def add(self, rows: Rows) -> None:
-        """Take the rows into the window; of a large request a part."""
+        """Take the rows into the window; of a large request a part, and of many requests some."""
+        now = time.monotonic()
+        self._allowance = min(WINDOW_ROWS, self._allowance + (now - self._moment) * ROWS_A_SECOND)
+        self._moment = now
+        if self._allowance < 1 or not self._binners:
+            return
+        self._allowance -= min(rows.count, ROWS_A_REQUEST)
         step = max(1, rows.count // ROWS_A_REQUEST)
         for name, put in self._binners.items():
             window, counts = self._bins[name], self._counts[name]

@@ -1,26 +1,20 @@
-"""What every request passes: host name, token, size and time of its body, a count, and headers that browsers obey."""
+"""What every request passes: host name, token, size of its body, a count, and headers that browsers obey."""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
+from automl.serve.call import KEY, Answer, App, Call, Endpoint, Message, Receive, Scope, Send
+from automl.serve.failures import answer_error
 from automl.serve.metrics import OTHER, Metrics
-from automl.serve.refusal import PROBLEM, Refusal
+from automl.serve.refusal import Refusal
 from automl.serve.settings import LOOPBACK, Settings
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 # the page itself shows nothing of the model: it asks with the token that its user gives
 PAGE_PATHS = frozenset({"/", "/page.js", "/page.css"})
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,23 +27,34 @@ SECURITY_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-TIDY_SECONDS = 2.0
+GONE = 499  # in the counts: the client went away
 
 
 class Limits:
     """ASGI middleware around the whole application.
 
     Args:
+        hot: POST paths that are answered here, without the framework's way to them.
         token: what a client must bring as `Authorization: Bearer`; "" asks for nothing.
         paths: those that are counted by name.
     """
 
-    def __init__(self, app: App, *, settings: Settings, token: str, metrics: Metrics, paths: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: App,
+        hot: dict[str, Endpoint],
+        *,
+        settings: Settings,
+        token: str,
+        metrics: Metrics,
+        paths: frozenset[str],
+    ) -> None:
         self.app = app
+        self.hot = hot
         self.settings = settings
         self.metrics = metrics
         self._token = token.encode()
-        self._paths = {path: path for path in paths}
+        self._paths = paths | set(hot)
         self._hosts = frozenset(host.lower() for host in (*settings.hosts, *(LOOPBACK if settings.is_loopback else ())))
         self._buffered = 0
 
@@ -57,46 +62,49 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
-        status = 0
+        began, status, held = time.perf_counter(), 0, 0
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
             await send(message)
 
-        self.metrics.in_flight.inc()
-        held = 0
+        self.metrics.begin()
+        path = scope["path"]
         try:
-            try:
-                self._admit(scope)
-                body, held = await self._read_body(scope, receive)
+            headers = dict(scope["headers"])
+            self._admit(path, headers)
+            body = b""
+            if scope["method"] not in BODILESS:
+                body = await self._read_body(headers, receive)
+                held = len(body)
+            call = Call(scope, headers, body)
+            endpoint = self.hot.get(path) if scope["method"] == "POST" else None
+            if endpoint is not None:
+                await (await endpoint(call)).send(send_marked)
+            else:
+                scope[KEY] = call
                 await self.app(scope, _replay(body, receive), send_marked)
-            except Refusal as refusal:
-                if status:
-                    raise
-                self.metrics.errors.labels(refusal.kind).inc()
-                await _refuse(refusal, send_marked)
         except _GoneError:
-            status = status or 499
+            status = GONE
+        except Exception as error:
+            if not status:  # else it is answered, and told, already
+                answer: Answer = answer_error(error, self.metrics)
+                await answer.send(send_marked)
         finally:
             self._buffered -= held
-            self.metrics.in_flight.dec()
-            path = self._paths.get(scope["path"], OTHER)
-            self.metrics.requests.labels(path, str(status)).inc()
-            self.metrics.latency.labels(path).observe(time.perf_counter() - began)
+            name = path if path in self._paths else OTHER
+            self.metrics.end(name, status or GONE, time.perf_counter() - began)
 
-    def _admit(self, scope: Scope) -> None:
-        headers = dict(scope["headers"])
+    def _admit(self, path: str, headers: dict[bytes, bytes]) -> None:
         if self._hosts:
             host = headers.get(b"host", b"").decode("latin-1").lower()
             name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
             if name.strip("[]") not in self._hosts:
                 hint = "automl serve --allow-host NAME accepts a further name"
                 raise Refusal(421, "The server does not go by this name", hint=hint, kind="host")
-        path = scope["path"]
         if self._token and path not in OPEN_PATHS and path not in PAGE_PATHS:
             kind, _, given = headers.get(b"authorization", b"").partition(b" ")
             if kind.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
@@ -104,43 +112,37 @@ class Limits:
         if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
             raise Refusal(415, "The body is packed", hint="Send it without Content-Encoding", kind="encoding")
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> tuple[bytes, int]:
-        """The whole body, and how many bytes of the worker's allowance it holds."""
-        if scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
-            return b"", 0
+    async def _read_body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body; how long it may take is the connection's business."""
         limit = self.settings.max_body_bytes
-        told = dict(scope["headers"]).get(b"content-length", b"")
-        too_large = Refusal(
-            413, f"The body has more than {limit:,} bytes", hint="Send fewer rows at a time", kind="body_size"
-        )
+        told = headers.get(b"content-length", b"")
         if told.isdigit() and int(told[:20]) > limit:
-            raise too_large
+            raise self._too_large()
         parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self.settings.body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _GoneError
-                    part = message.get("body", b"")
-                    size += len(part)
-                    self._buffered += len(part)
-                    if size > limit:
-                        raise too_large
-                    if self._buffered > self.settings.max_buffered_bytes:
-                        text = "Too many bodies are being read already"
-                        raise Refusal(503, text, hint="Try again later", kind="overload", retry_seconds=1)
-                    parts.append(part)
-                    if not message.get("more_body", False):
-                        return b"".join(parts), size
-        except TimeoutError as error:
-            self._buffered -= size
-            text = f"The body did not come within {self.settings.body_seconds:g} s"
-            raise Refusal(408, text, hint="Send it faster, or fewer rows", kind="body_time") from error
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _GoneError
+                part = message.get("body", b"")
+                size += len(part)
+                self._buffered += len(part)
+                if size > limit:
+                    raise self._too_large()
+                if self._buffered > self.settings.max_buffered_bytes:
+                    text = "Too many bodies are being read already"
+                    raise Refusal(503, text, hint="Try again later", kind="overload", retry_seconds=1)
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
         except BaseException:
             self._buffered -= size
             raise
+
+    def _too_large(self) -> Refusal:
+        text = f"The body has more than {self.settings.max_body_bytes:,} bytes"
+        return Refusal(413, text, hint="Send fewer rows at a time", kind="body_size")
 
 
 class _GoneError(Exception):
@@ -159,15 +161,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return receive_again
-
-
-async def _refuse(refusal: Refusal, send: Send) -> None:
-    body = refusal.to_json()
-    headers = [(b"content-type", PROBLEM.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-    if refusal.status in (408, 413):  # what is left of the body is not read
-        headers.append((b"connection", b"close"))
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

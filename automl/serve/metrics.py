@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from automl.matrix import FloatArray
@@ -20,6 +21,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 MOST_COLUMNS = 200  # with series of their own: a page of 10,000 columns helps nobody
 MOST_CLASSES = 100
+MOST_VALUES = 100  # of one request, in histograms
 OTHER = "(other)"
 
 
@@ -57,9 +59,7 @@ class Metrics:
             buckets=tuple(np.round(np.arange(0.1, 1.0, 0.1), 1).tolist()),
             registry=registry,
         )
-        self.value_sum = Gauge(
-            "automl_prediction_value_sum", "Sum of the predicted values", registry=registry, multiprocess_mode="sum"
-        )
+        self.value = Summary("automl_predicted_value", "Predicted values of a regression", registry=registry)
         self.missing = Counter("automl_missing_values", "Cells without a value", ["column"], registry=registry)
         self.unseen = Counter(
             "automl_unseen_values", "Cells with a category that training did not have", ["column"], registry=registry
@@ -89,8 +89,22 @@ class Metrics:
             "automl_resident_memory_bytes", "Memory of all workers", registry=registry, multiprocess_mode="livesum"
         )
         self.observers = Counter("automl_observer_drops", "Batches that a slow observer missed", registry=registry)
+        self._series: dict[tuple[str, int], Any] = {}
         self._columns: frozenset[str] = frozenset()
         self._model: tuple[str, str, str] | None = None
+
+    def begin(self) -> None:
+        """A request has come."""
+        self.in_flight.inc()
+
+    def end(self, path: str, status: int, seconds: float) -> None:
+        """A request has its answer."""
+        self.in_flight.dec()
+        found = self._series.get((path, status))
+        if found is None:
+            found = self._series[path, status] = (self.requests.labels(path, str(status)), self.latency.labels(path))
+        found[0].inc()
+        found[1].observe(seconds)
 
     def show_model(self, model: ServedModel) -> None:
         """Say which model answers from now on."""
@@ -116,11 +130,13 @@ class Metrics:
                 if count:
                     name = task.classes[place] if place < MOST_CLASSES else OTHER
                     self.predictions.labels(name).inc(int(count))
-            for score in outputs[np.arange(len(places)), places][:100]:
+            for score in outputs[np.arange(len(places)), places][:MOST_VALUES]:
                 self.values.observe(float(score))
         else:
             self.predictions.labels("").inc(len(outputs))
-            self.value_sum.inc(float(np.nan_to_num(outputs[:, 0].astype(np.float64), posinf=0, neginf=0).sum()))
+            for value in outputs[:MOST_VALUES, 0]:
+                if np.isfinite(value):
+                    self.value.observe(float(value))
         for name, tally in rows.tallies.items():
             label = name if name in self._columns else OTHER
             if tally.missing:

@@ -23,8 +23,8 @@ from automl.task import Task
 
 RUNTIMES = ("auto", "onnx", "automl")
 
-# columns of equal length, number of rows → outputs (n, k) float32
-Answer = Callable[[dict[str, list[Any]], int], FloatArray]
+Prepare = Callable[[dict[str, list[Any]], int], Any]  # columns of equal length, number of rows → what `Run` takes
+Run = Callable[[Any], FloatArray]  # → outputs (n, k) float32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,8 @@ class ServedModel:
         version: the first 12 digits of its manifest's SHA-256.
         runtime: "onnx" or "automl": what computes the answers.
         predictor: schema, task and threshold; its model is None where the graph answers.
-        answer: outputs (n, k) of columns.
+        prepare: what the model takes, from columns; quick, and in Python.
+        run: outputs (n, k) of that; it may take long, but lets other threads work.
         golden: rows whose answers are known, as JSON; they are never shown to a client.
         folder: where it was read from.
         size_bytes: of its files.
@@ -46,10 +47,15 @@ class ServedModel:
     version: str
     runtime: str
     predictor: Predictor
-    answer: Answer
+    prepare: Prepare
+    run: Run
     golden: tuple[dict[str, Any], ...]
     folder: Path
     size_bytes: int = 0
+
+    def answer(self, columns: dict[str, list[Any]], count: int) -> FloatArray:
+        """Outputs (n, k) of columns."""
+        return self.run(self.prepare(columns, count))
 
     @property
     def schema(self) -> Schema:
@@ -141,13 +147,14 @@ def _load_graph(path: Path, place: Path, manifest: dict[str, Any], name: str) ->
         task, schema = Task.from_json(manifest["task"]), Schema.from_json(manifest["schema"])
         golden = read_json(path / "golden.json")
         signature = read_json(place / "signature.json")
-        answer = make_graph_answer((place / "model.onnx").read_bytes(), signature)
+        prepare, run = make_graph_steps((place / "model.onnx").read_bytes(), signature)
         found = ServedModel(
             name=name or str(manifest["name"]),
             version=version_of(path),
             runtime="onnx",
             predictor=Predictor(schema, task, None, float(manifest["threshold"]), manifest),  # type: ignore[arg-type]
-            answer=answer,
+            prepare=prepare,
+            run=run,
             golden=tuple(golden["rows"]),
             folder=path,
             size_bytes=sum(int(facts["bytes"]) for facts in manifest["files"].values()),
@@ -173,20 +180,22 @@ def _load_folder(path: Path, runtime: str, name: str) -> ServedModel:
     golden = tuple(rows_to_json(golden_frame(predictor.schema, stored["rows"])))
     expected = np.array(stored["outputs"], dtype=np.float32).reshape(len(golden), predictor.task.n_outputs)
     size = sum(int(facts["bytes"]) for facts in predictor.manifest.get("files", {}).values())
+    prepare, run = make_frame_steps(predictor)
     model = ServedModel(
         name=name,
         version=version,
         runtime="automl",
         predictor=predictor,
-        answer=make_frame_answer(predictor),
+        prepare=prepare,
+        run=run,
         golden=golden,
         folder=folder,
         size_bytes=size,
     )
     if runtime != "automl":
         try:
-            answer = _build_graph_answer(predictor)
-            graphed = dataclasses.replace(model, runtime="onnx", answer=answer)
+            prepare, run = _build_graph_steps(predictor)
+            graphed = dataclasses.replace(model, runtime="onnx", prepare=prepare, run=run)
             _check_golden(graphed, expected)
             return dataclasses.replace(graphed, predictor=dataclasses.replace(predictor, model=None))  # type: ignore[arg-type]
         except (NoGraphError, MissingExtraError, ArtifactError):
@@ -195,7 +204,7 @@ def _load_folder(path: Path, runtime: str, name: str) -> ServedModel:
     return model
 
 
-def _build_graph_answer(predictor: Predictor) -> Answer:
+def _build_graph_steps(predictor: Predictor) -> tuple[Prepare, Run]:
     try:
         import onnx  # noqa: F401
     except ImportError as error:
@@ -205,10 +214,10 @@ def _build_graph_answer(predictor: Predictor) -> Answer:
 
     graph, signature = build_graph(predictor)
     model = build_model(graph, name="automl", facts={})
-    return make_graph_answer(model.SerializeToString(), signature)
+    return make_graph_steps(model.SerializeToString(), signature)
 
 
-def make_graph_answer(content: bytes, signature: dict[str, Any]) -> Answer:
+def make_graph_steps(content: bytes, signature: dict[str, Any]) -> tuple[Prepare, Run]:
     """Answers by onnxruntime, one thread a call.
 
     Raises:
@@ -218,9 +227,9 @@ def make_graph_answer(content: bytes, signature: dict[str, Any]) -> Answer:
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError("Serving a graph needs onnxruntime", hint="pip install 'automl[onnx]'") from error
-    from automl.export._prepare import Prepare
+    from automl.export._prepare import Prepare as Reader
 
-    prepare = Prepare(signature)
+    reader = Reader(signature)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -228,21 +237,28 @@ def make_graph_answer(content: bytes, signature: dict[str, Any]) -> Answer:
     outputs = [session.get_outputs()[-1].name]
     inputs = [entry.name for entry in session.get_inputs()]
 
-    def answer(columns: dict[str, list[Any]], count: int) -> FloatArray:
-        arrays = prepare.from_columns(columns, count)
-        found: FloatArray = session.run(outputs, {name: arrays[name] for name in inputs})[0]
+    def prepare(columns: dict[str, list[Any]], count: int) -> Any:
+        arrays = reader.from_columns(columns, count)
+        return {name: arrays[name] for name in inputs}
+
+    def run(prepared: Any) -> FloatArray:
+        found: FloatArray = session.run(outputs, prepared)[0]
         return found
 
-    return answer
+    return prepare, run
 
 
-def make_frame_answer(predictor: Predictor) -> Answer:
+def make_frame_steps(predictor: Predictor) -> tuple[Prepare, Run]:
     """Answers by the models themselves."""
     import pandas as pd
 
     from automl.pictures import accept_inline_only
 
-    def answer(columns: dict[str, list[Any]], count: int) -> FloatArray:
+    def prepare(columns: dict[str, list[Any]], count: int) -> Any:
+        return columns, count
+
+    def run(prepared: Any) -> FloatArray:
+        columns, count = prepared
         arrays = {}
         for name, cells in columns.items():
             arrays[name] = np.empty(count, dtype=object)
@@ -250,7 +266,7 @@ def make_frame_answer(predictor: Predictor) -> Answer:
         with accept_inline_only():
             return predictor.predict_outputs(pd.DataFrame(arrays, index=range(count), dtype=object))
 
-    return answer
+    return prepare, run
 
 
 def _check_golden(model: ServedModel, expected: FloatArray) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastapi import FastAPI, Request, Response
+
+from automl.serve.call import KEY, Answer, Call
 from automl.serve.json_body import parse_json
 from automl.serve.pictures_body import settle_pictures
 from automl.serve.refusal import Refusal
@@ -23,9 +26,6 @@ from automl.serve.tensors import (
     refuse,
     unpack,
 )
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 EXTENSIONS = ["binary_tensor_data"]
 HEADER = "inference-header-content-length"
@@ -67,7 +67,6 @@ def _spec(spec: TensorSpec) -> dict[str, Any]:
 
 def add_protocol(app: FastAPI, service: Service) -> None:
     """The end points below /v2, health apart."""
-    from fastapi import Request, Response
 
     def answer(record: dict[str, Any]) -> Response:
         return Response(json.dumps(record, ensure_ascii=False).encode(), media_type="application/json")
@@ -85,23 +84,27 @@ def add_protocol(app: FastAPI, service: Service) -> None:
         return answer({"name": current.model.name, "ready": True})
 
     async def infer(request: Request, name: str, version: str = "") -> Response:
-        current = find_current(service, name, version)
-        record, raw = _split_body(await request.body(), request.headers.get(HEADER, ""))
-        rows = await _read_rows(current, record, raw)
-        outputs = make_outputs(
-            current, await service.predict(current, rows), labels_only=service.settings.labels_only
-        )
-        body, header = _make_body(current, record, outputs)
-        headers = {"x-model-version": current.model.version}
-        if header is None:
-            return Response(body, media_type="application/json", headers=headers)
-        return Response(body, media_type="application/octet-stream", headers={**headers, HEADER: str(header)})
+        told = await infer_call(service, request.scope[KEY], find_current(service, name, version))
+        return Response(told.body, headers={"content-type": told.content_type, **told.headers})
 
     app.add_api_route("/v2", server, methods=["GET"])
     for prefix in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         app.add_api_route(prefix, model, methods=["GET"])
         app.add_api_route(f"{prefix}/ready", model_ready, methods=["GET"])
         app.add_api_route(f"{prefix}/infer", infer, methods=["POST"])
+
+
+async def infer_call(service: Service, call: Call, current: Current) -> Answer:
+    """Tensors in, tensors out."""
+    record, raw = _split_body(call.body, call.header(HEADER))
+    rows = await _read_rows(current, record, raw)
+    outputs = await service.predict(current, rows)
+    made = make_outputs(current, outputs, labels_only=service.settings.labels_only)
+    body, size = _make_body(current, record, made)
+    headers = {"x-model-version": current.model.version}
+    if size is None:
+        return Answer(body, headers=headers)
+    return Answer(body, "application/octet-stream", headers={**headers, HEADER: str(size)})
 
 
 def _split_body(body: bytes, header: str) -> tuple[dict[str, Any], bytes]:

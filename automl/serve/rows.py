@@ -183,9 +183,12 @@ def _check_types(name: str, cells: list[Any], longest: int = MAX_TEXT) -> None:
 
 
 def _inspect_numbers(name: str, cells: list[Any], form: CellFormat, marks: frozenset[str]) -> Tally | None:
+    odd = [cell for cell in cells if not (type(cell) in _NUMBERS and -LARGEST <= cell <= LARGEST)]
+    if not odd:
+        return None
     _check_types(name, cells)
     found = Tally()
-    for cell in cells:
+    for cell in odd:
         if cell is None or cell != cell:
             found.missing += 1
         elif type(cell) is str:
@@ -217,11 +220,12 @@ def _first_unreadable(column: Column, cells: list[Any]) -> int:
 
 
 def _inspect_levels(name: str, cells: list[Any], levels: frozenset[str], marks: frozenset[str]) -> Tally | None:
+    odd = [cell for cell in cells if not (type(cell) is str and cell in levels)]
+    if not odd:
+        return None
     _check_types(name, cells)
     found = Tally()
-    for cell in cells:
-        if cell in levels and type(cell) is str:
-            continue
+    for cell in odd:
         text = read_text(cell, marks)
         if not text:
             found.missing += 1
@@ -236,4 +240,5 @@ def _inspect_texts(name: str, cells: list[Any], marks: frozenset[str], longest: 
     return Tally(missing=missing) if missing else None
 
 
+_NUMBERS = frozenset({int, float})
 _NOTHING = Tally()

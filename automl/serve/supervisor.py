@@ -315,6 +315,7 @@ def _hold_grpc_port(settings: Settings) -> tuple[socket.socket | None, int | Non
     try:
         if settings.grpc_port:  # somebody else's server would be joined without a word
             with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((settings.host, settings.grpc_port))
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((settings.host, settings.grpc_port))

@@ -89,7 +89,10 @@ class Worker:
 
         settings = self.settings
         protocol = make_protocol(
-            head_seconds=settings.head_seconds, write_seconds=settings.write_seconds, most=settings.max_connections
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            write_seconds=settings.write_seconds,
+            most=settings.max_connections,
         )
         config = uvicorn.Config(
             app,
@@ -194,8 +197,8 @@ def main() -> None:
     try:
         import uvloop
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(worker.run())
+        # never closed: that would wait for threads, and the process ends here anyhow
+        asyncio.Runner(loop_factory=uvloop.new_event_loop).run(worker.run())
     except AutoMLError as error:
         say({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
         worker.code = error.exit_code
