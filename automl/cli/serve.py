@@ -20,27 +20,39 @@ NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "prometheus_client", "pyt
 def serve_command(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="MODEL", help="A run folder, its model/ folder, or an ONNX or skops export.", show_default=False),
+        typer.Argument(
+            metavar="MODEL", help="A run folder, its model/ folder, or an ONNX or skops export.", show_default=False
+        ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Others than loopback need a token.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Others than loopback need a token.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", help="0 takes a free one.")] = 8080,
     grpc_port: Annotated[
         int | None, typer.Option("--grpc-port", metavar="N", help="Speak gRPC as well.", show_default=False)
     ] = None,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes, each with its own model.")] = 1,
     runtime: Annotated[
-        str, typer.Option("--runtime", metavar="auto|onnx|automl", help="What computes: the ONNX graph where there is one.")
+        str,
+        typer.Option("--runtime", metavar="auto|onnx|automl", help="What computes: the ONNX graph where there is one."),
     ] = "auto",
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What clients call the model.", show_default=False)] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What clients call the model.", show_default=False)
+    ] = "",
     token_file: Annotated[
         Path | None,
         typer.Option(
-            "--token-file", metavar="FILE", help="Demand the token in it; so does AUTOML_SERVE_TOKEN.", show_default=False
+            "--token-file",
+            metavar="FILE",
+            help="Demand the token in it; so does AUTOML_SERVE_TOKEN.",
+            show_default=False,
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name that clients may use; may be repeated.", show_default=False),
+        typer.Option(
+            "--allow-host", metavar="NAME", help="A name that clients may use; may be repeated.", show_default=False
+        ),
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Swap in a new model when the folder has one.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse unreadable cells and unknown columns.")] = False,
@@ -51,16 +63,21 @@ def serve_command(
         int, typer.Option("--batch-rows", metavar="N", help="Of waiting requests answered together; 1 turns it off.")
     ] = 256,
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="For the model, a batch.")] = "30s",
-    drain: Annotated[str, typer.Option("--drain", metavar="TIME", help="For requests at work when told to end.")] = "20s",
+    drain: Annotated[
+        str, typer.Option("--drain", metavar="TIME", help="For requests at work when told to end.")
+    ] = "20s",
     write_monitoring: Annotated[
         Path | None,
         typer.Option(
-            "--write-monitoring", metavar="DIR", help="Write Prometheus rules and a Grafana dashboard, then end.", show_default=False
+            "--write-monitoring",
+            metavar="DIR",
+            help="Write Prometheus rules and a Grafana dashboard, then end.",
+            show_default=False,
         ),
     ] = None,
     as_json: opt.JsonOption = False,
 ) -> None:
-    """Serve a model over HTTP (extra `serve`): predictions, explanations, metrics, a page to try it; ends with Ctrl-C."""
+    """Serve a model over HTTP and gRPC (extra `serve`), with metrics and a page to try it; ends with Ctrl-C."""
     if write_monitoring is not None:
         _write_monitoring(write_monitoring, as_json)
         return

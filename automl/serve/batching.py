@@ -1,4 +1,4 @@
-"""Micro-batching: what waits while the model is at work is answered together, so that nobody waits for a batch to fill."""
+"""Micro-batching: what waits while the model is at work is answered together; nobody waits for a batch to fill."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ from automl.serve.refusal import PROBLEM, Refusal
 
 MAX_HEAD_BYTES = 64 << 10
 _SLOW = Refusal(408, "The body did not come in time", hint="Send it faster, or fewer rows").to_json()
-TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-    % (PROBLEM.encode(), len(_SLOW), _SLOW)
+TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (
+    PROBLEM.encode(),
+    len(_SLOW),
+    _SLOW,
 )
 
 

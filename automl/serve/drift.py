@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +92,9 @@ def _from_profile(column: Column, record: dict[str, Any], rows: int) -> ColumnRe
     if column.role is Role.CATEGORY:
         top = {str(level): int(count) for level, count in record["top"]}
         counts = np.array([*top.values(), max(0.0, rows - missing - sum(top.values()))], dtype=np.float64)
-        return ColumnReference(column, np.zeros(0), {level: at for at, level in enumerate(top)}, _shares(np.append(counts, missing)))
+        return ColumnReference(
+            column, np.zeros(0), {level: at for at, level in enumerate(top)}, _shares(np.append(counts, missing))
+        )
     edges = np.asarray(record["edges"], dtype=np.float64)
     if column.role is not Role.NUMBER or len(edges) < 2:
         return None

@@ -18,7 +18,9 @@ TEXT = "A short text about this and that."
 def make_example(model: ServedModel) -> dict[str, Any]:
     """Column → cell: of a number the rounded median of the golden rows, of a category its most frequent level, of a
     date the day of the median, of a picture a grey one."""
-    return {column.name: _cell(column, [row.get(column.name) for row in model.golden]) for column in model.schema.features}
+    return {
+        column.name: _cell(column, [row.get(column.name) for row in model.golden]) for column in model.schema.features
+    }
 
 
 def _cell(column: Column, golden: list[Any]) -> Any:

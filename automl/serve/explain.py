@@ -52,7 +52,9 @@ class Explainer:
         if not current.model.golden:
             raise Refusal(422, "The model has no rows to compare with", hint="automl explain RUN", kind="columns")
         if self._waiting >= MOST_WAITING:
-            raise Refusal(503, "Too many explanations wait already", hint="Try again later", kind="overload", retry_seconds=2)
+            raise Refusal(
+                503, "Too many explanations wait already", hint="Try again later", kind="overload", retry_seconds=2
+            )
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -60,9 +62,7 @@ class Explainer:
         finally:
             self._waiting -= 1
 
-    def _work(
-        self, current: Current, rows: Rows, label: str | None, loop: asyncio.AbstractEventLoop
-    ) -> dict[str, Any]:
+    def _work(self, current: Current, rows: Rows, label: str | None, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
         model = current.model
         names = tuple(rows.columns)
 

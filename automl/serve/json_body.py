@@ -12,25 +12,25 @@ from automl.serve.rows import RowReader, Rows
 FORM = 'Send {"rows": [{column: cell, …}, …]}'
 
 
-class _Fault(ValueError):
+class _FaultError(ValueError):
     """Why a text is not JSON as we take it."""
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    raise _Fault("it holds NaN or Infinity, which JSON does not have; send null for no value")
+    raise _FaultError("it holds NaN or Infinity, which JSON does not have; send null for no value")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        raise _Fault("an object holds a key twice")
+        raise _FaultError("an object holds a key twice")
     return record
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise _Fault("it holds a number beyond 1.8e308; send null for no value")
+        raise _FaultError("it holds a number beyond 1.8e308; send null for no value")
     return number
 
 
@@ -46,16 +46,18 @@ def parse_json(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         if text.startswith("\ufeff"):
-            raise _Fault("it begins with a byte order mark")
+            raise _FaultError("it begins with a byte order mark")
         value = _decoder.decode(text)
         if "\\u" in text:
             _refuse_halves(value)
     except UnicodeDecodeError as error:
         raise Refusal(400, "The body is not UTF-8", hint="Send JSON in UTF-8", kind="json") from error
-    except _Fault as fault:
+    except _FaultError as fault:
         raise Refusal(400, f"The body cannot be read as JSON: {fault}", hint=FORM, kind="json") from fault
     except json.JSONDecodeError as error:
-        raise Refusal(400, f"The body is not JSON: {error.msg}, at character {error.pos}", hint=FORM, kind="json") from error
+        raise Refusal(
+            400, f"The body is not JSON: {error.msg}, at character {error.pos}", hint=FORM, kind="json"
+        ) from error
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits; objects in objects without end
         raise Refusal(400, "The body holds a number too long or nests too deep", hint=FORM, kind="json") from error
     return value
@@ -66,7 +68,7 @@ def _refuse_halves(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _Fault("a text holds half a surrogate pair") from error
+        raise _FaultError("a text holds half a surrogate pair") from error
 
 
 def read_json_rows(body: bytes, reader: RowReader) -> Rows:
@@ -92,7 +94,9 @@ def read_json_rows(body: bytes, reader: RowReader) -> Rows:
 
 def _read_columns(columns: dict[str, Any], reader: RowReader) -> Rows:
     if not all(isinstance(cells, list) for cells in columns.values()):
-        raise Refusal(422, "Each of columns is a list of cells", hint='Send {"columns": {name: [cell, …]}}', kind="rows")
+        raise Refusal(
+            422, "Each of columns is a list of cells", hint='Send {"columns": {name: [cell, …]}}', kind="rows"
+        )
     lengths = {len(cells) for cells in columns.values()}
     if len(lengths) > 1:
         raise Refusal(422, "The columns are of different lengths", hint="Send null for no value", kind="rows")

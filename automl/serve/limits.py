@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Mapping
 
 from automl.serve.call import KEY, Answer, App, Call, Endpoint, Message, Receive, Scope, Send
 from automl.serve.failures import answer_error
@@ -42,7 +43,7 @@ class Limits:
     def __init__(
         self,
         app: App,
-        hot: dict[str, Endpoint],
+        hot: Mapping[str, Endpoint],
         *,
         settings: Settings,
         token: str,

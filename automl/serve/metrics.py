@@ -1,4 +1,4 @@
-"""What /metrics tells in Prometheus' text form: requests, errors, latencies, rows, classes, odd cells, drift, version."""
+"""What /metrics tells: requests, errors, latencies, rows, predicted classes, odd cells, drift, memory, version."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter(
-            "automl_requests", "Requests by path and status", ["path", "status"], registry=registry
-        )
+        self.requests = Counter("automl_requests", "Requests by path and status", ["path", "status"], registry=registry)
         self.errors = Counter("automl_errors", "Requests refused, by what was wrong", ["kind"], registry=registry)
         self.latency = Histogram(
-            "automl_request_seconds", "From a request's head to the end of its answer", ["path"], buckets=SECONDS, registry=registry
-        )  # fmt: skip
+            "automl_request_seconds",
+            "From a request's head to the end of its answer",
+            ["path"],
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.predict = Histogram(
             "automl_predict_seconds", "Seconds in the model, a batch", buckets=SECONDS, registry=registry
         )
@@ -78,12 +80,18 @@ class Metrics:
             "automl_drift_rows", "Rows that the drift gauges look at", registry=registry, multiprocess_mode="livesum"
         )
         self.info = Gauge(
-            "automl_model_info", "1 for the model that answers", ["model", "version", "runtime"],
-            registry=registry, multiprocess_mode="livemax",
-        )  # fmt: skip
+            "automl_model_info",
+            "1 for the model that answers",
+            ["model", "version", "runtime"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.loaded = Gauge(
-            "automl_model_loaded_timestamp_seconds", "When the model was loaded", registry=registry, multiprocess_mode="livemax"
-        )  # fmt: skip
+            "automl_model_loaded_timestamp_seconds",
+            "When the model was loaded",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.reloads = Counter("automl_reloads", "Models swapped in or refused", ["outcome"], registry=registry)
         self.memory = Gauge(
             "automl_resident_memory_bytes", "Memory of all workers", registry=registry, multiprocess_mode="livesum"

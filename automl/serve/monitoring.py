@@ -127,7 +127,7 @@ def make_rules() -> dict[str, Any]:
         ),
         _alert(
             "AutomlBusy",
-            "sum by (job) (rate(automl_errors_total{kind=~\"overload|timeout|stuck\"}[5m])) > 0",
+            'sum by (job) (rate(automl_errors_total{kind=~"overload|timeout|stuck"}[5m])) > 0',
             "5m",
             "warning",
             "Requests are turned away",
@@ -151,7 +151,11 @@ def make_dashboard() -> dict[str, Any]:
     """A Grafana dashboard over the series of `automl.serve.metrics`."""
     share = "/ ignoring (class) group_left sum(rate(automl_predictions_total[$__rate_interval]))"
     panels = [
-        ("Requests a second", "reqps", [("sum by (path, status) (rate(automl_requests_total[$__rate_interval]))", "{{path}} {{status}}")]),
+        (
+            "Requests a second",
+            "reqps",
+            [("sum by (path, status) (rate(automl_requests_total[$__rate_interval]))", "{{path}} {{status}}")],
+        ),
         (
             "Latency",
             "s",
@@ -164,7 +168,11 @@ def make_dashboard() -> dict[str, Any]:
                 for quantile, name in ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
             ],
         ),
-        ("Refused and failed, by kind", "reqps", [("sum by (kind) (rate(automl_errors_total[$__rate_interval]))", "{{kind}}")]),
+        (
+            "Refused and failed, by kind",
+            "reqps",
+            [("sum by (kind) (rate(automl_errors_total[$__rate_interval]))", "{{kind}}")],
+        ),
         ("Rows a second", "rowsps", [("sum(rate(automl_rows_total[$__rate_interval]))", "rows")]),
         (
             "In flight, and requests a batch",
@@ -207,7 +215,11 @@ def make_dashboard() -> dict[str, Any]:
             ],
         ),
         ("Memory", "bytes", [("sum by (instance) (automl_resident_memory_bytes)", "{{instance}}")]),
-        ("Model", "none", [("max by (model, version, runtime) (automl_model_info) == 1", "{{model}} {{version}} {{runtime}}")]),
+        (
+            "Model",
+            "none",
+            [("max by (model, version, runtime) (automl_model_info) == 1", "{{model}} {{version}} {{runtime}}")],
+        ),
         ("Reloads", "short", [("sum by (outcome) (increase(automl_reloads_total[$__rate_interval]))", "{{outcome}}")]),
     ]
     return {

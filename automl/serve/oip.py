@@ -123,7 +123,9 @@ def _split_body(body: bytes, header: str) -> tuple[dict[str, Any], bytes]:
 async def _read_rows(current: Current, record: dict[str, Any], raw: bytes) -> Rows:
     import asyncio
 
-    work = lambda: settle_pictures(_read_inputs(current, record, raw), current.reader)  # noqa: E731
+    def work() -> Rows:
+        return settle_pictures(_read_inputs(current, record, raw), current.reader)
+
     if not current.has_pictures and len(raw) < 16 << 10 and len(record["inputs"]) < 1_000:
         return work()
     return await asyncio.get_running_loop().run_in_executor(None, work)

@@ -103,7 +103,9 @@ def _wrap(service: Service, name: str, token: bytes) -> Callable[[Any, Any], Awa
         except Refusal as refusal:
             status = refusal.status
             metrics.errors.labels(refusal.kind).inc()
-            await context.abort(codes.get(status, grpc.StatusCode.INVALID_ARGUMENT), f"{refusal.message}. {refusal.hint}")
+            await context.abort(
+                codes.get(status, grpc.StatusCode.INVALID_ARGUMENT), f"{refusal.message}. {refusal.hint}"
+            )
         except AutoMLError:
             status = 422
             metrics.errors.labels("model").inc()

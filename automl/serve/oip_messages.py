@@ -24,8 +24,8 @@ _MESSAGES = {
     "ServerMetadataRequest": "",
     "ServerMetadataResponse": "name:string version:string extensions:*string",
     "ModelMetadataRequest": "name:string version:string",
-    "ModelMetadataResponse": "name:string versions:*string platform:string inputs:*ModelMetadataResponse.TensorMetadata "
-    "outputs:*ModelMetadataResponse.TensorMetadata",
+    "ModelMetadataResponse": "name:string versions:*string platform:string "
+    "inputs:*ModelMetadataResponse.TensorMetadata outputs:*ModelMetadataResponse.TensorMetadata",
     "ModelMetadataResponse.TensorMetadata": "name:string datatype:string shape:*int64",
     "InferParameter": "|bool_param:bool |int64_param:int64 |string_param:string |double_param:double "
     "|uint64_param:uint64",

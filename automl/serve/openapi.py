@@ -64,7 +64,10 @@ def _describe_column(column: Column, example: dict[str, Any]) -> dict[str, Any]:
 def make_document(current: Current, settings: Settings) -> dict[str, Any]:
     """OpenAPI 3.1 of every end point."""
     model = current.model
-    components = {"schemas": _schemas(current, settings), "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+    components = {
+        "schemas": _schemas(current, settings),
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -86,7 +89,12 @@ def _schemas(current: Current, settings: Settings) -> dict[str, Any]:
         "required": [column.name for column in features if column.required],
         "examples": [current.example],
     }
-    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1, "maxItems": settings.max_rows}
+    rows = {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Row"},
+        "minItems": 1,
+        "maxItems": settings.max_rows,
+    }
     return {
         "Row": row,
         "Rows": {"type": "object", "properties": {"rows": rows}, "required": ["rows"]},
@@ -115,7 +123,11 @@ def _cell_schema(column: Column) -> dict[str, Any]:
 def _prediction_schema(task: Task) -> dict[str, Any]:
     label = {"int": "integer", "float": "number", "bool": "boolean"}.get(task.label_type, "string")
     if not task.is_classification:
-        return {"type": "object", "properties": {"prediction": {"type": ["number", "null"]}}, "required": ["prediction"]}
+        return {
+            "type": "object",
+            "properties": {"prediction": {"type": ["number", "null"]}},
+            "required": ["prediction"],
+        }
     share = {"type": "number", "minimum": 0, "maximum": 1}
     return {
         "type": "object",
@@ -155,7 +167,8 @@ def _own_paths(current: Current) -> dict[str, Any]:
         "name": "class",
         "in": "query",
         "description": "the class whose probability is explained",
-        "schema": {"type": "string"} | ({"enum": list(current.model.task.classes)} if current.model.task.classes else {}),
+        "schema": {"type": "string"}
+        | ({"enum": list(current.model.task.classes)} if current.model.task.classes else {}),
     }
     return {
         "/predict": {"post": _operation("Predict rows", answer, ANSWERING, body=body, csv=True)},
@@ -225,7 +238,9 @@ def _operation(
     body: dict[str, Any] | None = None,
     csv: bool = False,
 ) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": answer}} if answer else {"text/plain": {"schema": {"type": "string"}}}
+    content: dict[str, Any] = (
+        {"application/json": {"schema": answer}} if answer else {"text/plain": {"schema": {"type": "string"}}}
+    )
     if csv:
         content |= {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.arrow.stream": {}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

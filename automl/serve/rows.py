@@ -84,7 +84,9 @@ class RowReader:
             raise Refusal(422, "Each row is an object of column and cell", hint=SEE, kind="rows")
         self._check_count(len(records))
         keys = set(records[0]) if len(records) == 1 else set().union(*records)
-        return self._make({name: [record.get(name) for record in records] for name in keys & self.names}, keys, len(records))
+        return self._make(
+            {name: [record.get(name) for record in records] for name in keys & self.names}, keys, len(records)
+        )
 
     def from_columns(self, columns: Mapping[str, list[Any]], count: int) -> Rows:
         """Columns of equal length."""
@@ -96,13 +98,21 @@ class RowReader:
             raise Refusal(422, "The request holds no row", hint='Send {"rows": [{column: cell, …}, …]}', kind="rows")
         if count > self.max_rows:
             raise Refusal(
-                422, f"The request holds {count:,} rows; at most {self.max_rows:,} are taken", hint="Send fewer at a time", kind="rows"
+                422,
+                f"The request holds {count:,} rows; at most {self.max_rows:,} are taken",
+                hint="Send fewer at a time",
+                kind="rows",
             )
 
     def _make(self, columns: dict[str, list[Any]], given: Iterable[str], count: int) -> Rows:
         absent = [column.name for column in self.features if column.required and column.name not in columns]
         if absent:
-            raise Refusal(422, f"The rows lack {len(absent)} of the model's columns: {list_names(absent)}", hint=SEE, kind="columns")
+            raise Refusal(
+                422,
+                f"The rows lack {len(absent)} of the model's columns: {list_names(absent)}",
+                hint=SEE,
+                kind="columns",
+            )
         warnings = self._warn_of_unknown(given)
         tallies: dict[str, Tally] = {}
         ordered: dict[str, list[Any]] = {}
@@ -124,7 +134,9 @@ class RowReader:
         if not extra:
             return []
         if self.strict:
-            raise Refusal(422, f"The rows have {extra} column(s) that the model does not know", hint=SEE, kind="columns")
+            raise Refusal(
+                422, f"The rows have {extra} column(s) that the model does not know", hint=SEE, kind="columns"
+            )
         return [f"{extra} column(s) unknown to the model were ignored"]
 
     def _judge(self, column: Column, cells: list[Any], found: Tally, warnings: list[str]) -> None:
@@ -173,7 +185,9 @@ def _check_types(name: str, cells: list[Any], longest: int = MAX_TEXT) -> None:
         )
     if float in kinds and not all(math.isfinite(cell) for cell in cells if type(cell) is float and cell == cell):
         row = next(at for at, cell in enumerate(cells) if type(cell) is float and math.isinf(cell))
-        raise Refusal(422, f"Row {row}: the number in {name!r} is not finite", hint="Send null for no value", kind="cells")
+        raise Refusal(
+            422, f"Row {row}: the number in {name!r} is not finite", hint="Send null for no value", kind="cells"
+        )
     if int in kinds and any(type(cell) is int and not -(1 << 1000) < cell < (1 << 1000) for cell in cells):
         raise Refusal(422, f"A number in {name!r} is too large", hint="Send null for no value", kind="cells")
     if str in kinds and any(type(cell) is str and len(cell) > longest for cell in cells):

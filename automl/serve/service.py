@@ -87,9 +87,7 @@ class Service:
 
     def _prepare(self, model: ServedModel) -> Current:
         settings = self.settings
-        reader = RowReader(
-            model.schema, target=model.task.target, max_rows=settings.max_rows, strict=settings.strict
-        )
+        reader = RowReader(model.schema, target=model.task.target, max_rows=settings.max_rows, strict=settings.strict)
         return Current(model, reader, make_example(model), DriftWindow(read_references(model)))
 
     def _tell(self, model: ServedModel, rows: Rows, outputs: FloatArray, seconds: float) -> None:
@@ -119,4 +117,6 @@ def check_successor(old: ServedModel, new: ServedModel) -> None:
     known = {column.name: column.role for column in old.schema.features}
     added = [c.name for c in new.schema.features if c.required and c.name not in known]
     if added:
-        raise ArtifactError(f"The new model needs columns that clients do not send yet: {', '.join(added[:8])}", hint=hint)
+        raise ArtifactError(
+            f"The new model needs columns that clients do not send yet: {', '.join(added[:8])}", hint=hint
+        )

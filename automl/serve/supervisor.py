@@ -31,7 +31,9 @@ HEALTHY_SECONDS = 60.0
 class _Process:
     """A worker as its supervisor sees it."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], descriptor: int, record: dict[str, Any]) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], descriptor: int, record: dict[str, Any]
+    ) -> None:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, pass_fds=(descriptor,)
         )
@@ -103,7 +105,9 @@ class Supervisor:
         self._metrics = tempfile.mkdtemp(prefix="automl-serve-")
         read_end, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
-        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        handlers = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
         old_wake = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         try:
             for _ in range(self.settings.workers):
@@ -158,7 +162,11 @@ class Supervisor:
         if record.get("ready"):
             worker.ready = True
             self._version = str(record["version"])
-            if not self._told and all(one.ready for one in self._workers) and len(self._workers) == self.settings.workers:
+            if (
+                not self._told
+                and all(one.ready for one in self._workers)
+                and len(self._workers) == self.settings.workers
+            ):
                 self._told = True
                 self._on_ready({**record, **self._addresses()})
         elif "reloaded" in record:
@@ -291,7 +299,9 @@ def listen(settings: Settings) -> socket.socket:
         )[0]
         opened = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise EngineError(f"{settings.host!r} is no address of this machine", hint="automl serve --host 127.0.0.1") from error
+        raise EngineError(
+            f"{settings.host!r} is no address of this machine", hint="automl serve --host 127.0.0.1"
+        ) from error
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)

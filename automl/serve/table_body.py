@@ -25,7 +25,9 @@ def read_csv_rows(body: bytes, reader: RowReader) -> Rows:
     if not body.strip():
         raise Refusal(422, "The body is empty", hint="Send CSV with a header line", kind="csv")
     if body.count(b"\n") > 2 * reader.max_rows + 1_000:
-        raise Refusal(422, f"The body holds more than {reader.max_rows:,} rows", hint="Send fewer at a time", kind="rows")
+        raise Refusal(
+            422, f"The body holds more than {reader.max_rows:,} rows", hint="Send fewer at a time", kind="rows"
+        )
     if b"\0" in body[:4096] and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Refusal(400, "The body is no text", hint="Send CSV in UTF-8", kind="csv")
     source = Source(path=Path("body.csv"), name="The body", data=body)
@@ -35,10 +37,12 @@ def read_csv_rows(body: bytes, reader: RowReader) -> Rows:
     except (DataError, ValueError, OverflowError, RecursionError) as error:  # the message may quote a cell: not told
         raise Refusal(422, "The body is no sound CSV table", hint="Send CSV with a header line", kind="csv") from error
     if frame.shape[1] > MAX_COLUMNS:
-        raise Refusal(422, f"The body has more than {MAX_COLUMNS:,} columns", hint="Send the model's columns", kind="csv")
+        raise Refusal(
+            422, f"The body has more than {MAX_COLUMNS:,} columns", hint="Send the model's columns", kind="csv"
+        )
     wanted = [name for name in frame.columns if name in reader.names]
     columns = {name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in wanted}
-    return reader.from_columns({**dict.fromkeys(map(str, frame.columns), []), **columns}, len(frame))
+    return reader.from_columns({**{str(name): [] for name in frame.columns}, **columns}, len(frame))
 
 
 def read_arrow_rows(body: bytes, reader: RowReader) -> Rows:
@@ -89,12 +93,12 @@ def _refuse_packed(stream: bytes) -> None:
     import pyarrow as pa
 
     for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(stream)):
-        if message.type == "record batch" or message.type == "dictionary":
-            if _is_packed(message.metadata.to_pybytes(), is_dictionary=message.type == "dictionary"):
-                raise Refusal(415, "The Arrow stream is compressed", hint=NO_ARROW, kind="arrow")
+        kind = message.type
+        if kind in ("record batch", "dictionary") and _is_packed(message.metadata.to_pybytes(), kind):
+            raise Refusal(415, "The Arrow stream is compressed", hint=NO_ARROW, kind="arrow")
 
 
-def _is_packed(metadata: bytes, *, is_dictionary: bool) -> bool:
+def _is_packed(metadata: bytes, kind: str) -> bool:
     """Whether a message's record batch names a compression: field 3 of RecordBatch in Arrow's Message.fbs.
 
     pyarrow does not tell, so the FlatBuffers table is read here: a table begins with the distance back to its vtable,
@@ -104,7 +108,7 @@ def _is_packed(metadata: bytes, *, is_dictionary: bool) -> bool:
     if header is None:
         return True
     table = header + _word(metadata, header)
-    if is_dictionary:  # DictionaryBatch: id, data
+    if kind == "dictionary":  # DictionaryBatch: id, data
         inner = _field(metadata, table, 1)
         if inner is None:
             return True
@@ -134,10 +138,14 @@ def _read_table(table: Any, reader: RowReader) -> Rows:
     if len(set(names)) < len(names):
         raise Refusal(422, "Two columns have the same name", hint="Name each column once", kind="columns")
     if len(names) > MAX_COLUMNS:
-        raise Refusal(422, f"The body has more than {MAX_COLUMNS:,} columns", hint="Send the model's columns", kind="arrow")
+        raise Refusal(
+            422, f"The body has more than {MAX_COLUMNS:,} columns", hint="Send the model's columns", kind="arrow"
+        )
     if table.num_rows > reader.max_rows:
-        raise Refusal(422, f"The body holds more than {reader.max_rows:,} rows", hint="Send fewer at a time", kind="rows")
-    columns: dict[str, list[Any]] = dict.fromkeys(names, [])
+        raise Refusal(
+            422, f"The body holds more than {reader.max_rows:,} rows", hint="Send fewer at a time", kind="rows"
+        )
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     for name in names:
         if name in reader.names:
             columns[name] = _read_cells(name, table.column(name))
@@ -161,14 +169,22 @@ def _read_cells(name: str, column: Any) -> list[Any]:
 def _plain(name: str, array: Any) -> list[Any]:
     import pyarrow as pa
 
-    kind = array.type
-    flat = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string,
-            pa.types.is_null)  # fmt: skip
+    kind, types = array.type, pa.types
+    flat = (
+        types.is_integer,
+        types.is_floating,
+        types.is_boolean,
+        types.is_string,
+        types.is_large_string,
+        types.is_null,
+    )
     if any(check(kind) for check in flat):
         return [None if cell != cell else cell for cell in array.to_pylist()]
-    if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if types.is_decimal(kind) or types.is_date(kind) or types.is_timestamp(kind):
         return [_simplify(cell) for cell in _to_microseconds(array).to_pylist()]
-    raise Refusal(422, f"The column {name!r} is of a type that no cell has", hint="Send numbers, texts, dates", kind="columns")
+    raise Refusal(
+        422, f"The column {name!r} is of a type that no cell has", hint="Send numbers, texts, dates", kind="columns"
+    )
 
 
 def _to_microseconds(array: Any) -> Any:

@@ -173,7 +173,8 @@ def unpack(datatype: str, shape: Sequence[Any], raw: bytes) -> list[Any]:
     if len(raw) % size:
         raise refuse("A tensor's bytes are cut off")
     array: Array = np.frombuffer(raw, dtype=dtype)
-    return array.tolist()
+    cells: list[Any] = array.tolist()
+    return cells
 
 
 def _unpack_bytes(raw: bytes) -> list[bytes]:

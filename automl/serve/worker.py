@@ -41,6 +41,7 @@ class Worker:
         self.code = 0
         self._swapping = False
         self._again = False
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serve until told to end."""
@@ -108,15 +109,15 @@ class Worker:
             backlog=1024,
         )
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         return server
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.end)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all; the supervisor decides
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._swap()))
-        loop.create_task(self._watch_parent())
+        loop.add_signal_handler(signal.SIGHUP, self._swap_soon)
+        threading.Thread(target=self._watch_parent, args=(loop,), name="parent", daemon=True).start()
 
     def end(self) -> None:
         """Take no more requests, let those at work end, for as long as the settings allow."""
@@ -124,10 +125,11 @@ class Worker:
         self.server.should_exit = True
         _exit_after(self.settings.drain_seconds + HARD_SECONDS, self.code)
 
-    async def _watch_parent(self) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.buffer.read)
-        self.end()
+    def _watch_parent(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The pipe closes when the supervisor is gone, however it went."""
+        os.read(0, 1)
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self.end)
 
     def _give_up(self) -> None:
         """The model's thread never comes back: the process must go, another takes its place."""
@@ -135,6 +137,9 @@ class Worker:
         self.code = STUCK
         self.server.should_exit = True
         _exit_after(HARD_SECONDS, STUCK)
+
+    def _swap_soon(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._swap())
 
     async def _swap(self) -> None:
         """Load the model anew beside the one that serves, then swap."""
@@ -160,7 +165,7 @@ class Worker:
             self._swapping = False
             if self._again:
                 self._again = False
-                asyncio.get_running_loop().create_task(self._swap())
+                self._swap_soon()
 
 
 def make_observers(settings: Settings) -> list[Any]:
