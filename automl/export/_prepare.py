@@ -53,9 +53,15 @@ class Prepare:
         absent = [name for name in self.required if rows and not any(name in row for row in rows)]
         if absent:
             raise ValueError("the rows lack the model's column(s) " + ", ".join(map(repr, absent[:8])))
+        names = {entry["column"] for entry in self.inputs}
+        return self.from_columns({name: [row.get(name) for row in rows] for name in names}, len(rows))
+
+    def from_columns(self, columns: Mapping[str, Sequence[Any]], count: int) -> dict[str, Any]:
+        """The same of columns of `count` cells each; one that is not there is missing."""
         arrays = {}
+        empty = (None,) * count
         for entry, read in zip(self.inputs, self._read):  # noqa: B905 - as old as Python 3.9
-            cells = [read(row.get(entry["column"])) for row in rows]
+            cells = [read(cell) for cell in columns.get(entry["column"], empty)]
             dtype = object if entry["dtype"] == "string" else entry["dtype"]
             arrays[entry["name"]] = np.array(cells, dtype=dtype).reshape(-1, 1)
         return arrays

@@ -1,0 +1,164 @@
+"""Micro-batching: what waits while the model is at work is answered together; nobody waits for a batch to fill."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from automl.matrix import FloatArray
+from automl.serve.model import ServedModel
+from automl.serve.refusal import Refusal
+from automl.serve.rows import Rows, join_rows
+
+PREPARED_ROWS = 256  # up to which rows are prepared before the model's thread has them
+# called after the answers are out: (model, rows of one request, its outputs, seconds in the model)
+OnAnswer = Callable[[ServedModel, Rows, FloatArray, float], None]
+
+
+@dataclasses.dataclass(slots=True)
+class _Waiting:
+    model: ServedModel
+    rows: Rows
+    answer: asyncio.Future[FloatArray]
+
+
+class Batcher:
+    """Feeds one model thread from a queue.
+
+    At rest a request is answered at once and alone; under load those that came meanwhile form the next batch, up to
+    `most_rows`. A batch never mixes two models, so that a swap between two requests is a cut.
+
+    Args:
+        most_rows: of a batch of several requests; 1 answers each by itself.
+        most_waiting: rows in the queue; beyond it a request is refused with 503.
+        seconds: for a batch; then `on_stuck` is called and all who wait are refused.
+        on_batch: called with (requests, rows, seconds) of each batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_rows: int,
+        most_waiting: int,
+        seconds: float,
+        on_answer: OnAnswer,
+        on_batch: Callable[[int, int, float], None],
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self.most_rows = most_rows
+        self.most_waiting = most_waiting
+        self.seconds = seconds
+        self.stuck = False
+        self._on_answer, self._on_batch, self._on_stuck = on_answer, on_batch, on_stuck
+        self._queue: deque[_Waiting] = deque()
+        self._waiting_rows = 0
+        self._runner: asyncio.Task[None] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+
+    async def predict(self, model: ServedModel, rows: Rows) -> FloatArray:
+        """Outputs (n, k) of the rows.
+
+        Raises:
+            Refusal: 503 if too much waits already, 504 if the model does not come back.
+        """
+        if self.stuck:
+            raise Refusal(503, "The model hangs and is being replaced", hint="Try again", kind="stuck", retry_seconds=2)
+        if self._queue and self._waiting_rows + rows.count > self.most_waiting:
+            raise Refusal(503, "Too many rows wait already", hint="Try again later", kind="overload", retry_seconds=1)
+        waiting = _Waiting(model, rows, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._waiting_rows += rows.count
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        while self._queue and not self.stuck:
+            batch = self._take()
+            if not batch:
+                continue
+            await self._answer(batch)
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        rows = 0
+        while self._queue:
+            first = self._queue[0]
+            if batch and (first.model is not batch[0].model or rows + first.rows.count > self.most_rows):
+                break
+            self._queue.popleft()
+            self._waiting_rows -= first.rows.count
+            if not first.answer.done():  # a client that has gone is not computed for
+                batch.append(first)
+                rows += first.rows.count
+        return batch
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._pool, _compute, batch, _prepare(batch))
+        done, _ = await asyncio.wait({work}, timeout=self.seconds)
+        if not done:
+            self._give_up(batch)
+            return
+        results, seconds = work.result()
+        for waiting, result in zip(batch, results, strict=True):
+            if waiting.answer.done():
+                continue
+            if isinstance(result, BaseException):
+                waiting.answer.set_exception(result)
+            else:
+                waiting.answer.set_result(result)
+        loop.call_soon(self._tell, batch, results, seconds)  # the answers go out first
+
+    def _tell(self, batch: list[_Waiting], results: list[FloatArray | BaseException], seconds: float) -> None:
+        counted = [waiting for waiting in batch if waiting.rows.counted]
+        if counted:
+            self._on_batch(len(counted), sum(waiting.rows.count for waiting in counted), seconds)
+        for waiting, result in zip(batch, results, strict=True):
+            if waiting.rows.counted and not isinstance(result, BaseException):
+                self._on_answer(waiting.model, waiting.rows, result, seconds)
+
+    def _give_up(self, batch: list[_Waiting]) -> None:
+        self.stuck = True
+        for waiting in (*batch, *self._queue):
+            if not waiting.answer.done():
+                text = f"The model took longer than {self.seconds:g} s"
+                waiting.answer.set_exception(Refusal(504, text, hint="Send fewer rows at a time", kind="timeout"))
+        self._queue.clear()
+        self._waiting_rows = 0
+        self._on_stuck()
+
+
+def _prepare(batch: list[_Waiting]) -> Any:
+    """What the model takes, made here while it is little: two threads that both run Python only wait for each other."""
+    total = sum(waiting.rows.count for waiting in batch)
+    if total > PREPARED_ROWS:
+        return None
+    try:
+        return batch[0].model.prepare(join_rows([waiting.rows for waiting in batch]), total)
+    except Exception:  # found again, and told to whom it concerns, in the model's thread
+        return None
+
+
+def _compute(batch: list[_Waiting], prepared: Any = None) -> tuple[list[FloatArray | BaseException], float]:
+    """The outputs of each request of a batch; where the batch fails, each is asked by itself."""
+    began = time.perf_counter()
+    model = batch[0].model
+    results: list[FloatArray | BaseException] = []
+    try:
+        total = sum(waiting.rows.count for waiting in batch)
+        if prepared is None:
+            prepared = model.prepare(join_rows([waiting.rows for waiting in batch]), total)
+        outputs = model.run(prepared)
+        start = 0
+        for waiting in batch:
+            results.append(outputs[start : start + waiting.rows.count])
+            start += waiting.rows.count
+    except Exception as error:
+        results = [error] if len(batch) == 1 else [_compute([waiting])[0][0] for waiting in batch]
+    return results, time.perf_counter() - began

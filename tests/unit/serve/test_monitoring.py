@@ -1,0 +1,52 @@
+"""The rules and the dashboard speak of series that there are, in expressions that Prometheus reads."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automl.cli.main import run
+from automl.serve.metrics import Metrics
+from automl.serve.monitoring import make_dashboard, make_rules
+
+
+def expressions() -> list[str]:
+    rules = [str(rule["expr"]) for group in make_rules()["groups"] for rule in group["rules"]]
+    queries = [str(query["expr"]) for panel in make_dashboard()["panels"] for query in panel["targets"]]
+    return [*rules, *(query.replace("$__rate_interval", "5m") for query in queries)]
+
+
+def test_every_series_that_is_asked_for_is_one_that_is_told() -> None:
+    told = {
+        f"{metric.name}{end}"
+        for metric in Metrics().registry.collect()
+        for end in ("", "_total", "_bucket", "_sum", "_count")
+    }
+    asked = {name for text in expressions() for name in re.findall(r"automl_\w+", text)}
+    assert len(asked) >= 12
+    assert asked <= told
+
+
+def test_the_command_writes_files_that_read_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--write-monitoring", str(tmp_path / "monitoring"), "--json"]) == 0
+    files = [Path(name) for name in json.loads(capfd.readouterr().out)["files"]]
+    assert [path.name for path in files] == ["automl-rules.yml", "automl-dashboard.json", "prometheus.yml"]
+    alerts = {rule["alert"] for rule in yaml.safe_load(files[0].read_text())["groups"][0]["rules"]}
+    assert {"AutomlSlow", "AutomlFails", "AutomlDrift", "AutomlClassBalance"} <= alerts
+    assert len(json.loads(files[1].read_text())["panels"]) == 12
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: package prometheus)")
+def test_prometheus_own_tool_finds_nothing_wrong(tmp_path: Path) -> None:
+    assert run(["serve", "--write-monitoring", str(tmp_path)]) == 0
+    records = [{"record": f"check:{place}", "expr": text} for place, text in enumerate(expressions())]
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}))
+    for words in (["rules", "automl-rules.yml"], ["rules", "queries.yml"], ["config", "prometheus.yml"]):
+        done = subprocess.run(["promtool", "check", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
