@@ -42,6 +42,7 @@ from automl.events import (
 )
 from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
+from automl.monitor.reference import complete_reference, store_columns
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
@@ -287,6 +288,7 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
+        store_columns(self.run.data, dataset)
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -367,6 +369,8 @@ class _Session:
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
+        if builder.blend is not None:
+            complete_reference(self.run, data, builder.blend[builder.oofs.scored], builder.threshold)
         self._score_test(result, builder)
 
     def _study(self, builder: EnsembleBuilder) -> None:

@@ -44,6 +44,8 @@ LIBRARIES = (
 # Libraries whose files may not be read by another version's code.
 BOUND = ("scikit-learn",)
 GOLDEN_TOLERANCE = 1e-4
+# What the training data looked like (`automl.monitor.reference`), in `run.data` and in every model folder.
+REFERENCE = "reference.json"
 
 _hashes: dict[tuple[str, int, int], str] = {}
 
@@ -71,6 +73,8 @@ def save_model(
         write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", data.task.to_json())
+        if (run.data / REFERENCE).exists():
+            _link(run.data / REFERENCE, own / REFERENCE)
         golden = read_json(run.data / "golden.json")
         outputs = calibrator.apply(golden_outputs(run, data, weights))
         write_json(
@@ -167,6 +171,25 @@ def _swap(own: Path, place: Path) -> None:
         place.rename(aside)
     own.rename(place)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def amend_model(run: Run, name: str, record: dict[str, Any]) -> None:
+    """Put one more JSON file into a model folder that is there; the folder stays whole for whoever reads it meanwhile."""
+    own = run.path / f".model.tmp-{os.getpid()}"
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        manifest = read_json(run.model / "manifest.json")
+        for listed in set(manifest["files"]) - {name}:
+            (own / listed).parent.mkdir(parents=True, exist_ok=True)
+            _link(run.model / listed, own / listed)
+        write_json(own / name, record)
+        facts = {"sha256": sha256(own / name), "bytes": (own / name).stat().st_size}
+        write_json(own / "manifest.json", {**manifest, "files": {**manifest["files"], name: facts}})
+        _swap(own, run.model)
+    except OSError as error:
+        raise environment_error(error, run.model) from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def restore_model(run: Run) -> None:
