@@ -174,7 +174,7 @@ def _swap(own: Path, place: Path) -> None:
 
 
 def amend_model(run: Run, name: str, record: dict[str, Any]) -> None:
-    """Put one more JSON file into a model folder that is there; the folder stays whole for whoever reads it meanwhile."""
+    """Put one more JSON file into the model folder of a run, which stays whole for whoever reads it meanwhile."""
     own = run.path / f".model.tmp-{os.getpid()}"
     shutil.rmtree(own, ignore_errors=True)
     try:

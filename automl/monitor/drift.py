@@ -226,6 +226,8 @@ def _join(
             reasons.append(f"{test['what']}: {test['text']}")
     has_moved = any(test is not None and test["drifted"] for test in whole.values())
     over = has_moved or bool(entries and any(e["status"] != "stable" for e in entries) and drift >= gate)
+    if score is not None and whole["score"] is not None:
+        score = {**score, **{key: whole["score"][key] for key in ("p_value", "q_value", "drifted", "text")}}
     return {
         "rows": len(frame),
         "training_rows": int(reference["rows"]),
@@ -238,9 +240,7 @@ def _join(
         "notices": notices,
         "columns": entries,
         "predictions": whole["predictions"],
-        "score": None
-        if score is None
-        else {**score, **{k: whole["score"][k] for k in ("p_value", "q_value", "drifted", "text")}},
+        "score": score,
         "importance_known": bool(reference.get("importance")),
     }
 

@@ -1,7 +1,7 @@
-"""The log of a server's requests: JSON lines in files of bounded size and number, columns hashed or left out on demand.
+"""The log of a server's requests: JSON lines in files of bounded size and number, columns hashed or dropped on demand.
 
-A folder holds `log.json` (what is hidden) and `requests-*.jsonl`. A line is one row: when, what the model said, how long
-the request took, and the cells. A batch is one write, so that lines end up whole; what a kill tore is passed over.
+A folder holds `log.json` (what is hidden) and `requests-*.jsonl`. A line is one row: when, what the model said, how
+long the request took, and the cells. A batch is one write, so that lines end up whole; what a kill tore is passed over.
 """
 
 from __future__ import annotations

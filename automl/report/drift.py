@@ -94,8 +94,8 @@ def column_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
             formats=("", "", ".2f", ".2g", "", ""),
             numeric=(False, False, True, True, False, False),
             note="Importance: the most important column is 1. Chance: p values of all tests together, adjusted so that "
-            f"undrifted data is called drifted at most {record['false_alarm_rate']:.0%} of the time; a column is called "
-            f"drifted if the difference is large as well.{weighed}",
+            f"undrifted data is called drifted at most {record['false_alarm_rate']:.0%} of the time; a column is "
+            f"called drifted if the difference is large as well.{weighed}",
         ),
     )
 
@@ -152,7 +152,7 @@ def whole_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
         )
         blocks.append(
             Table(
-                headings=("metric", "promised", "now", "worse by", "chance", ""),
+                headings=("metric", "promised", "now", "worse by", "chance", "verdict"),
                 rows=(row,),
                 formats=("", spec, spec, spec, "", ""),
                 numeric=(False, True, True, True, True, False),

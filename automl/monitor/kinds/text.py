@@ -46,7 +46,10 @@ class Text:
         p_word = min(1.0, p_values[least] * len(p_values)) if p_values else 1.0
         size = abs(sizes[least]) if sizes else 0.0
         large = [abs(h) > LARGE for h in sizes]
-        said = f"{sum(large)} of {len(sizes)} frequent words are much rarer or more frequent (Cohen's h up to {max(map(abs, sizes), default=0.0):.2f})"
+        most = max(map(abs, sizes), default=0.0)
+        said = (
+            f"{sum(large)} of {len(sizes)} frequent words changed their share of texts much (Cohen's h to {most:.2f})"
+        )
         is_word = p_word <= length.p_value
         return [
             Shift(
