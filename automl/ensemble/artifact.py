@@ -236,14 +236,15 @@ def installed_versions() -> dict[str, str]:
 
 
 def find_model_folder(path: Path) -> Path:
-    """The model folder of a run, or the path itself if it is one.
+    """The model folder of a run, or the path itself if it is one; of a retrained run, that of the version in use, so
+    that all files that are read after another belong together.
 
     Raises:
         UsageError: if there is no model.
     """
     for folder in (path, path / "model"):
         if (folder / "manifest.json").is_file():
-            return folder
+            return folder.resolve() if folder.is_symlink() else folder
     if (path / "run.json").is_file():
         raise UsageError(f"{path} has no model yet", hint=f"automl resume {path}")
     raise UsageError(f"{path} is neither a run folder nor a model", hint="automl fit DATA --target Y --out DIR")

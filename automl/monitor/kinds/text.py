@@ -47,9 +47,7 @@ class Text:
         size = abs(sizes[least]) if sizes else 0.0
         large = [abs(h) > LARGE for h in sizes]
         most = max(map(abs, sizes), default=0.0)
-        said = (
-            f"{sum(large)} of {len(sizes)} frequent words changed their share of texts much (Cohen's h to {most:.2f})"
-        )
+        said = f"{sum(large)} of {len(sizes)} frequent words have another share of texts (Cohen's h to {most:.2f})"
         is_word = p_word <= length.p_value
         return [
             Shift(
