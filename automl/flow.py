@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from automl.engines.accelerators import find_accelerators
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
+from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
@@ -288,7 +288,7 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
-        store_columns(self.run.data, dataset)
+        self._keep_reference(lambda: store_columns(self.run.data, dataset))
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -370,8 +370,19 @@ class _Session:
         for warning in evaluator.warnings:
             self.emit(warning)
         if builder.blend is not None:
-            complete_reference(self.run, data, builder.blend[builder.oofs.scored], builder.threshold)
+            outputs = builder.blend[builder.oofs.scored]
+            self._keep_reference(lambda: complete_reference(self.run, data, outputs, builder.threshold))
         self._score_test(result, builder)
+
+    def _keep_reference(self, work: Callable[[], None]) -> None:
+        """What `monitor` compares with is not worth a run."""
+        try:
+            work()
+        except AutoMLError:
+            raise
+        except Exception as error:
+            text = f"automl monitor will have nothing to compare with: {type(error).__name__}: {error}"
+            self.emit(WarningRaised(text=text[:300]))
 
     def _study(self, builder: EnsembleBuilder) -> None:
         """What the model goes by and how it holds up, as far as the time goes."""

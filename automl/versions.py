@@ -109,8 +109,8 @@ class Versions:
             if entry.get("action") == "promote":
                 stack.append(int(entry["version"]))
             elif entry.get("action") == "rollback":
-                while len(stack) > 1 and stack[-1] != int(entry["version"]):
-                    stack.pop()
+                number = int(entry["version"])
+                stack = stack[: stack.index(number) + 1] if number in stack else [*stack, number]
         kept = set(self.numbers())
         return next((number for number in reversed(stack[:-1]) if number in kept), None)
 

@@ -47,9 +47,9 @@ def compare_score(
         return None
     error_now = float(np.std(scores, ddof=1))
     low, high = reference.get("low"), reference.get("high")
-    known = low is not None and high is not None and high > low
-    rows = int(reference.get("rows") or len(y))
-    error_before = (high - low) / (2 * 1.96) if known else error_now * math.sqrt(len(y) / max(1, rows))
+    error_before = error_now * math.sqrt(len(y) / max(1, int(reference.get("rows") or len(y))))
+    if low is not None and high is not None and high > low:
+        error_before = (high - low) / (2 * 1.96)
     error = math.hypot(error_now, error_before)
     decay = (before - now) if metric.maximize else (now - before)
     constant = reference.get("constant")

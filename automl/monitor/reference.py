@@ -12,7 +12,7 @@ import numpy as np
 from automl.ensemble.artifact import REFERENCE, amend_model
 from automl.errors import UsageError
 from automl.files import read_json, write_json
-from automl.matrix import FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.monitor import kinds
 from automl.monitor.statistics import make_sketch
 from automl.profile.association import sample_rows
@@ -92,18 +92,18 @@ def describe_outputs(task: Task, outputs: FloatArray, threshold: float) -> dict[
     return {"rows": len(outputs), "values": sketch, "classes": counts.tolist()}
 
 
-def certainty(task: Task, outputs: FloatArray) -> FloatArray:
+def certainty(task: Task, outputs: FloatArray) -> Array:
     """The one number (n,) float64 that stands for a row's prediction."""
     if not task.is_classification:
         return outputs[:, 0].astype(np.float64)
-    return (outputs[:, 1] if task.kind is TaskKind.BINARY else outputs.max(axis=1)).astype(np.float64)
+    return np.asarray(outputs[:, 1] if task.kind is TaskKind.BINARY else outputs.max(axis=1), dtype=np.float64)
 
 
-def decide(task: Task, outputs: FloatArray, threshold: float) -> FloatArray:
+def decide(task: Task, outputs: FloatArray, threshold: float) -> IntArray:
     """Index of the predicted class (n,) int64."""
     if task.kind is TaskKind.BINARY:
-        return (outputs[:, 1] >= threshold).astype(np.int64)
-    return outputs.argmax(axis=1).astype(np.int64)
+        return np.asarray(outputs[:, 1] >= threshold, dtype=np.int64)
+    return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
 
 def read_reference(folder: Path) -> dict[str, Any]:

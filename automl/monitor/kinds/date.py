@@ -56,7 +56,7 @@ class Date:
 
 def _count(moments: pd.Series) -> tuple[Array, Array]:
     return (
-        np.bincount(moments.dt.dayofweek.to_numpy(dtype=np.int64), minlength=7),
+        np.bincount(moments.dt.day_of_week.to_numpy(dtype=np.int64), minlength=7),
         np.bincount(moments.dt.hour.to_numpy(dtype=np.int64), minlength=24),
     )
 
