@@ -33,6 +33,7 @@ from automl.cli import (
     rollback,
     status,
     stop,
+    track,
     verify,
 )
 from automl.errors import AutoMLError, InterruptedRunError, did_you_mean
@@ -106,6 +107,7 @@ for _name, _command in (
     ("monitor", monitor.monitor_command),
     ("retrain", retrain.retrain_command),
     ("rollback", rollback.rollback_command),
+    ("track", track.track_command),
     ("distill", distill.distill_command),
     ("recipes", recipes.recipes_command),
     ("plugins", plugins.plugins_command),
