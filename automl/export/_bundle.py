@@ -64,7 +64,8 @@ def export_model(
     try:
         own.mkdir()
         facts = plugin.write(source, own)
-        rows, origin = choose_rows(source, data)
+        has_answers = plugin.from_graph or proof_of(plugin) == "answers"
+        rows, origin = choose_rows(source, data) if has_answers else ([], "no rows: it holds no model")
         parity = _compare(plugin, source, own, rows)
         parity |= {"real_rows_from": origin, "proof": proof_of(plugin)}
         manifest = {**_describe(source, name, facts, parity), **(notes or {})}
@@ -103,7 +104,7 @@ def _compare(plugin: Any, source: Source, folder: Path, rows: list[dict[str, Any
     """
     task = source.predictor.task
     expected = predict_json(source.predictor, rows)
-    found = predict_fresh(plugin, folder, rows)
+    found = predict_fresh(plugin, folder, rows) if rows else expected
     half = len(rows) // 2
     real = largest_difference(found[:half], expected[:half], task)
     hard = largest_difference(found[half:], expected[half:], task)
@@ -176,8 +177,8 @@ def _write_companions(folder: Path, plugin: Any, source: Source, facts: Facts, m
     """README.md, golden rows with their answers (the export's own, where it is another model), an input to try."""
     golden = read_json(source.folder / "golden.json")
     rows = rows_to_json(golden_frame(source.predictor.schema, golden["rows"]))
-    exact = proof_of(plugin) == "answers"
-    outputs = predict_json(source.predictor, rows) if exact else predict_fresh(plugin, folder, rows)
+    own = proof_of(plugin) == "score" and plugin.from_graph
+    outputs = predict_fresh(plugin, folder, rows) if own else predict_json(source.predictor, rows)
     answers = [[float(value) for value in line] for line in outputs]
     write_json(folder / "golden.json", {"rows": rows, "outputs": answers})
     write_json(folder / "input_example.json", {"rows": rows[:2]})
@@ -256,7 +257,8 @@ def verify_export(folder: Path, *, trust: bool = False) -> dict[str, Any]:
     check_files(folder, manifest)
     plugin = formats.get(str(manifest["format"]))
     result = {"format": manifest["format"], "files": len(manifest["files"])}
-    if plugin.executes and not trust:
+    has_answers = plugin.from_graph or proof_of(plugin) == "answers"
+    if not has_answers or (plugin.executes and not trust):
         return {**result, "golden_rows": None, "largest_difference": None}
     task = Task.from_json(manifest["task"])
     try:
