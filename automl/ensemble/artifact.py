@@ -44,6 +44,8 @@ LIBRARIES = (
 # Libraries whose files may not be read by another version's code.
 BOUND = ("scikit-learn",)
 GOLDEN_TOLERANCE = 1e-4
+# How often a model may be swapped for another one while it is being read.
+SWAPS = 5
 # What the training data looked like (`automl.monitor.reference`), in `run.data` and in every model folder.
 REFERENCE = "reference.json"
 
@@ -261,7 +263,25 @@ def load_predictor(path: Path | str) -> Predictor:
         ArtifactError: if a file is missing, changed or foreign, a library's version does not fit, or the model no
             longer answers its golden rows as it did.
     """
-    folder = find_model_folder(Path(path))
+    place = Path(path)
+    for _ in range(SWAPS):
+        folder = find_model_folder(place)
+        before = _identity(folder)
+        try:
+            return _load_folder(folder)
+        except Exception:
+            if _identity(find_model_folder(place)) == before:
+                break  # it is the folder's own fault, not that of a better model that took its place meanwhile
+    return _load_or_refuse(find_model_folder(place))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Changes whenever another model is put in the folder's place."""
+    status = (folder / "manifest.json").stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _load_or_refuse(folder: Path) -> Predictor:
     try:
         return _load_folder(folder)
     except AutoMLError:

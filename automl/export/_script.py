@@ -199,7 +199,7 @@ def _reading(winner: Winner, code: _Code) -> str:
     lines = [
         "def read_rows(path: Path) -> pd.DataFrame:",
         '    """Numbers as numbers, dates as dates, categories as text; what cannot be read is missing."""',
-        f"    rows = pd.read_csv(path, sep={_literal(winner.separator or ',')}, dtype=str, keep_default_na=False)",
+        f"    rows = pd.read_csv(path, sep={separator}, dtype=str, keep_default_na=False)",
         '    rows = rows.apply(lambda column: column.str.strip()).replace("", np.nan)',
     ]
     lines += _clear_marks(schema)

@@ -48,7 +48,7 @@ class Form:
 
 
 class OnnxInt8:
-    """Dynamic quantisation: weights are stored as int8 with a scale a column, activations are rounded as they come
+    """Dynamic quantisation: weights are stored as int8 with a scale, activations are rounded as they come
     (Jacob et al. 2018, arXiv:1712.05877). Trees have no weights and stay as they are."""
 
     title = "an ONNX graph of 8-bit weights"
@@ -102,9 +102,7 @@ def quantise(model: bytes) -> bytes:
         with tempfile.TemporaryDirectory() as place:
             one, other = Path(place) / "in.onnx", Path(place) / "out.onnx"
             one.write_bytes(model)
-            quantize_dynamic(
-                one, other, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-            )
+            quantize_dynamic(one, other, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
             return other.read_bytes()
     finally:
         logger.setLevel(level)
