@@ -7,12 +7,16 @@ from typing import Any
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._sklearn import fit_quietly
+from automl.candidates._softmax import fit_softmax
 from automl.candidates._tfidf import MANY_CLASSES, NEEDS, TfidfEstimator, needs_text
 from automl.matrix import Array, Shape
 from automl.space import Float, Params, SearchSpace
 from automl.task import Task
 
 NAME = "tfidf_linear"
+# One pass over the rows costs L-BFGS so many products for each class; beyond these it would need minutes.
+DEAR_PRODUCTS = 100_000_000
+PENALTY = 1e-4
 
 
 class TfidfLinear:
@@ -42,13 +46,30 @@ class LogisticEstimator(TfidfEstimator):
     """One softmax over all classes; of two classes, the sigmoid."""
 
     exact = True
+    _found: tuple[Array, Array] | None = None
 
     def fit_linear(self, matrix: Any, target: Array, weight: Array | None) -> None:
-        if type(self.model).__name__ == "LogisticRegression":
+        if self.classification and len(self.classes) > 2 and matrix.nnz * len(self.classes) > DEAR_PRODUCTS:
+            assert self.context is not None
+            self._found = fit_softmax(
+                matrix,
+                target,
+                len(self.classes),
+                weight,
+                penalty=PENALTY / self.model.C,
+                seed=self.context.seed,
+                deadline=self.context.deadline,
+            )
+            return
+        self._found = None
+        if self.classification:
             binary = len(self.classes) == 2
             # LIBLINEAR's trust region needs few passes for two classes; several are one problem for L-BFGS
             self.model.set_params(solver="liblinear" if binary else "lbfgs")
         fit_quietly(self.model.fit, matrix, target, sample_weight=weight)
+
+    def read_linear(self) -> tuple[Array, Array]:
+        return super().read_linear() if self._found is None else self._found
 
 
 def _model(params: Params, context: FitContext) -> Any:

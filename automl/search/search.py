@@ -342,6 +342,7 @@ class Search:
             self._judge(active)
         if not active.ended and not active.pending and not active.running and self._close(active):
             self.blend = self.on_bag()
+            self._judge_again()
 
     def _fail(self, active: _Active, outcome: Outcome) -> None:
         kind, _, rest = outcome.reason.partition(": ")
@@ -364,6 +365,15 @@ class Search:
             active.pending.extend(range(1, len(self.data.folds)))
         else:
             self._finish(active, "pruned", verdict.reason)
+
+    def _judge_again(self) -> None:
+        """A better model is there than when the others' first folds were judged: are they still worth their rest?"""
+        for active in list(self.active.values()):
+            waits = active.waits_for_verdict or 0 not in active.done
+            if not waits and active.spec.raced and self._is_worth_a_race(active.spec):
+                verdict = self._compare(active)
+                if not verdict.promote:
+                    self._finish(active, "pruned", verdict.reason)
 
     def _compare(self, active: _Active) -> Verdict:
         rows = self.data.folds[0]
