@@ -20,7 +20,7 @@ import numpy as np
 from automl.data.load import read_row_groups, read_table, read_times
 from automl.ensemble.artifact import load_predictor
 from automl.ensemble.threshold import move_threshold
-from automl.errors import DataError, UsageError
+from automl.errors import DataError, InterruptedRunError, UsageError
 from automl.evaluate.duel import compare_outputs
 from automl.events import Sink
 from automl.files import read_json, write_json
@@ -96,6 +96,7 @@ def retrain(
         DataError: if the new rows have no labels, lack columns or are too few.
         SearchError, ConstraintError: if the challenger's search finds no model that can be used; the champion stays.
         RunBusyError: if another process works in the folder.
+        InterruptedRunError: after Ctrl-C; nothing is promoted.
     """
     _check_options(conditions, rows)
     root, versions = Run(path), Versions(path.absolute())
@@ -106,7 +107,7 @@ def retrain(
         versions.clear_leftovers()
         base = {"run": str(path), "champion": versions.current, "rule": RULE}
         state, reason = _check_conditions(path, new, conditions, gate, encoding)
-        tell(reason)
+        tell(f"a challenger is trained: {reason}" if state else reason)
         if not state:
             return {**base, "retrained": False, "promoted": False, "reason": reason}
         predictor = load_predictor(path)
@@ -114,6 +115,8 @@ def retrain(
         number = versions.next_number()
         place = versions.path(number)
         challenger = _fit_challenger(champion, predictor, table, place, number, sinks, changes)
+        if challenger.record["status"] == "interrupted":
+            raise InterruptedRunError("Interrupted; the champion stays in use", hint="The same command begins again")
         outcome = _hold_against(predictor, load_predictor(challenger.model), table.held_out, challenger)
         record = {
             **base,

@@ -102,12 +102,14 @@ def save_single(
     task: Task,
     golden: dict[str, Any],
     facts: dict[str, Any],
+    reference: dict[str, Any] | None = None,
 ) -> None:
     """Write a model folder that holds one fitted model; whole or not there.
 
     Args:
         golden: "rows" as `golden_records` makes them, and the model's "outputs" (n, k) on them.
         facts: what else the manifest says.
+        reference: what the training data looked like, if that is known.
     """
     own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
     shutil.rmtree(own, ignore_errors=True)
@@ -121,6 +123,8 @@ def save_single(
         write_json(own / "ensemble.json", {"members": [member], "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", task.to_json())
+        if reference is not None:
+            write_json(own / REFERENCE, reference)
         outputs = [[round(float(value), 7) for value in row] for row in golden["outputs"]]
         write_json(own / "golden.json", {"rows": golden["rows"], "outputs": outputs})
         _write_manifest(own, facts)

@@ -1,4 +1,4 @@
-"""Nets on pictures as one Keras file: read back by Keras alone, it answers as the model does; other models are refused."""
+"""Nets on pictures as one Keras file: read by Keras alone, it answers as the model does; other models are refused."""
 
 from __future__ import annotations
 
