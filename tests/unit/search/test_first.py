@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from automl.errors import RecipeError
 from automl.recipe import Configuration, Recipe, build_recipe
@@ -44,8 +45,6 @@ def test_without_the_portfolio_they_remain() -> None:
 
 def test_a_recipe_keeps_them_and_tells_faults() -> None:
     recipe = Recipe().override({"search": {"first": [{"candidate": "linear", "params": {"model.C": 0.5}}]}})
-    import yaml
-
     assert build_recipe(yaml.safe_load(recipe.dump_yaml()), source="the test") == recipe
-    with pytest.raises(RecipeError, match="search.first"):
+    with pytest.raises(RecipeError, match=r"search\.first"):
         Recipe().override({"search": {"first": [{"params": {}}]}})
