@@ -16,7 +16,7 @@ def monitor_command(
     model: opt.ModelArgument,
     data: Annotated[
         Path,
-        typer.Argument(metavar="NEW|LOG", help="A table of new rows, or a server's log folder.", show_default=False),
+        typer.Argument(metavar="NEW", help="A table of new rows, or a server's log folder.", show_default=False),
     ],
     gate: Annotated[
         float,
