@@ -20,6 +20,7 @@ from automl.monitor.decay import compare_score
 from automl.monitor.predictions import compare_predictions, predict_by_folds
 from automl.monitor.statistics import compare_shares, discoveries
 from automl.predictor import Predictor
+from automl.profile.association import sample_rows
 from automl.schema import Column
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ FEWEST_ROWS = 50
 FEWEST_CELLS = 30  # of a column, below which its values are not compared
 MISSING = 0.05  # difference of the shares of missing cells that counts as large
 UNREADABLE = 0.05  # share of cells that are there and cannot be read, which counts as a broken column
+MOST_PREDICTED = 20_000  # rows that are predicted anew: of more, none would change the verdict
 GATE = 0.1
 # A column's test has at least this weight: importance may be wrong, or measured on too few rows.
 LEAST_WEIGHT = 0.5
@@ -79,8 +81,9 @@ def compare(
     gone = any(name not in frame.columns for name in broken)
     score: dict[str, Any] | None = None
     if not gone and not hidden:
-        outputs = predict_by_folds(predictor, typed, reference.get("predictions") or {})
-        found = _compare_labels(predictor, reference, frame, typed)
+        drawn = np.sort(sample_rows(len(frame), most=MOST_PREDICTED))
+        outputs = predict_by_folds(predictor, typed.iloc[drawn], reference.get("predictions") or {})
+        found = _compare_labels(predictor, reference, frame.iloc[drawn], typed.iloc[drawn])
         if found is not None:
             score = found[0]
             tests.append(_Test(column="", weight=1.0, shift=found[1]))
