@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from automl.events import read_jsonl
 from automl.files import read_json
@@ -66,5 +66,5 @@ def curves(run: Run) -> dict[str, list[tuple[float, float]]]:
     return {name: points for name, points in found.items() if points}
 
 
-def is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -53,8 +53,8 @@ class _Recorder:
     def _tell_trial(self, event: TrialFinished) -> None:
         for name, value in (("score", event.score), ("seconds", event.seconds), ("peak_mb", event.peak_mb)):
             if is_finite(value):
-                self.writer.scalar(f"trials/{name}", float(value or 0.0), event.trial, event.at)
-                self.writer.scalar(f"{event.candidate}/{name}", float(value or 0.0), event.trial, event.at)
+                self.writer.scalar(f"trials/{name}", float(value), event.trial, event.at)
+                self.writer.scalar(f"{event.candidate}/{name}", float(value), event.trial, event.at)
         if event.status == "ok" and event.score is not None and is_finite(event.score):
             self._tell_parameters(event, event.score)
 
