@@ -144,18 +144,18 @@ def whole_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
         spec = f".{decimals}f"
         row = (
             str(score["metric"]),
-            score["before"],
+            Tag(text="decayed" if score["drifted"] else "holds", tone="bad" if score["drifted"] else "good"),
             Interval(value=score["now"], low=score["now_low"], high=score["now_high"]),
             Interval(value=score["decay"], low=score["low"], high=score["high"]),
+            score["before"],
             format_figure(score["p_value"], 2),
-            Tag(text="decayed" if score["drifted"] else "holds", tone="bad" if score["drifted"] else "good"),
         )
         blocks.append(
             Table(
-                headings=("metric", "promised", "now", "worse by", "chance", "verdict"),
+                headings=("metric", "verdict", "now", "worse by", "promised", "chance"),
                 rows=(row,),
-                formats=("", spec, spec, spec, "", ""),
-                numeric=(False, True, True, True, True, False),
+                formats=("", "", spec, spec, spec, ""),
+                numeric=(False, False, True, True, True, True),
                 caption="The score",
                 note=f"On {score['rows']:,} labelled rows, beside the corrected score of training; 95% intervals.",
             )
