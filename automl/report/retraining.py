@@ -22,6 +22,7 @@ def retraining_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
         else f"Version {record['champion']} stays in use"
     )
     rows = format_count(record["judged_rows"], "row")
+    tolerance = format_figure(record["tolerance"], 2)
     row = (
         record["champion_score"],
         record["challenger_score"],
@@ -37,7 +38,7 @@ def retraining_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
             formats=(spec, spec, spec, spec, ""),
             numeric=(True,) * 5,
             caption=f"{facts.title} on {rows} that neither has learned from",
-            note=f"Rule: {record['rule']}. That is {record['tolerance']:.2g} here. The challenger learned from "
+            note=f"Rule: {record['rule']}. That is {tolerance} here. The challenger learned from "
             f"{format_count(record['training_rows'], 'row')}.",
         ),
     )
