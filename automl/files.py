@@ -97,3 +97,19 @@ def write_array(path: Path, save: Callable[[IO[bytes]], None], *, sync: bool = F
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names of one file system change places at once, so that neither is ever without what it names.
+
+    Returns:
+        False, with nothing done, where the system cannot (Linux can since 3.15).
+    """
+    import ctypes
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from automl.engines.accelerators import find_accelerators
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
+from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
@@ -43,6 +43,7 @@ from automl.events import (
 )
 from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
+from automl.monitor.reference import complete_reference, store_columns
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
@@ -293,6 +294,7 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
+        self._keep_reference(lambda: store_columns(self.run.data, dataset))
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -375,7 +377,20 @@ class _Session:
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
+        if builder.blend is not None:
+            outputs = builder.blend[builder.oofs.scored]
+            self._keep_reference(lambda: complete_reference(self.run, data, outputs, builder.threshold))
         self._score_test(result, builder)
+
+    def _keep_reference(self, work: Callable[[], None]) -> None:
+        """What `monitor` compares with is not worth a run."""
+        try:
+            work()
+        except AutoMLError:
+            raise
+        except Exception as error:
+            text = f"automl monitor will have nothing to compare with: {type(error).__name__}: {error}"
+            self.emit(WarningRaised(text=text[:300]))
 
     def _study(self, builder: EnsembleBuilder) -> None:
         """What the model goes by and how it holds up, as far as the time goes."""

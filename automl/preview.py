@@ -32,7 +32,7 @@ def plan(
     table = TableEncoder(dataset.schema).encode(dataset.frame, dataset.pixels)
     split = choose_split(dataset, findings, recipe, table)
     families = Families(recipe, dataset.task, table)
-    listed = make_portfolio(families, dataset.task.kind, use=recipe.search.portfolio)
+    listed = make_portfolio(families, dataset.task.kind, use=recipe.search.portfolio, first=recipe.search.first)
     return {
         "data": dataset.name,
         "rows": dataset.n_rows,

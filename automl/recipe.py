@@ -99,11 +99,26 @@ class SplitOptions(_Part):
     repeats: Annotated[Whole, pydantic.Field(ge=1, le=100)] | Literal["auto"] = "auto"
 
 
+class Configuration(_Part):
+    """One configuration of a model family, as a run found it.
+
+    Attributes:
+        candidate: the family.
+        label: what the leaderboard calls it; the family's name unless given.
+        params: "model.*" of the family and "preprocess.*" of its matrix; the defaults for what is left out.
+    """
+
+    candidate: str
+    label: str = ""
+    params: dict[str, bool | int | float | str | None] = {}
+
+
 class SearchOptions(_Part):
     """What is tried.
 
     Attributes:
         candidates: model families, or "auto" for all that are installed and suit the data.
+        first: configurations tried before all others but the baselines, such as the best ones of an earlier run.
         portfolio: start from the known-good configurations.
         tune: go on with Optuna after the portfolio.
         racing: give up a configuration whose first fold is clearly worse.
@@ -111,6 +126,7 @@ class SearchOptions(_Part):
     """
 
     candidates: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] | Literal["auto"] = "auto"
+    first: tuple[Configuration, ...] = ()
     portfolio: bool = True
     tune: bool = True
     racing: bool = True

@@ -85,13 +85,13 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """An existing run.
+        """An existing run; of one that was retrained, the run of the version that is in use.
 
         Raises:
             UsageError: if there is none.
             DataError: if its record cannot be read or was written by a newer version.
         """
-        run = cls(path)
+        run = cls(find_version(path))
         try:
             if not run.record_path.is_file():
                 raise UsageError(
@@ -169,3 +169,16 @@ class Run:
             return True
         except EngineError:
             return False
+
+
+def find_version(path: Path) -> Path:
+    """The run folder of the version that `path`'s model belongs to: `path` itself until it is retrained.
+
+    After a promotion `model` is a link to `versions/NNNN/model`, and that version has a run folder of its own.
+    """
+    model = path / "model"
+    if not model.is_symlink():
+        return path
+    version = model.resolve().parent
+    is_own = version.parent == (path / "versions").resolve() and (version / "run.json").is_file()
+    return version if is_own else path

@@ -60,6 +60,9 @@ def export_command(
         return
     parity = manifest["parity"]
     worst = max(parity["largest_difference"], parity["planted_largest_difference"])
+    for form in manifest.get("forms", []):
+        figures = f"{form['bytes'] / 1e6:8.2f} MB {form['row_ms']:8.2f} ms a row   {form['score']:.5g}"
+        print(f"   {form['name']:<8} {figures}")
     print(f"{place}: {name}, {size / 1e6:.1f} MB, {len(manifest['files'])} files")
     print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
     print(f"next: automl verify {place}")

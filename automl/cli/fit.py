@@ -56,6 +56,9 @@ def fit_command(
     include_samples: Annotated[
         bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
     ] = False,
+    track: Annotated[
+        list[str] | None, typer.Option("--track", metavar="NAME", help="Log to mlflow or tensorboard; may be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="The run folder.")] = None,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -72,12 +75,19 @@ def fit_command(
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
+    from automl.track import Tracking
 
-    with open_view(sys.stderr, quiet, as_json) as view:
+    with Tracking(track or (), _warn) as tracking, open_view(sys.stderr, quiet, as_json) as view:
         run = flow.fit(
-            spool_stdin(data), target=target, recipe=asked, out=out, test=test, sinks=[view], started=started
+            spool_stdin(data), target=target, recipe=asked, out=out, test=test, sinks=[view, tracking], started=started
         )
     raise typer.Exit(finish(run, as_json=as_json, quiet=quiet))
+
+
+def _warn(text: str) -> None:
+    from automl.cli.output import clean
+
+    print(f"warning: {clean(text)}", file=sys.stderr)
 
 
 def build_recipe_from(

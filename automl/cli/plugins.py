@@ -13,11 +13,13 @@ KINDS = (
     ("section", "automl.report.sections"),
     ("study", "automl.evaluate.jobs"),
     ("export", "automl.export"),
+    ("tracker", "automl.track"),
+    ("kind of column", "automl.monitor.kinds"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings, studies, report sections, exports; what is missing stands with its reason."""
+    """Models, metrics, formats, findings, report sections, exports, trackers, …; what is missing has its reason."""
     from dataclasses import asdict
     from typing import Any
 
@@ -29,7 +31,7 @@ def plugins_command(as_json: opt.JsonOption = False) -> None:
         print_json({noun: [asdict(listing) for listing in listings] for noun, listings in found.items()})
         return
     for noun, listings in found.items():
-        print("studies" if noun == "study" else f"{noun}s")
+        print({"study": "studies", "kind of column": "kinds of columns"}.get(noun, f"{noun}s"))
         for listing in listings:
             note = f"  unavailable: {listing.reason}" if listing.reason else f"  {listing.summary}"
             print(clean(f"  {listing.name:<24}{note}"))

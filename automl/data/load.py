@@ -97,8 +97,8 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
     kept = frame if present.all() else frame.iloc[rows]
     kept = kept.reset_index(drop=True)
     weight = _read_weight(kept, options.weight)
-    groups = _read_groups(kept, options.group)
-    times = _read_times(kept, options.time)
+    groups = read_row_groups(kept, options.group)
+    times = read_times(kept, options.time)
     aside = _columns_aside(options)
     features = kept[[label for label in kept.columns if str(label) != target and str(label) not in aside]]
     schema, typed, remarks = infer_schema(features, album.force_roles(options), separator=table.separator)
@@ -267,7 +267,7 @@ def _read_weight(frame: pd.DataFrame, name: str | None) -> Array | None:
     return scaled
 
 
-def _read_groups(frame: pd.DataFrame, name: str | None) -> IntArray | None:
+def read_row_groups(frame: pd.DataFrame, name: str | None) -> IntArray | None:
     """Group numbers (n,) int64; each row without a group is one of its own."""
     if name is None:
         return None
@@ -282,7 +282,7 @@ def _read_groups(frame: pd.DataFrame, name: str | None) -> IntArray | None:
     return np.asarray(codes, dtype=np.int64)
 
 
-def _read_times(frame: pd.DataFrame, name: str | None) -> Array | None:
+def read_times(frame: pd.DataFrame, name: str | None) -> Array | None:
     """Seconds since 1970 (n,) float64; a plain number orders the rows as it is."""
     if name is None:
         return None

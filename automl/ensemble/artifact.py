@@ -45,6 +45,10 @@ LIBRARIES = (
 # Libraries whose files may not be read by another version's code.
 BOUND = ("scikit-learn",)
 GOLDEN_TOLERANCE = 1e-4
+# How often a model may be swapped for another one while it is being read.
+SWAPS = 5
+# What the training data looked like (`automl.monitor.reference`), in `run.data` and in every model folder.
+REFERENCE = "reference.json"
 
 _hashes: dict[tuple[str, int, int], str] = {}
 
@@ -80,6 +84,8 @@ def save_model(
         write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", data.task.to_json())
+        if (run.data / REFERENCE).exists():
+            _link(run.data / REFERENCE, own / REFERENCE)
         golden = read_json(run.data / "golden.json")
         outputs = calibrator.apply(golden_outputs(run, data, weights, own_words))
         write_json(
@@ -105,12 +111,14 @@ def save_single(
     task: Task,
     golden: dict[str, Any],
     facts: dict[str, Any],
+    reference: dict[str, Any] | None = None,
 ) -> None:
     """Write a model folder that holds one fitted model; whole or not there.
 
     Args:
         golden: "rows" as `golden_records` makes them, and the model's "outputs" (n, k) on them.
         facts: what else the manifest says.
+        reference: what the training data looked like, if that is known.
     """
     own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
     shutil.rmtree(own, ignore_errors=True)
@@ -124,6 +132,8 @@ def save_single(
         write_json(own / "ensemble.json", {"members": [member], "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", task.to_json())
+        if reference is not None:
+            write_json(own / REFERENCE, reference)
         outputs = [[round(float(value), 7) for value in row] for row in golden["outputs"]]
         write_json(own / "golden.json", {"rows": golden["rows"], "outputs": outputs})
         _write_manifest(own, facts)
@@ -181,6 +191,25 @@ def _swap(own: Path, place: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def amend_model(run: Run, name: str, record: dict[str, Any]) -> None:
+    """Put one more JSON file into the model folder of a run, which stays whole for whoever reads it meanwhile."""
+    own = run.path / f".model.tmp-{os.getpid()}"
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        manifest = read_json(run.model / "manifest.json")
+        for listed in set(manifest["files"]) - {name}:
+            (own / listed).parent.mkdir(parents=True, exist_ok=True)
+            _link(run.model / listed, own / listed)
+        write_json(own / name, record)
+        facts = {"sha256": sha256(own / name), "bytes": (own / name).stat().st_size}
+        write_json(own / "manifest.json", {**manifest, "files": {**manifest["files"], name: facts}})
+        _swap(own, run.model)
+    except OSError as error:
+        raise environment_error(error, run.model) from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
 def restore_model(run: Run) -> None:
     """After a kill between the two renames of a swap, put the old model back."""
     aside = run.model.with_name(".model.old")
@@ -225,14 +254,15 @@ def installed_versions() -> dict[str, str]:
 
 
 def find_model_folder(path: Path) -> Path:
-    """The model folder of a run, or the path itself if it is one.
+    """The model folder of a run, or the path itself if it is one; of a retrained run, that of the version in use, so
+    that all files that are read after another belong together.
 
     Raises:
         UsageError: if there is no model.
     """
     for folder in (path, path / "model"):
         if (folder / "manifest.json").is_file():
-            return folder
+            return folder.resolve() if folder.is_symlink() else folder
     if (path / "run.json").is_file():
         raise UsageError(f"{path} has no model yet", hint=f"automl resume {path}")
     raise UsageError(f"{path} is neither a run folder nor a model", hint="automl fit DATA --target Y --out DIR")
@@ -249,7 +279,25 @@ def load_predictor(path: Path | str) -> Predictor:
         ArtifactError: if a file is missing, changed or foreign, a library's version does not fit, or the model no
             longer answers its golden rows as it did.
     """
-    folder = find_model_folder(Path(path))
+    place = Path(path)
+    for _ in range(SWAPS):
+        folder = find_model_folder(place)
+        before = _identity(folder)
+        try:
+            return _load_folder(folder)
+        except Exception:
+            if _identity(find_model_folder(place)) == before:
+                break  # it is the folder's own fault, not that of a better model that took its place meanwhile
+    return _load_or_refuse(find_model_folder(place))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Changes whenever another model is put in the folder's place."""
+    status = (folder / "manifest.json").stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _load_or_refuse(folder: Path) -> Predictor:
     try:
         return _load_folder(folder)
     except AutoMLError:

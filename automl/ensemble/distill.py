@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Estimator, FitContext
-from automl.ensemble.artifact import find_model_folder, save_single
+from automl.ensemble.artifact import REFERENCE, find_model_folder, save_single
 from automl.ensemble.selection import blend_outputs
 from automl.errors import SearchError, UsageError
 from automl.files import read_json
@@ -183,4 +183,13 @@ def _write(
         task=data.task,
         golden={"rows": read_json(run.data / "golden.json"), "outputs": calibrator.apply(outputs)},
         facts=facts,
+        reference=_read_reference(run),
     )
+
+
+def _read_reference(run: Run) -> dict[str, Any] | None:
+    """The teacher's columns and their importance; its predictions and its score are not the student's."""
+    path = find_model_folder(run.path) / REFERENCE
+    if not path.exists():
+        return None
+    return {name: value for name, value in read_json(path).items() if name not in ("predictions", "score")}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from automl.errors import DataError, UsageError
+from automl.evaluate.duel import compare_outputs
 from automl.evaluate.evidence import Evidence, read_evidence, read_row_ids, resample
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
@@ -210,11 +211,8 @@ class _Test:
         self.draws = [resample(rng, len(rows_a), None if units is None else units[rows_a]) for _ in range(RESAMPLES)]
         self.deadline = time.monotonic() + seconds
 
-    def score(self, outputs: FloatArray, rows: Array | None = None) -> float:
-        y, weight = self.y, self.weight
-        if rows is None:
-            return float(self.metric.score(y, outputs, weight))
-        return float(self.metric.score(y[rows], outputs[rows], None if weight is None else weight[rows]))
+    def score(self, outputs: FloatArray) -> float:
+        return float(self.metric.score(self.y, outputs, self.weight))
 
     def of_a(self, outputs: FloatArray) -> FloatArray:
         return outputs[self.rows_a]
@@ -224,27 +222,9 @@ class _Test:
 
     def compare(self, a: FloatArray, b: FloatArray) -> dict[str, Any]:
         """Scores, difference with its 95% interval, and the two-sided p value of no difference."""
-        one, two = self.of_a(a), self.of_b(b)
-        scores = self.score(one), self.score(two)
-        difference = self.sign * (scores[1] - scores[0])
-        drawn: list[float] = []
-        for rows in self.draws:
-            if time.monotonic() > self.deadline and len(drawn) >= 50:
-                break
-            value = self.sign * (self.score(two, rows) - self.score(one, rows))
-            if math.isfinite(value):
-                drawn.append(value)
-        error = float(np.std(drawn, ddof=1)) if len(drawn) > 1 else 0.0
-        z = difference / error if error > 0 else 0.0
-        return {
-            "a": scores[0],
-            "b": scores[1],
-            "difference": difference,
-            "low": difference - 1.96 * error,
-            "high": difference + 1.96 * error,
-            "p": math.erfc(abs(z) / math.sqrt(2)) if error > 0 else 1.0,
-            "resamples": len(drawn),
-        }
+        return compare_outputs(
+            self.metric, self.y, self.of_a(a), self.of_b(b), self.draws, weight=self.weight, deadline=self.deadline
+        )
 
 
 def _steps(a: _Side, b: _Side, test: _Test) -> list[dict[str, Any]]:

@@ -61,6 +61,8 @@ class Format(Protocol):
         title: what it is called in a sentence.
         executes: True if loading it runs code that the folder holds: it is then loaded only when asked for.
         from_graph: True if it is made of the model's graph, so that a part of the ensemble can be exported.
+        proof: "answers" if what was written must answer every row as the model does; "score" if it is another model by
+            design (rounded, trained anew) that `write` itself holds against the model's score. See `proof_of`.
     """
 
     title: str
@@ -82,6 +84,11 @@ class Format(Protocol):
             ArtifactError: if the folder cannot be loaded or does not answer.
         """
         ...
+
+
+def proof_of(plugin: Format) -> str:
+    """What a format must prove; "answers" unless it says otherwise."""
+    return str(getattr(plugin, "proof", "answers"))
 
 
 formats: Registry[Format] = Registry("automl.export", noun="export format")

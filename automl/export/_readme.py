@@ -14,6 +14,8 @@ def make_readme(source: Source, facts: Facts, manifest: dict[str, Any]) -> str:
     parity = manifest["parity"]
     what = f"one of {', '.join(map(repr, task.classes[:10]))}" if task.classes else "a number"
     unit = "of a probability" if task.is_classification else "of the value"
+    exact = parity["proof"] == "answers"
+    allowed = f"allowed: {parity['tolerance']:g}" if exact else "another model by design: its score was compared"
     lines = [
         f"# {source.name}: {source.predictor.task.target}",
         "",
@@ -49,7 +51,7 @@ def make_readme(source: Source, facts: Facts, manifest: dict[str, Any]) -> str:
         "",
         f"Held against the model on {parity['rows']} rows and on {parity['planted_rows']} with planted missing, "
         f"unseen and extreme values: the largest differences are {parity['largest_difference']:.1e} and "
-        f"{parity['planted_largest_difference']:.1e} {unit} (allowed: {parity['tolerance']:g}). `manifest.json` has "
+        f"{parity['planted_largest_difference']:.1e} {unit} ({allowed}). `manifest.json` has "
         "the checksum of each file; `golden.json` has rows with their answers.",
         "",
         "```sh",

@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.data.load import read_table
 from automl.ensemble.artifact import golden_frame
-from automl.errors import AutoMLError
+from automl.errors import AutoMLError, UsageError
 from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
@@ -41,6 +41,20 @@ def choose_rows(source: Source, data: Path | None) -> tuple[list[dict[str, Any]]
     picked = np.sort(rng.choice(len(frame), ROWS, replace=len(frame) < ROWS)) if len(frame) else np.zeros(0, int)
     chosen = rows_to_json(frame.iloc[picked])
     return [*chosen, *_plant(chosen, source.predictor.schema, rng)], origin
+
+
+def read_own_rows(source: Source) -> pd.DataFrame:
+    """The raw table that the run's model learned from, rows as in the file.
+
+    Raises:
+        UsageError: if it is not there any more.
+    """
+    named = str(source.run.record.get("data", "")) if source.run is not None else ""
+    if not named or not Path(named).exists():
+        raise UsageError(
+            f"The rows that the model learned from are not at {named!r} any more", hint="Put the file back there"
+        )
+    return read_table(Path(named), options=DataOptions(), part="train").frame.rename(columns=str)
 
 
 def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:

@@ -32,7 +32,7 @@ class Kubernetes:
         model_mb = (folder / "model.onnx").stat().st_size / 1e6
         memory = int(MEMORY_MB + 6 * model_mb)
         (folder / FOLDER).mkdir()
-        for file, record in make_manifests(name, image, memory, source.predictor.task.target).items():
+        for file, record in make_manifests(name, image, memory).items():
             write_text(folder / FOLDER / file, yaml.safe_dump(record, sort_keys=False))
         return Facts(
             summary="Kubernetes manifests around a container that answers HTTP with the ONNX graph.",
@@ -46,8 +46,8 @@ class Kubernetes:
                 *inner.limits,
                 f"{FOLDER}/monitor.yaml needs the Prometheus operator and {FOLDER}/kserve.yaml KServe; kserve.yaml "
                 "takes the place of deployment, service and autoscaler.",
-                f"{FOLDER}/retrain.yaml needs an image with automl and a volume claim named {name}-runs that holds the "
-                "run and the new data; it is suspended until you say otherwise.",
+                f"{FOLDER}/retrain.yaml needs an image with automl and a volume claim named {name}-runs with the "
+                "run folder as run/ and new labelled rows as new.csv; it is suspended until you say otherwise.",
             ),
             notes=inner.notes,
         )
@@ -56,12 +56,11 @@ class Kubernetes:
         return docker_format.predict(folder, rows)
 
 
-def make_manifests(name: str, image: str, memory_mb: int, target: str) -> dict[str, dict[str, Any]]:
+def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str, Any]]:
     """File name → manifest.
 
     Args:
         memory_mb: what a replica may take.
-        target: the column that a retraining learns.
     """
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model"}
     meta = {"name": name, "labels": labels}
@@ -111,7 +110,7 @@ def make_manifests(name: str, image: str, memory_mb: int, target: str) -> dict[s
             "metadata": meta,
             "spec": kserve,
         },
-        "retrain.yaml": _retrain(name, labels, target),
+        "retrain.yaml": _retrain(name, labels),
     }
 
 
@@ -138,15 +137,15 @@ def _container(image: str, memory_mb: int) -> dict[str, Any]:
     }
 
 
-def _retrain(name: str, labels: dict[str, str], target: str) -> dict[str, Any]:
+def _retrain(name: str, labels: dict[str, str]) -> dict[str, Any]:
     job = {
         "restartPolicy": "Never",
         "volumes": [{"name": "runs", "persistentVolumeClaim": {"claimName": f"{name}-runs"}}],
         "containers": [
             {
-                "name": "fit",
+                "name": "retrain",
                 "image": "automl:latest",
-                "command": ["automl", "fit", "/runs/new.csv", "--target", target, "--recipe", "/runs/recipe.yaml"],
+                "command": ["automl", "retrain", "/runs/run", "/runs/new.csv", "--if", "drift", "--if", "decay"],
                 "volumeMounts": [{"name": "runs", "mountPath": "/runs"}],
                 "resources": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "8Gi"}},
             }

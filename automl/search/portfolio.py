@@ -8,8 +8,10 @@ texts begin with is listed here.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from automl.recipe import Configuration
 from automl.search.cost import read_portfolio_file
 from automl.search.families import Families
 from automl.search.trial import TrialSpec, candidates
@@ -26,6 +28,7 @@ class Entry(NamedTuple):
     Attributes:
         raced: whether its first fold decides if the others are run.
         seconds: of one fold on a table of reference size, if known.
+        own: whether the user's recipe names it.
     """
 
     family: str
@@ -34,6 +37,7 @@ class Entry(NamedTuple):
     origin: str = "portfolio"
     raced: bool = True
     seconds: float | None = None
+    own: bool = False
 
 
 # Choices that make an entry what it is: where the space lacks one, the entry is left out.
@@ -129,6 +133,15 @@ def take_turns(*lists: list[Entry]) -> list[Entry]:
     return [entry for turn in itertools.zip_longest(*lists) for entry in turn if entry is not None]
 
 
+def _put_first(listed: list[Entry], first: Sequence[Configuration]) -> list[Entry]:
+    own = [
+        Entry(chosen.candidate, chosen.label or chosen.candidate, dict(chosen.params), raced=False, own=True)
+        for chosen in first
+    ]
+    baselines = [entry for entry in listed if entry.origin == "baseline"]
+    return [*baselines, *own, *(entry for entry in listed if entry.origin != "baseline")] if own else listed
+
+
 def list_table_entries(kind: TaskKind) -> list[Entry]:
     """The baselines, then what was learned for this kind of task."""
     learned = [
@@ -143,26 +156,32 @@ def list_table_entries(kind: TaskKind) -> list[Entry]:
     return first + [entry for entry in learned if entry.params or entry.family not in BASELINES]
 
 
-def make_portfolio(families: Families, kind: TaskKind, *, use: bool = True) -> list[TrialSpec]:
+def make_portfolio(
+    families: Families, kind: TaskKind, *, use: bool = True, first: Sequence[Configuration] = ()
+) -> list[TrialSpec]:
     """The entries whose families can be used, with complete parameters; numbers are given later.
 
     Args:
-        use: False keeps only the baselines.
+        use: False keeps only the baselines and `first`.
+        first: configurations of the user's own; they follow the baselines, and are not raced.
     """
-    specs = []
-    for entry in list_entries(families, kind):
-        if entry.family not in families.usable or (not use and entry.origin != "baseline"):
+    specs: list[TrialSpec] = []
+    for entry in _put_first(list_entries(families, kind), first):
+        if entry.family not in families.usable or not (use or entry.origin == "baseline" or entry.own):
             continue
         space = families[entry.family].space
         if any(name in entry.params and name not in space.parameters for name in NEEDED):
             continue  # what makes the entry is not to be had here
         known = {name: value for name, value in entry.params.items() if name in space.parameters}
         allowed = {name: value for name, value in known.items() if space.parameters[name].contains(value)}
+        params = space.complete(allowed)
+        if first and any(spec.candidate == entry.family and spec.params == params for spec in specs):
+            continue  # one of the user's own configurations is what the list would try
         specs.append(
             TrialSpec(
                 number=-1,
                 candidate=entry.family,
-                params=space.complete(allowed),
+                params=params,
                 origin=entry.origin,
                 label=entry.label,
                 raced=entry.raced,

@@ -273,7 +273,9 @@ class Search:
 
     def _remaining_portfolio(self) -> deque[TrialSpec]:
         begun = {(spec.candidate, spec.label) for spec in self.records.specs.values()}
-        listed = make_portfolio(self.families, self.data.task.kind, use=self.recipe.search.portfolio)
+        listed = make_portfolio(
+            self.families, self.data.task.kind, use=self.recipe.search.portfolio, first=self.recipe.search.first
+        )
         return deque(spec for spec in listed if (spec.candidate, spec.label) not in begun)
 
     def _next_spec(self) -> TrialSpec | None:

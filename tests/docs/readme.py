@@ -111,6 +111,12 @@ def _exports() -> Iterator[str]:
     return _plugins(formats)
 
 
+def _trackers() -> Iterator[str]:
+    from automl.track import trackers
+
+    return _plugins(trackers)
+
+
 def _recipes() -> Iterator[str]:
     from automl.recipe import recipe_paths
 
@@ -142,6 +148,7 @@ LISTS = {
     "sections": _sections,
     "studies": _studies,
     "exports": _exports,
+    "trackers": _trackers,
     "recipes": _recipes,
     "commands": _commands,
 }

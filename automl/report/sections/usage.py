@@ -48,6 +48,7 @@ def _stages(path: str) -> list[Block]:
         ("automl.export", "Export it to a format that serves elsewhere", f"automl export {path} --format onnx"),
         ("automl.serve", "Serve it over HTTP", f"automl serve {path}"),
         ("automl.monitor", "Hold new rows against those it learned from", f"automl monitor {path} NEW.csv"),
+        ("automl.retrain", "Learn anew, if they have moved", f"automl retrain {path} NEW.csv --if drift"),
     )
     return [Code(title=title, text=text) for module, title, text in lines if importlib.util.find_spec(module)]
 

@@ -26,7 +26,7 @@ def test_a_long_name_is_cut() -> None:
 
 
 def test_service_and_autoscaler_find_the_deployment() -> None:
-    made = yaml.safe_load(yaml.safe_dump(make_manifests("churn", "churn:1", 300, "left")))
+    made = yaml.safe_load(yaml.safe_dump(make_manifests("churn", "churn:1", 300)))
     labels = made["deployment.yaml"]["spec"]["template"]["metadata"]["labels"]
     assert made["deployment.yaml"]["spec"]["selector"]["matchLabels"] == labels
     assert made["service.yaml"]["spec"]["selector"] == labels
@@ -38,7 +38,7 @@ def test_service_and_autoscaler_find_the_deployment() -> None:
 
 
 def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
-    pod = make_manifests("churn", "churn:1", 300, "left")["deployment.yaml"]["spec"]["template"]["spec"]
+    pod = make_manifests("churn", "churn:1", 300)["deployment.yaml"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["containers"][0]["resources"]["limits"]["memory"] == "600Mi"

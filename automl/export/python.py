@@ -1,0 +1,166 @@
+"""A readable script that trains the winner anew with scikit-learn and XGBoost alone; run and held against its score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.bag import BagModel
+from automl.errors import ArtifactError, UsageError
+from automl.export import Facts, Format, Source
+from automl.export._process import run_python
+from automl.export._rows import read_own_rows
+from automl.export._script import Winner, write_script
+from automl.files import read_json, write_text
+from automl.graph import NoGraphError
+from automl.matrix import FloatArray
+from automl.metrics import get_metric
+from automl.recipe import load_recipe
+from automl.search.records import read_results
+from automl.search.trial import SearchData
+
+FILE = "train.py"
+KEEP = 0.9  # of the configuration's gain over a constant answer that the script must reach
+SECONDS = 600.0
+
+
+class Python:
+    """The ensemble's heaviest member that has such a form: nobody reads a script of several models."""
+
+    title = "a Python script"
+    executes = True
+    from_graph = False
+    proof = "score"
+
+    def write(self, source: Source, folder: Path) -> Facts:
+        winner, passed = choose_winner(source)
+        write_text(folder / FILE, write_script(winner))
+        proven = prove(source, winner, folder)
+        needs = ["scikit-learn", "pandas", "joblib", *(["xgboost"] if winner.candidate == "xgboost" else [])]
+        limits = [
+            f"It trains {winner.name!r} alone, {winner.share:.0%} of the ensemble; the ensemble scores better."
+            if winner.share < 0.995
+            else "It trains one model on all rows, where the search keeps one for each fold.",
+            *passed,
+            "model.joblib is a pickle: load it only where you made it.",
+        ]
+        return Facts(
+            summary="A standalone script that prepares the columns, cross-validates and trains the winning "
+            "configuration with scikit-learn.",
+            run=(f"pip install {' '.join(needs)}", f"python {FILE} DATA.csv --out model.joblib"),
+            needs=tuple(needs),
+            limits=tuple(limits),
+            notes={"winner": winner.name, "candidate": winner.candidate, "params": winner.params, "score": proven},
+        )
+
+    def predict(self, folder: Path, rows: Path) -> FloatArray:
+        raise UsageError(f"{folder} trains a model and holds none", hint=f"python {FILE} DATA.csv")
+
+
+def choose_winner(source: Source) -> tuple[Winner, list[str]]:
+    """The heaviest member with a plain form, and a sentence for each heavier one that has none.
+
+    Raises:
+        NoGraphError: if no member has one; the heaviest one's reason is told.
+        UsageError: without a run, for the rows that prove the script are not known.
+    """
+    run, model = source.run, source.predictor.model
+    if run is None or not isinstance(model, BagModel):
+        raise UsageError(
+            "A script is proven on the run's rows, and this model has no run", hint="automl export RUN --format python"
+        )
+    results = {result.trial: result for result in read_results(run.search)}
+    data, recipe = SearchData(run.data), load_recipe(str(run.recipe_path))
+    listed = read_json(source.folder / "ensemble.json")["members"]
+    order = sorted(range(len(listed)), key=lambda place: -listed[place]["weight"])
+    passed: list[str] = []
+    first: NoGraphError | None = None
+    for place in order:
+        result, member = results[int(listed[place]["trial"])], model.members[place]
+        winner = Winner(
+            name=result.label,
+            candidate=result.candidate,
+            params=result.params,
+            schema=source.predictor.schema,
+            task=source.predictor.task,
+            columns=len(member.folds[0].transformer.features()),
+            rows=len(data.trains[0]),
+            rounds=_count_rounds(member.folds),
+            seed=recipe.seed,
+            share=float(listed[place]["weight"]),
+            score=float(result.score or 0.0),
+            folds=max(2, len(data.folds) // data.repeats),
+            separator=_find_separator(Path(str(run.record["data"]))),
+            group=recipe.data.group,
+            time=recipe.data.time,
+        )
+        try:
+            write_script(winner)
+        except NoGraphError as error:
+            first = first or error
+            passed.append(f"{error.message}, so that it was passed over.")
+            continue
+        return winner, passed
+    assert first is not None
+    raise first
+
+
+def _count_rounds(folds: Any) -> int:
+    """Rounds of a boosted model, the mean of its folds; 100 where there are none."""
+    counts = []
+    for fold in folds:
+        estimator = fold.estimator
+        if hasattr(estimator, "booster"):
+            counts.append(estimator.booster.num_boosted_rounds())
+        elif hasattr(estimator, "baseline"):
+            counts.append(estimator.trees.count // max(1, len(estimator.baseline)))
+    return max(1, round(float(np.mean(counts)))) if counts else 100
+
+
+def _find_separator(path: Path) -> str:
+    from automl.data.load import read_table
+    from automl.errors import AutoMLError
+
+    if path.suffix.lower() in (".csv", ".tsv", ".txt") and path.is_file():
+        try:
+            return read_table(path).separator or ","
+        except AutoMLError:
+            return ","
+    return ","
+
+
+def prove(source: Source, winner: Winner, folder: Path) -> dict[str, Any]:
+    """Run the script on the run's rows in a fresh process; its score must come near the configuration's own.
+
+    Raises:
+        ArtifactError: if it fails, or reaches less than 90% of the gain over a constant answer.
+    """
+    import tempfile
+
+    assert source.run is not None
+    with tempfile.TemporaryDirectory() as place:
+        rows = Path(place) / "rows.csv"
+        read_own_rows(source).to_csv(rows, index=False, sep=winner.separator)
+        out = Path(place) / "model.joblib"
+        said = run_python([str(folder / FILE), str(rows), "--out", str(out)], step=FILE, folder=folder, seconds=SECONDS)
+        found = json.loads(said.strip().splitlines()[-1])
+    baselines = (
+        read_json(source.run.evaluation_path).get("baselines", {}) if source.run.evaluation_path.exists() else {}
+    )
+    constant = (baselines.get("constant") or {}).get("score", 0.0)
+    sign = 1 if get_metric(source.predictor.task.metric).maximize else -1
+    gain = sign * (winner.score - constant)
+    kept = sign * (found["score"] - constant) / gain if gain > 0 else 1.0
+    if kept < KEEP and winner.candidate != "dummy":
+        raise ArtifactError(
+            f"The script of {winner.name!r} scores {found['score']:.4g}, the configuration {winner.score:.4g}: "
+            f"{kept:.0%} of its gain, and {KEEP:.0%} are demanded",
+            hint="automl export RUN --format skops keeps the model as it is",
+        )
+    return {"script": found["score"], "configuration": winner.score, "constant": constant, "kept": kept}
+
+
+plugin: Format = Python()

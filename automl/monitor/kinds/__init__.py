@@ -1,0 +1,1 @@
+"""What is kept of a column of each role, one file a role."""

@@ -1,0 +1,49 @@
+"""A model and a file of new rows, or the log of a server: from paths to the record of what has moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.data.load import read_table
+from automl.ensemble.artifact import find_model_folder, load_predictor
+from automl.monitor.drift import GATE, compare
+from automl.monitor.reference import read_reference
+from automl.monitor.request_log import is_request_log, read_request_log
+from automl.recipe import DataOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def watch(model: Path, data: Path | pd.DataFrame, *, gate: float = GATE, encoding: str | None = None) -> dict[str, Any]:
+    """Hold new rows against what the model learned from; see `automl.monitor.drift.compare` for the record.
+
+    Args:
+        data: a file of any format of tables, a frame, or a folder of a server's request log.
+
+    Raises:
+        UsageError: if the model holds no training reference.
+        DataError: if the rows cannot be read or are too few.
+    """
+    folder = find_model_folder(model)
+    reference = read_reference(folder)
+    predictor = load_predictor(folder)
+    if isinstance(data, Path) and is_request_log(data):
+        log = read_request_log(data)
+        record = compare(predictor, reference, log.frame, gate=gate, hidden=log.hidden, outputs=log.outputs(predictor))
+        source = f"{len(log.files)} file(s) of the log {data.name}"
+        record["notices"] += log.notices
+    else:
+        raw = read_table(data, options=DataOptions(encoding=encoding), part="test")
+        record = compare(predictor, reference, raw.frame, gate=gate)
+        record["notices"] += [notice.text for notice in raw.notices]
+        source = data.name if isinstance(data, Path) else "a data frame"
+    return {
+        "model": str(model),
+        "data": source,
+        "target": predictor.task.target,
+        "task": str(predictor.task.kind),
+        "metric": predictor.task.metric,
+        **record,
+    }

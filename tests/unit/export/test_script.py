@@ -1,0 +1,153 @@
+"""The winner as a script: it is plain, it runs without this tool, and it scores what the search said."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.errors import UsageError
+from automl.export._bundle import export_model, open_source, verify_export
+from automl.export._script import Winner, write_script
+from automl.flow import fit
+from automl.graph import NoGraphError
+from automl.recipe import Recipe
+from automl.schema import CellFormat, Column, Role, Schema
+from automl.search.trial import candidates
+from automl.task import Task, TaskKind
+
+
+def make_table(rows: int = 600) -> pd.DataFrame:
+    """Prices with a sign and a comma, a category with a word for missing, days, and who `stays`."""
+    rng = np.random.default_rng(3)
+    price = rng.gamma(2, 40, rows).round(2)
+    city = rng.choice(["Bonn", "Kiel", "Ulm"], rows)
+    day = pd.Series(pd.date_range("2024-01-01", periods=rows, freq="9h").strftime("%Y-%m-%d"))
+    stays = np.where(price / 40 + (city == "Ulm") + rng.normal(0, 0.7, rows) > 2.3, "yes", "no")
+    texts = [f"€ {value:.2f}".replace(".", ",") for value in price]
+    city = np.where(rng.random(rows) < 0.1, "n/a", city)
+    return pd.DataFrame({"price": texts, "city": city, "day": day, "stays": stays})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("script")
+    make_table().to_csv(place / "stays.csv", index=False, sep=";")
+    search = {"candidates": ("linear", "xgboost"), "tune": False}
+    recipe = Recipe().override({"search": search, "split": {"folds": 2, "repeats": 1}})
+    return fit(place / "stays.csv", target="stays", out=place / "run", recipe=recipe, time=8, jobs=1).path
+
+
+def test_the_script_runs_alone_and_scores_as_the_configuration_did(run: Path, tmp_path: Path) -> None:
+    manifest = export_model(open_source(run), "python", tmp_path / "out")
+    script = tmp_path / "out/train.py"
+    text = script.read_text("utf-8")
+    assert "automl" not in text
+    assert 'NUMBERS = ["price"]' in text
+    assert max(map(len, text.splitlines())) <= 120
+    assert manifest["score"]["kept"] >= 0.9
+    said = subprocess.run(
+        [sys.executable, "-I", script, run.parent / "stays.csv", "--out", tmp_path / "model.joblib"],
+        capture_output=True, text=True, check=True, timeout=100,
+    ).stdout  # fmt: skip
+    record = json.loads(said)
+    assert record["rows"] == 600
+    assert record["score"] == pytest.approx(manifest["score"]["script"])
+    assert (tmp_path / "model.joblib").stat().st_size > 1_000
+    assert verify_export(tmp_path / "out")["golden_rows"] is None
+
+
+def test_a_model_without_its_run_has_no_script(run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(run / "model", tmp_path / "alone")
+    with pytest.raises(UsageError, match="this model has no run"):
+        export_model(open_source(tmp_path / "alone"), "python", tmp_path / "out")
+
+
+COLUMNS = (
+    Column(name="size", role=Role.NUMBER, format=CellFormat(thousands=",", missing=("-999", "NA")), has_missing=True),
+    Column(name='the "kind"', role=Role.CATEGORY, levels=("a", "b", "c"), format=CellFormat(missing=("?",))),
+    Column(name="town", role=Role.CATEGORY, levels=tuple(f"t{n}" for n in range(40))),
+    Column(name="when", role=Role.DATE, format=CellFormat(date_format="%d.%m.%Y")),
+)
+BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("0", "1"), label_type="int", metric="roc_auc", maximize=True)
+VALUES = Task(kind=TaskKind.REGRESSION, target="y", metric="rmse", maximize=False)
+
+
+def make_winner(candidate: str, task: Task, **params: Any) -> Winner:
+    from automl.matrix import Shape
+    from automl.preprocess.plan import plan_space
+    from automl.preprocess.table import Layout
+
+    plugin = candidates.get(candidate)
+    shape = Shape(rows=300, numbers=1, categories=2, levels=43, outputs=task.n_outputs)
+    layout = Layout(numbers=("size",), categories=('the "kind"', "town"), levels=(3, 40), dates=("when",), sources={})
+    own = plugin.space(task, shape).prefixed("model") | plan_space(plugin.needs, layout, 300).prefixed("preprocess")
+    return Winner(
+        name=candidate, candidate=candidate, params=own.complete(params), schema=Schema(COLUMNS), task=task, columns=30,
+        rows=240, rounds=20, seed=0, share=0.4, score=0.7, folds=2, separator=",", group=None, time=None,
+    )  # fmt: skip
+
+
+FORMS = [
+    *((name, BINARY, {}) for name in ("dummy", "extra_trees", "hist_gradient_boosting", "linear", "naive_bayes")),
+    *((name, BINARY, {}) for name in ("nearest_neighbors", "random_forest", "svm_linear", "svm_rbf", "xgboost")),
+    *((name, VALUES, {}) for name in ("dummy", "hist_gradient_boosting", "linear", "svm_rbf", "svm_linear", "xgboost")),
+    ("linear", BINARY, {"preprocess.scale": "quantile", "preprocess.clip": True, "model.penalty": "elasticnet"}),
+    ("linear", VALUES, {"preprocess.scale": "power", "model.penalty": "elasticnet", "preprocess.encode": "ordinal"}),
+    ("linear", BINARY, {"preprocess.scale": "robust", "preprocess.impute": "mean", "preprocess.encode": "target"}),
+    ("xgboost", BINARY, {"preprocess.encode": "auto", "model.grow_policy": "lossguide"}),
+]
+
+
+def test_every_form_of_script_is_plain_python_that_fits_and_predicts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = 300
+    size = rng.normal(5_000, 900, rows)
+    frame = pd.DataFrame({"size": [f"{value:,.0f}" for value in size], 'the "kind"': rng.choice(["a", "b", "?"], rows)})
+    frame.loc[::11, "size"] = "-999"
+    frame["town"] = [f"t{n}" for n in rng.integers(0, 40, rows)]
+    frame["when"] = pd.Series(pd.date_range("2024-01-01", periods=rows)).dt.strftime("%d.%m.%Y")
+    frame["y"] = (size + rng.normal(0, 500, rows) > 5_000).astype(int)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for at, (candidate, task, params) in enumerate(FORMS):
+        text = write_script(make_winner(candidate, task, **params))
+        ast.parse(text)
+        (tmp_path / f"script_{at}.py").write_text(text, encoding="utf-8")
+    program = (
+        "import sys, importlib, pathlib; sys.path.insert(0, sys.argv[1])\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "for at in range(int(sys.argv[2])):\n"
+        "    module = importlib.import_module(f'script_{at}')\n"
+        "    rows = module.read_rows(place / 'rows.csv')\n"
+        "    assert rows['size'].isna().sum() == 28, rows['size']\n"
+        "    assert rows['the \"kind\"'].isna().any() and rows['when'].notna().all()\n"
+        "    pipe = module.Pipeline([('prepare', module.build_preparation()), ('model', module.build_model())])\n"
+        "    features = rows[module.NUMBERS + module.CATEGORIES + module.DATES]\n"
+        "    assert len(pipe.fit(features, rows[module.TARGET]).predict(features)) == 300\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path), str(len(FORMS))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("candidate", "params", "said"),
+    [
+        ("keras_mlp", {}, "has no form in plain scikit-learn"),
+        ("extra_trees", {"preprocess.combine": "numbers"}, "works on columns made of others"),
+    ],
+)
+def test_what_has_no_plain_form_says_so(candidate: str, params: dict[str, Any], said: str) -> None:
+    winner = make_winner("extra_trees", BINARY)
+    with pytest.raises(NoGraphError, match=said):
+        write_script(dataclasses.replace(winner, candidate=candidate, params={**winner.params, **params}))

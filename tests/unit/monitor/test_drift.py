@@ -1,0 +1,162 @@
+"""New rows of a known world beside a model of it: what has moved is named, and what has not is left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.ensemble.artifact import load_predictor
+from automl.errors import DataError, UsageError
+from automl.monitor.drift import compare, relative_importance
+from automl.monitor.reference import read_reference
+from automl.monitor.watch import watch
+from automl.report.drift import drift_blocks, drift_document
+from automl.report.html import render_html
+from tests.unit.monitor.conftest import World
+
+
+def look(world: World, frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
+    return compare(world.predictor, world.reference, frame, **options)
+
+
+def find(record: dict[str, Any], column: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(entry for entry in record["columns"] if entry["column"] == column)
+    return found
+
+
+def test_twenty_months_of_the_same_world_are_quiet(world: World) -> None:
+    alarms = sum(look(world, world.make_rows(500, 100 + month))["over_gate"] for month in range(20))
+    assert alarms <= 2  # at most one in 20 is expected; 3 or more of 20 come once in 13 times at that rate
+
+
+def test_half_a_standard_deviation_in_the_column_that_decides_is_always_found(world: World) -> None:
+    for month in range(10):
+        frame = world.make_rows(1_000, 200 + month)
+        record = look(world, frame.assign(strong=frame["strong"] + 0.5))
+        assert record["over_gate"]
+        assert find(record, "strong")["status"] == "drifted"
+
+
+def test_a_column_that_does_not_matter_drifts_without_an_alarm(world: World) -> None:
+    frame = world.make_rows(1_000, 1)
+    record = look(world, frame.assign(noise=frame["noise"] + 1))
+    assert find(record, "noise")["status"] == "drifted"
+    assert find(record, "noise")["importance"] < 0.1
+    assert not record["over_gate"]
+    assert look(world, frame.assign(noise=frame["noise"] + 1), gate=0.0)["over_gate"]
+
+
+def test_a_trifle_in_very_many_rows_is_no_drift(world: World) -> None:
+    frame = world.make_rows(40_000, 2)
+    record = look(world, frame.assign(weak=frame["weak"] + 0.05))
+    values = next(test for test in find(record, "weak")["tests"] if test["what"] == "values")
+    assert values["p_value"] < 0.05
+    assert find(record, "weak")["status"] == "stable"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.assign(strong=frame["strong"].where(frame.index % 10 > 0)), "10.0% missing, 0.0%"),
+        (lambda frame: frame.assign(strong=1.0), "all cells are the same now"),
+        (lambda frame: frame.assign(level=frame["level"].where(frame.index % 5 > 0, "violet")), "20.0% of the cells"),
+        (lambda frame: frame.assign(level="red"), "'red' 100.0%, "),
+    ],
+)
+def test_what_has_moved_is_said_in_a_sentence(world: World, change: Any, said: str) -> None:
+    assert any(said in reason for reason in look(world, change(world.make_rows(800, 3)))["reasons"])
+
+
+def test_a_unit_that_was_changed_is_named(world: World, tmp_path: Path) -> None:
+    from automl.monitor.statistics import make_sketch
+    from automl.monitor.values import compare_values
+
+    metres = np.random.default_rng(0).normal(1.7, 0.1, 1_000)
+    assert "10^2 times as large, as if the unit" in compare_values(make_sketch(metres), metres * 100).text
+
+
+def test_later_dates_are_no_drift_but_other_days_of_the_week_are(world: World) -> None:
+    frame = world.make_rows(800, 4)
+    later = look(world, frame.assign(when=frame["when"] + pd.Timedelta(days=364)))
+    assert find(later, "when")["status"] == "stable"
+    assert "100% of the rows are later" in find(later, "when")["tests"][0]["text"]
+    weekend = look(world, frame.assign(when=pd.Timestamp("2025-03-01")))
+    assert find(weekend, "when")["status"] == "drifted"
+
+
+def test_a_column_that_is_gone_or_unreadable_is_broken(world: World) -> None:
+    frame = world.make_rows(300, 5).rename(columns={"strong": "stronk"}).astype({"weak": object})
+    record = look(world, frame.assign(weak="n/k"))
+    assert find(record, "strong")["text"] == "'strong' is not there (Did you mean 'stronk'?)"
+    assert find(record, "weak")["text"] == "100% of the cells of 'weak' cannot be read as number"
+    assert record["over_gate"]
+    assert record["predictions"] is None
+    assert "'stronk'" in record["notices"][0]
+
+
+def test_labels_tell_the_decay_of_the_score_with_an_interval(world: World) -> None:
+    frame = world.make_rows(1_000, 6)
+    same = look(world, frame)["score"]
+    assert not same["drifted"]
+    assert same["low"] < same["decay"] < same["high"]
+    turned = frame.assign(label=np.where(frame["label"] == "yes", "no", "yes"))
+    score = look(world, turned)["score"]
+    assert score["drifted"]
+    assert score["decay"] == pytest.approx(score["before"] - score["now"])
+    assert score["now"] == pytest.approx(1 - same["now"], abs=1e-6)  # the area under the curve, mirrored
+    assert "of its gain over a constant is lost" in score["text"]
+
+
+def test_without_labels_there_is_no_score_and_the_rest_is_the_same(world: World) -> None:
+    record = look(world, world.make_rows(500, 7).drop(columns="label"))
+    assert record["score"] is None
+    assert record["predictions"]["what"] == "predictions"
+
+
+def test_too_few_rows_are_refused_with_the_number_that_is_needed(world: World) -> None:
+    with pytest.raises(DataError, match="49 rows are too few to tell a drift from chance; 50 are needed"):
+        look(world, world.make_rows(49, 8))
+
+
+def test_a_column_of_unknown_importance_counts_like_the_most_important_one() -> None:
+    assert relative_importance(["a", "b", "c"], {"a": 0.2, "b": 0.05}) == {"a": 1.0, "b": 0.25, "c": 1.0}
+    assert relative_importance(["a", "b"], {"a": 0.0, "b": -0.1}) == {"a": 1.0, "b": 1.0}
+
+
+def test_the_reference_holds_counts_and_no_row(world: World) -> None:
+    assert set(world.reference) == {"format_version", "rows", "columns", "predictions", "score", "importance"}
+    assert len(world.reference["columns"]["strong"]["kept"]["edges"]) < 101
+    assert world.reference["columns"]["level"]["kept"]["counts"][-1] == 0
+    assert sum(world.reference["columns"]["level"]["kept"]["counts"]) == 2_000
+    assert len(json.dumps(world.reference)) < 40_000
+
+
+def test_a_model_without_a_reference_says_what_to_do(world: World, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no training reference"):
+        read_reference(tmp_path)
+
+
+def test_a_frame_may_be_given_in_place_of_a_file(world: World) -> None:
+    record = watch(world.run, world.make_rows(300, 9))
+    assert (record["data"], record["target"], record["rows"]) == ("a data frame", "label", 300)
+
+
+def test_the_model_with_its_reference_is_whole_and_loads(world: World) -> None:
+    assert "reference.json" in json.loads((world.run / "model/manifest.json").read_text())["files"]
+    assert load_predictor(world.run).task.target == "label"
+
+
+def test_the_page_and_the_terminal_show_training_beside_now(world: World) -> None:
+    frame = world.make_rows(600, 10)
+    record = {"data": "new.csv", "target": "label", **look(world, frame.assign(strong=frame["strong"] + 1))}
+    page = render_html(drift_document(record))
+    assert "The data has moved" in page
+    assert page.count("<svg") >= 2
+    kinds = [type(block).__name__ for block in drift_blocks(record)]
+    assert kinds[0] == "Paragraph"
+    assert kinds.count("Table") == 2
