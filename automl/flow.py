@@ -18,7 +18,7 @@ import psutil
 
 from automl.data import Dataset, Split
 from automl.data.load import find_test, read_table
-from automl.engines.accelerators import find_accelerators
+from automl.engines.machine.accelerators import find_accelerators
 from automl.engines.local import LocalEngine
 from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
 from automl.ensemble.build import EnsembleBuilder

@@ -34,7 +34,7 @@ def examine() -> dict[str, Any]:
 
     from automl.engines import Job, Limits, Status
     from automl.engines.local import LocalEngine
-    from automl.engines.worker import answer
+    from automl.engines.machine.worker import answer
     from automl.ensemble.artifact import installed_versions
     from automl.flow import count_cores
 

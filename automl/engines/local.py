@@ -11,13 +11,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -25,15 +26,17 @@ from typing import IO, Any
 
 import psutil
 
-from automl.engines import Job, Outcome, Status
-from automl.engines.worker import describe_error
-from automl.errors import EngineError
+from automl.engines import Engine, Job, Outcome, Settings, Status
+from automl.engines.machine.worker import describe_error
+from automl.errors import EngineError, UsageError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOOK_SECONDS = 0.1
 TREE_LOOK_SECONDS = 1.0
 KILL_GRACE_SECONDS = 5.0
 LOG_CAP_BYTES = 1 << 20
+# Of the memory that is free, what jobs may use together.
+MEMORY_SHARE = 0.8
 
 
 @dataclasses.dataclass
@@ -92,6 +95,10 @@ class LocalEngine:
     def slots(self) -> int:
         return self._slots
 
+    @property
+    def memory_mb(self) -> float:
+        return MEMORY_SHARE * psutil.virtual_memory().available / 2**20
+
     def free_slots(self) -> int:
         return self._slots - len({worker.slot for worker in self._busy()})
 
@@ -133,6 +140,15 @@ class LocalEngine:
                 status, reason = worker.verdict
                 self._kill(worker)
                 self._finish(worker, status, None, reason)
+
+    def forget(self, root: Path, pattern: str) -> None:
+        remove_matching(root, pattern)
+
+    def attend(self, log: Path, tell: Callable[[str], None]) -> None:
+        self.log = log
+
+    def at_home(self) -> Engine:
+        return self
 
     def close(self) -> None:
         for worker in list(self._workers.values()):
@@ -361,3 +377,24 @@ def describe_exit(code: int | None) -> str:
             return f"the worker was ended by {signal.Signals(-code).name}"
         return f"the worker was ended by signal {-code}"
     return f"the worker exited with code {code} and no result"
+
+
+def remove_matching(root: Path, pattern: str) -> None:
+    """Remove files and folders below `root`; those that are gone already are no fault."""
+    for path in root.glob(pattern):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def open_local(address: str, settings: Settings) -> Engine:
+    """See `automl.engines.OpenEngine`."""
+    if address:
+        raise UsageError(f"The engine 'local' has no address, not even {address!r}", hint="--engine local")
+    return LocalEngine(
+        settings.jobs, preload=settings.preload, threads=settings.threads, accelerated=settings.accelerated
+    )
+
+
+plugin = open_local

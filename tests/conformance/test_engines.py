@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from automl.engines import Engine, Job, Outcome, Status, local
+from automl.engines import Engine, Job, Outcome, Settings, Status, local, open_engine
 from automl.engines.local import LocalEngine, describe_exit
 from tests.conformance import jobs
 from tests.conformance.engines import (
@@ -35,6 +35,13 @@ class TestLocal(EngineConformance):
     @pytest.fixture(autouse=True)
     def short_grace(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "KILL_GRACE_SECONDS", 1.0)
+
+
+class TestDask(EngineConformance):
+    """On a cluster of this machine, whose workers are processes of one thread."""
+
+    def make_engine(self, slots: int) -> Engine:
+        return open_engine("dask", Settings(jobs=slots, preload={}))
 
 
 @pytest.fixture(autouse=True)
@@ -220,5 +227,5 @@ def test_how_a_process_ended_is_told_in_words(code: int | None, words: str) -> N
 
 def test_every_engine_of_the_package_is_held_against_the_suite() -> None:
     made = {type(suite().make_engine(1)).__name__ for suite in EngineConformance.__subclasses__()}
-    assert made == {"LocalEngine"}
+    assert made == {"LocalEngine", "DaskEngine"}
     assert Outcome(id="a", status=Status.OK).seconds == 0.0

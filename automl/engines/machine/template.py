@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 
-from automl.engines.worker import run_worker
+from automl.engines.machine.worker import run_worker
 
 PR_SET_PDEATHSIG = 1
 

@@ -1,0 +1,196 @@
+"""Workers of a Dask cluster: `dask` starts one on this machine, `dask://host:8786` uses one that runs already.
+
+The cluster is trusted as Dask itself demands: whoever reaches its scheduler can run code on every worker and on the
+client. TLS, timeouts and the like are those of Dask's own configuration; `dask+tls://host:8786` asks for encryption.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+from automl.engines import Engine, Job, Outcome, Settings, Status
+from automl.engines.cluster.link import Errand, Link
+from automl.engines.cluster.store import forget
+from automl.engines.local import MEMORY_SHARE, LocalEngine
+from automl.engines.machine.worker import describe_error
+from automl.errors import EngineError, UsageError
+
+REQUIRES = ("distributed",)
+EXTRA = "dask"
+
+TRANSPORTS = ("", "tcp", "tls", "ws", "wss")
+OPEN_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+
+
+class DaskEngine:
+    """See `automl.engines.Engine`.
+
+    Args:
+        address: of the scheduler, such as "tcp://host:8786"; empty starts a cluster on this machine.
+        name: what the user calls it.
+    """
+
+    def __init__(self, address: str, name: str, settings: Settings) -> None:
+        self._address, self._settings = address, settings
+        self._link = Link(self._start, name, settings)
+        self._done: list[Outcome] = []
+        self._home: LocalEngine | None = None
+        self._tell: Callable[[str], None] = lambda text: None
+        self._log: Path | None = None
+        try:
+            if address:
+                self._link.wait_open(OPEN_SECONDS)
+        except EngineError:
+            self.close()
+            raise
+
+    @property
+    def slots(self) -> int:
+        return len(self._link.members) or (1 if self._address else self._settings.jobs)
+
+    @property
+    def memory_mb(self) -> float:
+        members = dict.fromkeys(self._link.members.values())
+        if not members or any(not member.memory_mb for member in members):
+            return LocalEngine(1, preload={}).memory_mb if not self._address else float("inf")
+        return MEMORY_SHARE * min(member.memory_mb / member.nthreads for member in members) * self.slots
+
+    def free_slots(self) -> int:
+        waiting = sum(errand.slot is None for errand in self._link.errands.values())
+        # while no worker is there one job may wait for the first
+        return max(len(self._link.free()) - waiting, 0 if self._link.errands else 1)
+
+    def warm(self, pool: str) -> None:
+        self._link.warm(pool)
+        if self._home is not None:
+            self._home.warm(pool)
+
+    def submit(self, job: Job) -> int:
+        if self.free_slots() <= 0:
+            raise EngineError(f"No worker is free for the job {job.id}", hint="This is a bug: wait before submitting")
+        slot = next(iter(self._link.free()), None)
+        try:
+            content = bytes(ForkingPickler.dumps(job))
+        except Exception as error:  # the payload cannot be sent: that is the job's failure
+            self._done.append(Outcome(id=job.id, status=Status.FAILED, reason=describe_error(error), worker=slot or 0))
+            return slot or 0
+        self._link.carry(Errand(job.id, content, job.limits.seconds, job.files, slot))
+        return slot or 0
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        deadline = time.monotonic() + seconds
+        while not self._done and self._link.errands:
+            left = deadline - time.monotonic()
+            self._take(min(max(left, 0.0), LOOK_SECONDS))
+            self._say()
+            self._hold_patience()
+            if left <= 0:
+                break
+        self._take(0.0)
+        done, self._done = self._done, []
+        return done
+
+    def cancel(self, ids: set[str] | None = None) -> None:
+        for name, errand in list(self._link.errands.items()):
+            if (ids is None or name in ids) and self._link.drop(name):
+                outcome = Outcome(id=name, status=Status.CANCELLED, reason="cancelled", worker=errand.slot or 0)
+                self._done.append(outcome)
+
+    def forget(self, root: Path, pattern: str) -> None:
+        self._link.run_on_all(forget, self._link.session, pattern)
+
+    def attend(self, log: Path, tell: Callable[[str], None]) -> None:
+        self._log, self._tell = log, tell
+        if self._home is not None:
+            self._home.attend(log, tell)
+
+    def at_home(self) -> Engine:
+        if not self._address:  # its workers are processes of this machine
+            return self
+        if self._home is None:
+            settings = self._settings
+            self._home = LocalEngine(
+                settings.jobs, preload=settings.preload, threads=settings.threads, log=self._log,
+                accelerated=settings.accelerated,
+            )  # fmt: skip
+        return self._home
+
+    def close(self) -> None:
+        self.cancel()
+        self._link.close()
+        if self._home is not None:
+            self._home.close()
+
+    def count_bytes(self) -> dict[str, int]:
+        """What has crossed the network for jobs: data set sent, results received."""
+        placed = sum(placement.sent_bytes for placement in self._link.placements.values())
+        return {"sent": placed, "received": self._link.received_bytes}
+
+    def _take(self, seconds: float) -> None:
+        try:
+            self._done.append(self._link.done.get(timeout=seconds) if seconds else self._link.done.get_nowait())
+            while True:
+                self._done.append(self._link.done.get_nowait())
+        except queue.Empty:
+            return
+
+    def _say(self) -> None:
+        while not self._link.said.empty():
+            self._tell(self._link.said.get())
+
+    def _hold_patience(self) -> None:
+        lost_at, failure = self._link.lost_at, self._link.failure
+        patience = self._settings.patience_seconds
+        if failure is not None and (patience < float("inf") or not self._link.members):
+            raise failure
+        if lost_at is not None and time.monotonic() - lost_at > patience:
+            raise EngineError(
+                f"No worker of {self._link.name} has answered for {patience:,.0f} s",
+                hint="What finished is kept. When there are workers again: automl resume RUN",
+            )
+
+    async def _start(self) -> tuple[str, Any]:
+        """The scheduler's address, and what ends a cluster that was started for it."""
+
+        async def nothing() -> None:
+            return
+
+        if self._address:
+            return self._address, nothing
+        from distributed import LocalCluster
+
+        cluster: Any = await LocalCluster(
+            n_workers=self._settings.jobs, threads_per_worker=1, processes=True, asynchronous=True, host="127.0.0.1",
+            dashboard_address=None, worker_dashboard_address=None, memory_limit=0, silence_logs=50,
+        )  # fmt: skip
+
+        async def end() -> None:
+            await cluster.close()
+
+        return cluster.scheduler_address, end
+
+
+def open_dask(address: str, settings: Settings) -> Engine:
+    """See `automl.engines.OpenEngine`.
+
+    Raises:
+        UsageError: if the address is none.
+        EngineError: if no scheduler or no worker answers there, or none has the versions of this machine.
+    """
+    if not address:
+        return DaskEngine("", "dask", settings)
+    transport, _, place = address.rpartition("://")
+    name = f"dask+{address}" if transport else f"dask://{address}"
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit() or "/" in place or transport not in TRANSPORTS:
+        raise UsageError(f"{name!r} is not a scheduler's address", hint="--engine dask://host:8786")
+    return DaskEngine(f"{transport or 'tcp'}://{place}", name, settings)
+
+
+plugin = open_dask
