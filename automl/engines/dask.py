@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from automl.engines import Engine, Job, Outcome, Settings, Status
-from automl.engines.cluster.link import Errand, Link
+from automl.engines.cluster.link import SILENCE, Errand, Link, Scheduler
 from automl.engines.cluster.store import forget
 from automl.engines.local import MEMORY_SHARE, LocalEngine
 from automl.engines.machine.worker import describe_error
 from automl.errors import EngineError, UsageError
 
-REQUIRES = ("distributed",)
+REQUIRES = ("distributed", "cryptography")
 EXTRA = "dask"
 
 TRANSPORTS = ("", "tcp", "tls", "ws", "wss")
@@ -62,9 +62,10 @@ class DaskEngine:
         return MEMORY_SHARE * min(member.memory_mb / member.nthreads for member in members) * self.slots
 
     def free_slots(self) -> int:
-        waiting = sum(errand.slot is None for errand in self._link.errands.values())
-        # while no worker is there one job may wait for the first
-        return max(len(self._link.free()) - waiting, 0 if self._link.errands else 1)
+        if not self._link.members:  # jobs may wait for the first worker
+            return max(self.slots - len(self._link.errands), 0)
+        waiting = sum(errand.slot is None for errand in list(self._link.errands.values()))
+        return max(len(self._link.free()) - waiting, 0)
 
     def warm(self, pool: str) -> None:
         self._link.warm(pool)
@@ -155,25 +156,26 @@ class DaskEngine:
                 hint="What finished is kept. When there are workers again: automl resume RUN",
             )
 
-    async def _start(self) -> tuple[str, Any]:
-        """The scheduler's address, and what ends a cluster that was started for it."""
+    async def _start(self) -> Scheduler:
+        """Where the scheduler is; a cluster of this machine is started, open to nobody who lacks this process's keys."""
 
         async def nothing() -> None:
             return
 
         if self._address:
-            return self._address, nothing
+            return Scheduler(self._address, nothing)
         from distributed import LocalCluster
 
         cluster: Any = await LocalCluster(
             n_workers=self._settings.jobs, threads_per_worker=1, processes=True, asynchronous=True, host="127.0.0.1",
-            dashboard_address=None, worker_dashboard_address=None, memory_limit=0, silence_logs=50,
+            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0", memory_limit=0, silence_logs=SILENCE,
+            scheduler_kwargs={"dashboard": False}, security=True,
         )  # fmt: skip
 
         async def end() -> None:
             await cluster.close()
 
-        return cluster.scheduler_address, end
+        return Scheduler(cluster.scheduler_address, end, cluster.security)
 
 
 def open_dask(address: str, settings: Settings) -> Engine:

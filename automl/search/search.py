@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from automl.engines import Engine, Job, Limits, Outcome, Status
+from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
-from automl.preprocess.cache import drop_plan
 from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
@@ -338,6 +337,7 @@ class Search:
         if soft is not None:
             soft = max(MIN_FOLD_SECONDS, min(soft, left - 0.3)) if not self.by_trials else soft
             hard = soft * HARD_FACTOR + HARD_SECONDS
+        place = fold_folder(self.run.path, spec.number, fold)
         payload = {
             "run": str(self.run.path),
             "trial": spec.number,
@@ -354,6 +354,7 @@ class Search:
             payload=payload,
             pool=self.families[spec.candidate].candidate.pool,
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
+            files=Files(root=self.run.path, reads=("data",), leaves=f"search/models/{place.name}"),
         )
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
@@ -439,7 +440,7 @@ class Search:
         in_use = {self._plan_key(active.spec) for active in self.active.values()} | self._usual_plans
         key = self._plan_key(spec)
         if key not in in_use and not any(job_active.spec is spec for job_active, _ in self.jobs.values()):
-            drop_plan(self.run.search / "cache", key)
+            self.engine.forget(self.run.path, f"search/cache/{key}-*")
 
     def _plan_key(self, spec: TrialSpec) -> str:
         return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))

@@ -15,7 +15,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,15 +78,25 @@ class Errand:
     task: asyncio.Task[None] | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scheduler:
+    """What a link connects to: an address, what ends it (nothing, if it is not ours), keys if they are not those of
+    Dask's configuration."""
+
+    address: str
+    end: Callable[[], Awaitable[None]]
+    security: Any = None
+
+
 class Link:
     """See the module. All methods are for the thread that made it.
 
     Args:
-        start: gives the scheduler's address, and a function that ends what it started; called in the link's loop.
+        start: gives the scheduler, which it may have to start first; called in the link's loop.
         name: what the user calls the cluster.
     """
 
-    def __init__(self, start: Callable[[], Any], name: str, settings: Settings) -> None:
+    def __init__(self, start: Callable[[], Awaitable[Scheduler]], name: str, settings: Settings) -> None:
         self.name, self._start, self._settings = name, start, settings
         self.session = secrets.token_hex(8)
         self.done: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -134,7 +144,7 @@ class Link:
     def carry(self, errand: Errand) -> None:
         with self._lock:
             self.errands[errand.name] = errand
-        self._loop.call_soon_threadsafe(self._begin, errand)
+        self._soon(self._begin, errand)
 
     def drop(self, name: str) -> bool:
         """Give an errand up; False if it is over already."""
@@ -142,7 +152,7 @@ class Link:
             errand = self.errands.pop(name, None)
         if errand is None:
             return False
-        self._loop.call_soon_threadsafe(self._give_up, errand)
+        self._soon(self._give_up, errand)
         return True
 
     def warm(self, pool: str) -> None:
@@ -156,13 +166,17 @@ class Link:
     def close(self) -> None:
         if not self._thread.is_alive():
             return
-        self._loop.call_soon_threadsafe(self._stop)
+        self._soon(self._stop)
         self._thread.join(2 * CLOSE_SECONDS)
 
     # ---- the loop --------------------------------------------------------------------------------------------------
 
+    def _soon(self, function: Callable[..., Any], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: `failure` says why, and `wait` tells it
+            self._loop.call_soon_threadsafe(function, *arguments)
+
     def _call(self, make: Callable[[], Any]) -> None:
-        self._loop.call_soon_threadsafe(lambda: self._keep(self._loop.create_task(make())))
+        self._soon(lambda: self._keep(self._loop.create_task(make())))
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
@@ -194,23 +208,26 @@ class Link:
         import distributed  # noqa: F401 - sets up its loggers, which are then silenced
 
         logging.getLogger("distributed").setLevel(SILENCE)
-        address, end = await self._start()
+        scheduler = await self._start()
         try:
-            await self._connect(address)
+            await self._connect(scheduler)
             while not self._closing:
-                await self._look(address)
+                await self._look(scheduler)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), POLL_SECONDS if self.members else POLL_SECONDS / 5)
         finally:
             await self._leave()
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(end(), CLOSE_SECONDS)
+                await asyncio.wait_for(scheduler.end(), CLOSE_SECONDS)
 
-    async def _connect(self, address: str) -> None:
+    async def _connect(self, scheduler: Scheduler) -> None:
         from distributed import Client
 
         try:
-            self._client = await Client(address, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
+            self._client = await Client(
+                scheduler.address, security=scheduler.security, asynchronous=True, timeout=CONNECT_SECONDS,
+                set_as_default=False,
+            )  # fmt: skip
         except (OSError, TimeoutError) as error:
             raise EngineError(
                 f"{self.name} does not answer: {describe_error(error)}",
@@ -218,7 +235,7 @@ class Link:
             ) from error
         self._client.subscribe_topic("all", self._note_event)
 
-    async def _reconnect(self, address: str) -> None:
+    async def _reconnect(self, scheduler: Scheduler) -> None:
         """Once; the next look tries again."""
         for member in list(self._known.values()):
             self._lose(member)
@@ -227,13 +244,13 @@ class Link:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(old._close(fast=True), 1.0)
         with contextlib.suppress(EngineError):
-            await self._connect(address)
+            await self._connect(scheduler)
 
-    async def _look(self, address: str) -> None:
+    async def _look(self, scheduler: Scheduler) -> None:
         """Who is there now."""
         client = self._client
         if client is None or client.status in ("closed", "closing"):
-            await self._reconnect(address)
+            await self._reconnect(scheduler)
             return
         if client.status != "running":  # it is connecting again by itself; its futures are cancelled
             return
