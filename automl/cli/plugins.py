@@ -13,11 +13,12 @@ KINDS = (
     ("section", "automl.report.sections"),
     ("study", "automl.evaluate.jobs"),
     ("export", "automl.export"),
+    ("engine", "automl.engines"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings, studies, report sections, exports; what is missing stands with its reason."""
+    """Models, metrics, formats, findings, studies, sections, exports, engines; what is missing has its reason."""
     from dataclasses import asdict
     from typing import Any
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from automl.engines import Engine, Job, Outcome, Settings, Status
-from automl.engines.cluster.link import SILENCE, Errand, Link, Scheduler
+from automl.engines.cluster.connection import SILENCE, Scheduler
+from automl.engines.cluster.link import Link
+from automl.engines.cluster.roster import Errand
 from automl.engines.cluster.store import forget
 from automl.engines.local import MEMORY_SHARE, LocalEngine
 from automl.engines.machine.worker import describe_error
@@ -24,7 +26,7 @@ REQUIRES = ("distributed", "cryptography")
 EXTRA = "dask"
 
 TRANSPORTS = ("", "tcp", "tls", "ws", "wss")
-OPEN_SECONDS = 30.0
+OPEN_SECONDS = 20.0
 LOOK_SECONDS = 0.5
 
 
@@ -52,20 +54,19 @@ class DaskEngine:
 
     @property
     def slots(self) -> int:
-        return len(self._link.members) or (1 if self._address else self._settings.jobs)
+        return len(self._link.roster.members) or (1 if self._address else self._settings.jobs)
 
     @property
     def memory_mb(self) -> float:
-        members = dict.fromkeys(self._link.members.values())
+        members = self._link.roster.workers()
         if not members or any(not member.memory_mb for member in members):
             return LocalEngine(1, preload={}).memory_mb if not self._address else float("inf")
         return MEMORY_SHARE * min(member.memory_mb / member.nthreads for member in members) * self.slots
 
     def free_slots(self) -> int:
-        if not self._link.members:  # jobs may wait for the first worker
-            return max(self.slots - len(self._link.errands), 0)
-        waiting = sum(errand.slot is None for errand in list(self._link.errands.values()))
-        return max(len(self._link.free()) - waiting, 0)
+        if not self._link.roster.members:  # jobs may wait for the first worker
+            return max(self.slots - len(self._link.roster.errands), 0)
+        return max(len(self._link.roster.free()) - self._link.roster.count_waiting(), 0)
 
     def warm(self, pool: str) -> None:
         self._link.warm(pool)
@@ -75,7 +76,7 @@ class DaskEngine:
     def submit(self, job: Job) -> int:
         if self.free_slots() <= 0:
             raise EngineError(f"No worker is free for the job {job.id}", hint="This is a bug: wait before submitting")
-        slot = next(iter(self._link.free()), None)
+        slot = next(iter(self._link.roster.free()), None)
         try:
             content = bytes(ForkingPickler.dumps(job))
         except Exception as error:  # the payload cannot be sent: that is the job's failure
@@ -86,7 +87,7 @@ class DaskEngine:
 
     def wait(self, seconds: float) -> list[Outcome]:
         deadline = time.monotonic() + seconds
-        while not self._done and self._link.errands:
+        while not self._done and self._link.roster.errands:
             left = deadline - time.monotonic()
             self._take(min(max(left, 0.0), LOOK_SECONDS))
             self._say()
@@ -98,8 +99,8 @@ class DaskEngine:
         return done
 
     def cancel(self, ids: set[str] | None = None) -> None:
-        for name, errand in list(self._link.errands.items()):
-            if (ids is None or name in ids) and self._link.drop(name):
+        for name in list(self._link.roster.errands):
+            if (ids is None or name in ids) and (errand := self._link.drop(name)):
                 outcome = Outcome(id=name, status=Status.CANCELLED, reason="cancelled", worker=errand.slot or 0)
                 self._done.append(outcome)
 
@@ -130,14 +131,15 @@ class DaskEngine:
 
     def count_bytes(self) -> dict[str, int]:
         """What has crossed the network for jobs: data set sent, results received."""
-        placed = sum(placement.sent_bytes for placement in self._link.placements.values())
-        return {"sent": placed, "received": self._link.received_bytes}
+        return {"sent": self._link.carrier.sent_bytes, "received": self._link.carrier.received_bytes}
 
     def _take(self, seconds: float) -> None:
         try:
-            self._done.append(self._link.done.get(timeout=seconds) if seconds else self._link.done.get_nowait())
+            self._done.append(
+                self._link.carrier.done.get(timeout=seconds) if seconds else self._link.carrier.done.get_nowait()
+            )
             while True:
-                self._done.append(self._link.done.get_nowait())
+                self._done.append(self._link.carrier.done.get_nowait())
         except queue.Empty:
             return
 
@@ -146,10 +148,9 @@ class DaskEngine:
             self._tell(self._link.said.get())
 
     def _hold_patience(self) -> None:
-        lost_at, failure = self._link.lost_at, self._link.failure
-        patience = self._settings.patience_seconds
-        if failure is not None and (patience < float("inf") or not self._link.members):
-            raise failure
+        lost_at, patience = self._link.roster.lost_at, self._settings.patience_seconds
+        if self._link.failure is not None:
+            raise self._link.failure
         if lost_at is not None and time.monotonic() - lost_at > patience:
             raise EngineError(
                 f"No worker of {self._link.name} has answered for {patience:,.0f} s",
@@ -157,7 +158,7 @@ class DaskEngine:
             )
 
     async def _start(self) -> Scheduler:
-        """Where the scheduler is; a cluster of this machine is started, open to nobody who lacks this process's keys."""
+        """Where it is; a cluster of this machine is started first, for nobody but who has this process's keys."""
 
         async def nothing() -> None:
             return
@@ -168,8 +169,8 @@ class DaskEngine:
 
         cluster: Any = await LocalCluster(
             n_workers=self._settings.jobs, threads_per_worker=1, processes=True, asynchronous=True, host="127.0.0.1",
-            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0", memory_limit=0, silence_logs=SILENCE,
-            scheduler_kwargs={"dashboard": False}, security=True,
+            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0", memory_limit=0,
+            silence_logs=SILENCE, scheduler_kwargs={"dashboard": False}, security=True,
         )  # fmt: skip
 
         async def end() -> None:
@@ -187,12 +188,22 @@ def open_dask(address: str, settings: Settings) -> Engine:
     """
     if not address:
         return DaskEngine("", "dask", settings)
-    transport, _, place = address.rpartition("://")
-    name = f"dask+{address}" if transport else f"dask://{address}"
+    where, name = parse_address(f"dask+{address}" if "://" in address else f"dask://{address}")
+    return DaskEngine(where, name, settings)
+
+
+def parse_address(asked: str) -> tuple[str, str]:
+    """Dask's own address of a scheduler, and its full name, of "dask://host:8786" or "dask+tls://host:8786".
+
+    Raises:
+        UsageError: if it is none.
+    """
+    scheme, _, place = asked.partition("://")
+    name, _, transport = scheme.partition("+")
     host, _, port = place.rpartition(":")
-    if not host or not port.isdigit() or "/" in place or transport not in TRANSPORTS:
-        raise UsageError(f"{name!r} is not a scheduler's address", hint="--engine dask://host:8786")
-    return DaskEngine(f"{transport or 'tcp'}://{place}", name, settings)
+    if name != "dask" or not host or not port.isdigit() or "/" in place or transport not in TRANSPORTS:
+        raise UsageError(f"{asked!r} is not a scheduler's address", hint="Write it as dask://host:8786")
+    return f"{transport or 'tcp'}://{place}", asked
 
 
 plugin = open_dask

@@ -53,7 +53,9 @@ class Placement:
             found = await asyncio.gather(*(self._find(client, host) for host in waiting), return_exceptions=True)
             lacking = [host for host, has in zip(waiting, found, strict=True) if has is False]
             while not await self._find(client, member):
-                await self._send(client, [member, *(host for host in lacking if self._is_first_of_its_host(host, member, lacking))])
+                await self._send(
+                    client, [member, *(host for host in lacking if self._is_first_of_its_host(host, member, lacking))]
+                )
                 lacking = []
 
     def _is_first_of_its_host(self, host: Host, member: Host, hosts: list[Host]) -> bool:
