@@ -56,7 +56,7 @@ def read_table(
     if collection is not None:
         return collection.read(path, options, part)
     opened = open_source(path)
-    table: RawTable = _choose_reader(opened).read(opened, options)
+    table: RawTable = choose_reader(opened).read(opened, options)
     table = dataclasses.replace(table, notices=(*opened.notices, *table.notices))
     return table if str(path) == "-" else resolve_paths(table, path.resolve().parent, dict(options.roles))
 
@@ -149,7 +149,12 @@ def _own_target(table: RawTable) -> str:
     raise UsageError(f"Which column is to be learned? There are {names}", hint="Add --target COLUMN")
 
 
-def _choose_reader(source: Source) -> Any:
+def choose_reader(source: Source) -> Any:
+    """The reader of a format, by a file's name and first bytes.
+
+    Raises:
+        DataError: if it is of none.
+    """
     path, head = Path(source.name), source.data[:HEAD_BYTES]
     names = sorted(registry.names(), key=lambda name: name == "csv")  # the one that takes any text comes last
     for name in names:

@@ -66,7 +66,9 @@ class Placement:
     async def _find(self, client: Any, host: Host) -> bool:
         if host.directory in self._placed:
             return True
-        has: bool = await _ask(client, host, find_data, host.directory, self.session, str(self.root), self._manifest)
+        has: bool = await _ask(
+            client, host, find_data, host.directory, self.session, shown_path(self.root), self._manifest
+        )
         if has:
             self._placed.add(host.directory)
         return has
@@ -96,6 +98,11 @@ class Placement:
             self.sent_bytes += len(piece)
             del held
         await on_all(finish_data, self._manifest)
+
+
+def shown_path(root: Path) -> str:
+    """Where workers of shared storage find the files: at the same path as here."""
+    return str(root)
 
 
 def _place(host: Host) -> tuple[str, str]:

@@ -8,8 +8,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import automl
-
 # Distributions of which the first that is installed counts.
 PACKAGES = {
     "automl": ("automl",),
@@ -53,7 +51,7 @@ def _version(distribution: str) -> str:
 
 
 def _digest_source() -> str:
-    folder = Path(automl.__file__).parent
+    folder = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -1,0 +1,123 @@
+"""Tables that leave the tool piece by piece: one header, one format, whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Write = Callable[["pd.DataFrame"], None]
+
+
+def check_output(out: str) -> None:
+    """Refuse a place that cannot be written, before any work is done.
+
+    Raises:
+        UsageError: for an ending that is not known, or a folder that is not there.
+    """
+    from automl.errors import UsageError
+
+    path = Path(out)
+    if out == "-":
+        return
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"No format ends with {path.suffix!r}", hint="Choose one of: " + ", ".join(_FORMATS))
+
+
+@contextlib.contextmanager
+def open_writer(out: str) -> Iterator[Write]:
+    """A function that appends a frame to `out` ("-" is stdout); a file has its name only when the block is done.
+
+    Raises:
+        EngineError: if the disk is full or the folder cannot be written.
+    """
+    from automl.files import replacing
+
+    if out == "-":
+        yield _write_text(sys.stdout, ",")
+        return
+    path = Path(out)
+    with replacing(path, "wb") as file, _FORMATS[path.suffix.lower()](file) as write:
+        yield write
+
+
+def _write_text(file: Any, separator: str) -> Write:
+    begun = False
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal begun
+        frame.to_csv(file, index=False, sep=separator, header=not begun)
+        begun = True
+
+    return write
+
+
+@contextlib.contextmanager
+def _open_csv(file: IO[bytes]) -> Iterator[Write]:
+    yield _write_text(file, ",")
+
+
+@contextlib.contextmanager
+def _open_tsv(file: IO[bytes]) -> Iterator[Write]:
+    yield _write_text(file, "\t")
+
+
+@contextlib.contextmanager
+def _open_jsonl(file: IO[bytes]) -> Iterator[Write]:
+    yield lambda frame: frame.to_json(file, orient="records", lines=True, force_ascii=False)
+
+
+@contextlib.contextmanager
+def _open_parquet(file: IO[bytes]) -> Iterator[Write]:
+    import pyarrow.parquet as pq
+
+    with _open_arrow(lambda schema: pq.ParquetWriter(file, schema)) as write:
+        yield write
+
+
+@contextlib.contextmanager
+def _open_feather(file: IO[bytes]) -> Iterator[Write]:
+    import pyarrow as pa
+
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with _open_arrow(lambda schema: pa.ipc.new_file(file, schema, options=options)) as write:
+        yield write
+
+
+@contextlib.contextmanager
+def _open_arrow(open_with: Callable[[Any], Any]) -> Iterator[Write]:
+    """A writer whose columns are those of the first frame."""
+    import pyarrow as pa
+
+    writer: Any = None
+    schema: Any = None
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal writer, schema
+        table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        if writer is None:
+            schema = table.schema
+            writer = open_with(schema)
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+_FORMATS: dict[str, Callable[[IO[bytes]], contextlib.AbstractContextManager[Write]]] = {
+    ".csv": _open_csv,
+    ".tsv": _open_tsv,
+    ".jsonl": _open_jsonl,
+    ".parquet": _open_parquet,
+    ".feather": _open_feather,
+}
