@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 # The engine of this machine, unless another is asked for.
 LOCAL = "local"
 # How long a run without a time limit waits once all workers are lost.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 60.0
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5

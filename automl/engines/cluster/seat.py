@@ -18,7 +18,7 @@ from typing import Any
 
 from automl.engines import Job, Limits, Outcome, Status
 from automl.engines.cluster.parcel import pack
-from automl.engines.cluster.store import session_folder
+from automl.engines.cluster.store import leave_unused, mark_used, session_folder
 from automl.engines.local import MEMORY_SHARE, LocalEngine
 from automl.engines.machine.worker import describe_error
 
@@ -99,10 +99,11 @@ class Seats:
         try:
             while True:
                 items = self._take(block=not held)
-                if not items and not held:  # idle for long
+                if not items and not held:  # idle for long: the parent is gone, or has no use for this worker
                     if engine is not None:
                         engine.close()
                     engine = None
+                    leave_unused(self._order.directory, self._order.session, IDLE_SECONDS / 2)
                     continue
                 if None in items:
                     return
@@ -141,6 +142,7 @@ class Seats:
                 _end(held, Outcome(id=item.job.id, status=Status.CRASHED, reason=describe_error(error)))
 
     def _turn(self, engine: LocalEngine, held: dict[str, _Ticket]) -> None:
+        mark_used(self._order.directory, self._order.session)
         for outcome in engine.wait(WANTED_SECONDS if self._slots == 1 else TURN_SECONDS):
             _end(held, outcome)
         if unwanted := {name for name, ticket in held.items() if not ticket.is_wanted()}:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from automl.engines.cluster.parcel import Manifest, fingerprint, holds, read_str
 from automl.engines.local import remove_matching
 
 FOLDER = "automl"
+USED = ".used"
+MARK_SECONDS = 20.0
 
 
 def scratch_folder(directory: str) -> Path:
@@ -95,6 +98,23 @@ def leave(directory: str, session: str) -> None:
             shutil.rmtree(place, ignore_errors=True)
     with contextlib.suppress(OSError):
         scratch.rmdir()
+
+
+def mark_used(directory: str, session: str) -> None:
+    """Note, now and then, that a job of the session is running on this host."""
+    mark = session_folder(directory, session) / USED
+    with contextlib.suppress(OSError):
+        if not mark.exists() or time.time() - mark.stat().st_mtime > MARK_SECONDS:
+            mark.touch()
+
+
+def leave_unused(directory: str, session: str, seconds: float) -> None:
+    """Leave if no worker of the host has had a job of the session for so long: its parent may have been killed."""
+    folder = session_folder(directory, session)
+    with contextlib.suppress(OSError):
+        newest = max((path.stat().st_mtime for path in (folder, folder / USED) if path.exists()), default=time.time())
+        if time.time() - newest > seconds:
+            leave(directory, session)
 
 
 def _part(directory: str, token: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from automl.engines.cluster.store import (
     finish_data,
     forget,
     leave,
+    leave_unused,
+    mark_used,
     session_folder,
 )
 
@@ -100,3 +103,20 @@ def test_matrices_are_forgotten_by_their_pattern(tmp_path: Path) -> None:
         (cache / name).mkdir(parents=True)
     forget(directory, "s", "search/cache/abc-*")
     assert [path.name for path in cache.iterdir()] == ["abd-0"]
+
+
+def test_a_session_that_nobody_uses_any_more_is_cleared(tmp_path: Path, root: Path, manifest: Manifest) -> None:
+    directory = str(tmp_path / "scratch" / "worker-1")
+    assert find_data(directory, "s", str(root), manifest)
+    folder = session_folder(directory, "s")
+    leave_unused(directory, "s", 100.0)
+    assert folder.exists()
+    os.utime(folder, (1e9, 1e9))
+    mark_used(directory, "s")  # by another worker of the host
+    os.utime(folder, (1e9, 1e9))
+    leave_unused(directory, "s", 100.0)
+    assert folder.exists()
+    os.utime(folder / ".used", (1e9, 1e9))
+    leave_unused(directory, "s", 100.0)
+    assert not folder.exists()
+    leave_unused(directory, "s", 100.0)
