@@ -13,20 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import psutil
 
 from automl.data import Dataset, Split
-from automl.data.load import find_test, read_table
+from automl.data.load import find_test
 from automl.engines import Engine, Settings, open_engine
 from automl.engines.machine.accelerators import find_accelerators
-from automl.ensemble.artifact import installed_versions, load_predictor, restore_model
+from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import ConstraintError, DataError, InterruptedRunError, SearchError, UsageError
+from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
-from automl.evaluate.in_time import predict_in_time
-from automl.evaluate.quality import score_all
 from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
+from automl.evaluate.test_score import score_test_file
+from automl.evaluate.usable import check_constraints, explain_failure, has_usable_model
 from automl.events import (
     Bus,
     DataLoaded,
@@ -43,7 +42,6 @@ from automl.events import (
 )
 from automl.files import read_json, write_json, write_text
 from automl.interrupts import Interrupts
-from automl.pictures import collect_faults, list_faults
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
@@ -68,12 +66,8 @@ PATIENCE_SECONDS = 60.0
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
-# What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
-NET_START_SECONDS = 6.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
-# The family that every other model has to beat.
-CONSTANT = "dummy"
 
 
 def fit(
@@ -249,13 +243,6 @@ def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: P
     }
 
 
-def has_usable_model(run: Run) -> bool:
-    """Whether the deployed model is more than a constant."""
-    if not run.ensemble_path.exists():
-        return False
-    return any(member["candidate"] != CONSTANT for member in read_json(run.ensemble_path)["members"])
-
-
 def spent_seconds(run: Run) -> float:
     """Time that earlier sessions of a run used, from their events."""
     spent, began, last = 0.0, None, None
@@ -429,40 +416,16 @@ class _Session:
         self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
-        test = self.run.record["test"]
-        if not test:
+        if not self.run.record["test"]:
             return
-        names = {builder.records.results[trial].candidate for trial in builder.weights}
-        has_nets = any(candidates.get(name).needs.pictures == "pixels" for name in names)
-        left = self.clock.left() - REPORT_SECONDS
-        if has_nets and left < NET_START_SECONDS:
-            text = f"{test} was not scored, for the time is over: automl evaluate {self.run.path} {test}"
+        members = {builder.records.results[trial].candidate for trial in builder.weights}
+        seconds = self.clock.left() - REPORT_SECONDS
+        score, warnings = score_test_file(self.run, self.recipe, members=members, seconds=seconds)
+        for text in warnings:
             self.emit(WarningRaised(text=text))
-            return
-        has_pictures = bool(builder.data.table.layout.pictures)  # a table's rows are soon predicted
-        deadline = time.monotonic() + left if has_pictures else float("inf")
-        predictor = load_predictor(self.run.path)
-        frame = read_table(Path(test), options=self.recipe.data, part="test").frame
-        y = predictor.encode_target(predictor.find_target(frame))
-        known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
-        if not known.any():
-            text = f"{test} was not scored: no row has a known value in {predictor.task.target!r}"
-            self.emit(WarningRaised(text=text))
-            return
-        known_rows = np.flatnonzero(known).astype(np.int64)
-        with collect_faults() as faults:
-            rows, outputs = predict_in_time(predictor, frame, known_rows, deadline=deadline, seed=self.recipe.seed)
-        if faults:
-            text = f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
-            self.emit(WarningRaised(text=text))
-        if len(rows) < len(known_rows):
-            text = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
-            self.emit(WarningRaised(text=f"{text}: automl evaluate {self.run.path} {test} scores all"))
-        if not len(rows):
-            return
-        scores = score_all(predictor.task, y[rows], outputs, seed=self.recipe.seed, threshold=predictor.threshold)
-        result["test"] = {"file": test, "rows": len(rows), "metrics": scores}
-        write_json(self.run.evaluation_path, result)
+        if score:
+            result["test"] = score
+            write_json(self.run.evaluation_path, result)
 
     def _finish(self, status: str, builder: EnsembleBuilder) -> Run:
         usable = has_usable_model(self.run)
@@ -487,7 +450,7 @@ class _Session:
             text = f"Interrupted before a first model was finished in {self.run.path}"
             raise InterruptedRunError(text, hint=f"automl resume {self.run.path}")
         if not usable:
-            raise SearchError(*_explain_failure(self.run, builder))
+            raise SearchError(explain_failure(self.run, builder.records.results.values()))
         check_constraints(self.recipe, evaluation.get("cost") or {})
         return self.run
 
@@ -513,30 +476,6 @@ class _Session:
             if finding.severity == "risk":
                 event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
             self.emit(event)
-
-
-def _explain_failure(run: Run, builder: EnsembleBuilder) -> tuple[str]:
-    reasons = [
-        result.reason for result in builder.records.results.values() if result.reason and result.status != "pruned"
-    ]
-    common = max(set(reasons), key=reasons.count) if reasons else "the time was too short for a first model"
-    return (f"Nothing but the constant model finished in {run.path}: {common}",)
-
-
-def check_constraints(recipe: Recipe, cost: dict[str, float]) -> None:
-    """Hold the deployed model against what the user demanded of it.
-
-    Raises:
-        ConstraintError: if it is slower or larger; the run is complete all the same.
-    """
-    asked = {"row_ms": recipe.constraints.latency_ms, "size_mb": recipe.constraints.size_mb}
-    for name, flag, unit in (("row_ms", "--max-latency", "ms"), ("size_mb", "--max-size", "MB")):
-        limit, found = asked[name], cost.get(name)
-        if limit is not None and found is not None and found > limit:
-            raise ConstraintError(
-                f"No model keeps {flag} {limit:g}{unit}: the one that comes nearest has {found:g} {unit}",
-                hint=f"Allow more with {flag}, or begin from --recipe quick",
-            )
 
 
 def memory_for_jobs(recipe: Recipe, engine: Engine) -> float:

@@ -16,6 +16,8 @@ from automl.task import Task, TaskKind
 
 RESAMPLES = 40
 RESAMPLE_ROWS = 4_000
+# Curves are drawn for every class: of many classes fewer rows are drawn, and the interval is rescaled as ever.
+RESAMPLE_CELLS, LEAST_RESAMPLE_ROWS = 150_000, 1_000
 CALIBRATION_BINS = 10
 BETTER_Z = -1.96
 
@@ -59,7 +61,7 @@ def score_all(
     decided = move_threshold(outputs, threshold)
     rng = np.random.default_rng([seed, 19])
     rows = len(y)
-    used = min(rows, RESAMPLE_ROWS)
+    used = min(rows, RESAMPLE_ROWS, max(LEAST_RESAMPLE_ROWS, RESAMPLE_CELLS // outputs.shape[1]))
     draws = [rng.integers(0, rows, used) for _ in range(RESAMPLES if rows > 1 else 0)]
     shrink = float(np.sqrt(used / rows)) if rows else 1.0
     result: dict[str, dict[str, float | None]] = {}

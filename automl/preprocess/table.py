@@ -52,6 +52,11 @@ class Layout:
         others = len(self.numbers) - len(TEXT_FACTS) * len(self.texts)
         return bool(self.texts) and not (others or self.categories or self.dates or self.pictures)
 
+    @property
+    def has_only_pictures(self) -> bool:
+        """Whether there is no other column beside the pictures."""
+        return bool(self.pictures) and not (self.numbers or self.categories or self.dates or self.texts)
+
     def source(self, name: str) -> str:
         """The column of the user's table that an array column was made from."""
         return self.sources.get(name, name)

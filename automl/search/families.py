@@ -67,7 +67,7 @@ class Families:
         names = candidates.names() if wanted == "auto" else tuple(dict.fromkeys(("dummy", *wanted)))
         shape = table.shape(task)
         self.task = task
-        self.only_texts = table.layout.has_only_texts
+        self.only_texts, self.only_pictures = table.layout.has_only_texts, table.layout.has_only_pictures
         self.usable: dict[str, Family] = {}
         self.unused: dict[str, str] = {}
         self.apart: list[str] = []

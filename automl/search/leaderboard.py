@@ -139,11 +139,17 @@ def fold_interval(score: float, fold_scores: tuple[float | None, ...]) -> tuple[
 
 
 def correct_leaderboard(run: Run, *, score: float, low: float | None, high: float | None) -> None:
-    """Give the deployed model the score that can be believed; ranks stay as the models were chosen."""
+    """Give the deployed model the score that can be believed; ranks stay as the models were chosen.
+
+    Args:
+        low, high: None where the time was too short to draw them; the spread over folds then stays.
+    """
     record = read_leaderboard(run)
     for model in record["models"]:
         if model["weight"] == 1.0:
-            model.update(score=score, low=score if low is None else low, high=score if high is None else high)
+            model["score"] = score
+            if low is not None and high is not None:
+                model.update(low=low, high=high)
     _write(run, record)
 
 

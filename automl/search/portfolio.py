@@ -52,10 +52,10 @@ TEXT_ENTRIES: tuple[Entry, ...] = (
     Entry("svm_rbf", "svm_rbf on sentences", {"model.C": 3.0, ENCODER: "sentences"}),
     Entry("linear", "linear on sentences", {"model.C": 0.01, ENCODER: "sentences"}),
     Entry("tfidf_svm", "tfidf_svm on ratios", {"model.C": 0.2, RATIO: True}),
+    Entry("tfidf_svm", "tfidf_svm across words", {"model.C": 1.0, "preprocess.chars": "across 1-6"}),
+    Entry("tfidf_svm", "tfidf_svm words", {"preprocess.words": 3, "preprocess.chars": "none"}),
     Entry("tfidf_naive_bayes", "tfidf_naive_bayes", {}),
     Entry("tfidf_ridge", "tfidf_ridge", {}),
-    Entry("tfidf_svm", "tfidf_svm words", {"preprocess.words": 3, "preprocess.chars": "none"}),
-    Entry("tfidf_svm", "tfidf_svm across words", {"model.C": 1.0, "preprocess.chars": "across 1-6"}),
     Entry("keras_text_cnn", "keras_text_cnn", {}),
     Entry("tfidf_linear", "tfidf_linear", {}),
     Entry("keras_text_bag", "keras_text_bag", {}),
@@ -78,38 +78,50 @@ QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128, "mode
 
 
 def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
-    """The entries in the order for these families; what was made for pictures or texts comes first where there are any.
+    """The entries in the order for these families.
 
-    Families that no entry names (plug-ins) follow with their defaults, so that each is tried at least once.
+    What was made for pictures or texts comes first where there is nothing else, and by turns with what was learned on
+    tables where there are other columns. Families that no entry names (plug-ins) follow with their defaults, so that
+    each is tried at least once.
     """
     listed = list_table_entries(kind)
     pictures = any(family.candidate.needs.pictures == "pixels" for family in families.usable.values())
     texts = WORDS.family in families.usable
-    special = PICTURE_ENTRIES if pictures else (WORDS, *TEXT_ENTRIES) if texts else ()
+    special = [*((WORDS, *TEXT_ENTRIES) if texts else ()), *(PICTURE_ENTRIES if pictures else ())]
     named = {entry.family for entry in (*listed, *special)}
     listed += [Entry(name, name, {}) for name in families.usable if name not in named]
-    if pictures:
-        return _put_pictures_first(listed)
-    return _put_texts_first(listed, alone=families.only_texts) if texts else listed
-
-
-def _put_pictures_first(listed: list[Entry]) -> list[Entry]:
-    labels = {entry.label for entry in PICTURE_ENTRIES}
-    # what was learned on tables says nothing of the time that pictures take
-    listed = [entry._replace(seconds=None) for entry in listed]
-    first = [entry._replace(params=entry.params | QUICK) for entry in listed if entry.origin == "baseline"]
-    rest = [entry for entry in listed if entry.origin != "baseline" and entry.label not in labels]
-    return [*first, *PICTURE_ENTRIES, *rest]
-
-
-def _put_texts_first(listed: list[Entry], *, alone: bool) -> list[Entry]:
-    """Texts alone: all that was made for them, then the rest under a race. Beside other columns: both by turns."""
+    if not special:
+        return listed
+    # what was learned on tables says nothing of the time that pictures and texts take
     constant, linear, *rest = (entry._replace(seconds=None) for entry in listed)
-    rest = [linear._replace(origin="portfolio", raced=True), *rest]
-    if alone:
-        return [constant, WORDS, *TEXT_ENTRIES, *(entry._replace(raced=True) for entry in rest)]
-    pairs = itertools.zip_longest(TEXT_ENTRIES, rest[1:])
-    return [constant, WORDS, *(entry for pair in pairs for entry in pair if entry is not None), rest[0]]
+    if pictures:
+        return [*_begin_quickly(constant, linear), *_add_pictures(rest, families)]
+    return [constant, WORDS, *_add_texts([linear._replace(origin="portfolio", raced=True), *rest], families)]
+
+
+def _begin_quickly(*baselines: Entry) -> list[Entry]:
+    return [entry._replace(params=entry.params | QUICK) for entry in baselines]
+
+
+def _add_pictures(rest: list[Entry], families: Families) -> list[Entry]:
+    labels = {entry.label for entry in PICTURE_ENTRIES}
+    rest = [entry for entry in rest if entry.label not in labels]
+    if families.only_pictures:
+        return [*PICTURE_ENTRIES, *rest]
+    words = [WORDS._replace(origin="portfolio", raced=True), *TEXT_ENTRIES] if WORDS.family in families.usable else []
+    return take_turns(rest, words, [entry._replace(raced=True) for entry in PICTURE_ENTRIES])
+
+
+def _add_texts(rest: list[Entry], families: Families) -> list[Entry]:
+    if families.only_texts:
+        return [*TEXT_ENTRIES, *(entry._replace(raced=True) for entry in rest)]
+    linear, *rest = rest
+    return [*take_turns(list(TEXT_ENTRIES), rest), linear]
+
+
+def take_turns(*lists: list[Entry]) -> list[Entry]:
+    """The first of each, then the second of each, and so on."""
+    return [entry for turn in itertools.zip_longest(*lists) for entry in turn if entry is not None]
 
 
 def list_table_entries(kind: TaskKind) -> list[Entry]:

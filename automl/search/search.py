@@ -20,6 +20,7 @@ from automl.metrics import get_metric
 from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.allotment import Allotment
 from automl.search.budget import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
@@ -28,24 +29,13 @@ from automl.search.portfolio import make_portfolio
 from automl.search.racing import Verdict, judge_first_fold
 from automl.search.records import Records
 from automl.search.study import Study
-from automl.search.trial import POOL_START_SECONDS, SearchData, TrialResult, TrialSpec, fold_folder, run_fold
+from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
 from automl.space import split_params
 
 BATCH = 8
 FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
-# Share of the time left that one bag may use, by where the configuration comes from.
-SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
-# Nets on pictures are worth waiting for: nothing else sees as much in them.
-PIXEL_SHARE = 0.5
-PIXEL_LEAST_SECONDS = 8.0
-HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
-MIN_FOLD_SECONDS = 0.3
-# A fold may take so many times what is expected of it; and a bag this share of the time left, whatever its origin.
-USUAL_FACTOR, END_SHARE = 1.5, 0.9
-# A configuration of the portfolio is begun if at least this share of what it needs is left.
-CUT_SHARE = 0.7
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
@@ -104,12 +94,20 @@ class Search:
         self.families = Families(recipe, data.task, data.table)
         share = len(data.trains[0]) / max(1, len(data.target))
         self.costs = CostModel(data.table.shape(data.task), share)
+        self.allotment = Allotment(
+            clock,
+            self.families,
+            self.costs,
+            folds=len(data.folds),
+            slots=engine.slots,
+            own_seconds=recipe.search.trial_seconds,
+            by_trials=self.by_trials,
+        )
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
         self.active: dict[int, _Active] = {}
         self.jobs: dict[str, tuple[_Active, int]] = {}
         self._usual_plans: set[str] = set()
-        self._warmed: set[str] = set()
         self._recover()
         self._portfolio = self._remaining_portfolio()
 
@@ -136,7 +134,7 @@ class Search:
         if self.by_trials or self.clock.search_left() > EARLY_WARM_SECONDS:
             for spec in self._portfolio:
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
-                self._warmed.add(self.families[spec.candidate].candidate.pool)
+                self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
 
     def _go_by_time(self) -> str:
         while True:
@@ -252,45 +250,20 @@ class Search:
     def _next_spec(self) -> TrialSpec | None:
         number = self.records.next_number()
         for spec in list(self._portfolio):
-            if self._fits(spec.candidate, spec.origin, spec.reference_seconds):
+            if self.allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
                 self._portfolio.remove(spec)
                 if not self.families[spec.candidate].is_out:
                     return dataclasses.replace(spec, number=number)
         if not self.recipe.search.tune:
             return None
         rng = np.random.default_rng([self.recipe.seed, 11, number])
-        name = self.families.choose(rng, [name for name in self.families.usable if self._fits(name, "tpe")])
+        name = self.families.choose(rng, [name for name in self.families.usable if self.allotment.fits(name, "tpe")])
         if name is None:
             return None
         space = self.families[name].space
         params = self.study.ask(name, space, number)
         label = f"{name} #{number}"
         return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
-
-    def _fits(self, name: str, origin: str, reference_seconds: float | None = None) -> bool:
-        """Whether a configuration of the family can finish in the time left, as far as is known."""
-        if self.by_trials or origin == "baseline":
-            return True
-        expected = self._expected_fold_seconds(name, reference_seconds)
-        left = self.clock.search_left()
-        pool = self.families[name].candidate.pool
-        left -= 0.0 if pool in self._warmed else POOL_START_SECONDS.get(pool, 0.0)
-        if expected is None:
-            return left > MIN_FOLD_SECONDS
-        if origin == "portfolio" and self.families[name].candidate.needs.pictures == "pixels":
-            # what descriptors took says nothing of nets, which take what is there
-            return left > PIXEL_LEAST_SECONDS * self._rounds
-        # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
-        return expected * self._rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
-
-    def _expected_fold_seconds(self, name: str, reference_seconds: float | None) -> float | None:
-        modelled = self.costs.expect(name, reference_seconds)
-        return self.families.expected_fold_seconds(name) if modelled is None else modelled
-
-    @property
-    def _rounds(self) -> int:
-        """Folds that one worker after the other has to run for a bag."""
-        return -(-len(self.data.folds) // self.engine.slots)
 
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
         self.records.add_spec(spec)
@@ -301,7 +274,7 @@ class Search:
             deque([0] if raced else folds),
             attempt=attempt,
             started=self.clock.elapsed(),
-            fold_limit=self._fold_limit(spec),
+            fold_limit=self.allotment.fold_seconds(spec),
             waits_for_verdict=raced,
         )
         self.active[spec.number] = active
@@ -312,31 +285,11 @@ class Search:
         least = MIN_RACE_ROWS if spec.origin == "tpe" else MIN_PORTFOLIO_RACE_ROWS
         return self.recipe.search.racing and len(self.data.folds) > 1 and len(self.data.folds[0]) >= least
 
-    def _fold_limit(self, spec: TrialSpec) -> float | None:
-        """Seconds one fold may take: a share of the time left, split over the folds and workers."""
-        own = self.recipe.search.trial_seconds
-        if self.by_trials:
-            return own
-        left = max(0.0, self.clock.search_left())
-        needs = self.families[spec.candidate].candidate.needs
-        part = PIXEL_SHARE if needs.pictures == "pixels" and spec.origin == "portfolio" else SHARES[spec.origin]
-        share = left * part / self._rounds
-        expected = self._expected_fold_seconds(spec.candidate, spec.reference_seconds)
-        if expected is not None:  # what needs more than its share may have it, if it can be done before the end
-            share = max(share, min(USUAL_FACTOR * expected, END_SHARE * left / self._rounds))
-        share = max(MIN_FOLD_SECONDS, share)
-        return min(share, own) if own else share
-
     # ---- jobs ----------------------------------------------------------------------------------------------------
 
     def _submit(self, active: _Active, fold: int) -> None:
         spec = active.spec
-        soft = active.fold_limit
-        left = self.clock.search_left()
-        hard = float("inf")
-        if soft is not None:
-            soft = max(MIN_FOLD_SECONDS, min(soft, left - 0.3)) if not self.by_trials else soft
-            hard = soft * HARD_FACTOR + HARD_SECONDS
+        soft, hard = self.allotment.limits(active.fold_limit)
         place = fold_folder(self.run.path, spec.number, fold)
         payload = {
             "run": str(self.run.path),
@@ -345,7 +298,7 @@ class Search:
             "candidate": spec.candidate,
             "params": spec.params,
             "seed": self.recipe.seed,
-            "seconds": None if self.by_trials else soft,
+            "seconds": soft,
             "threads": 1,
         }
         job = Job(
@@ -388,6 +341,7 @@ class Search:
             self._judge(active)
         if not active.ended and not active.pending and not active.running and self._close(active):
             self.blend = self.on_bag()
+            self._judge_again()
 
     def _fail(self, active: _Active, outcome: Outcome) -> None:
         kind, _, rest = outcome.reason.partition(": ")
@@ -410,6 +364,15 @@ class Search:
             active.pending.extend(range(1, len(self.data.folds)))
         else:
             self._finish(active, "pruned", verdict.reason)
+
+    def _judge_again(self) -> None:
+        """A better model is there than when the others' first folds were judged: are they still worth their rest?"""
+        for active in list(self.active.values()):
+            waits = active.waits_for_verdict or 0 not in active.done
+            if not waits and active.spec.raced and self._is_worth_a_race(active.spec):
+                verdict = self._compare(active)
+                if not verdict.promote:
+                    self._finish(active, "pruned", verdict.reason)
 
     def _compare(self, active: _Active) -> Verdict:
         rows = self.data.folds[0]

@@ -96,9 +96,15 @@ class SectionConformance:
         run = write_studied_run(tmp_path / "run")
         for damage in DAMAGES:
             (run.path / name).write_text(damage, encoding="utf-8")
-            self.plugin.build(RunSource(run))
+            self.assert_it_speaks_or_leaves_itself_out(run)
         (run.path / name).unlink()
-        self.plugin.build(RunSource(run))
+        self.assert_it_speaks_or_leaves_itself_out(run)
+
+    def assert_it_speaks_or_leaves_itself_out(self, run: Run) -> None:
+        section = self.plugin.build(RunSource(run))
+        if section is not None:
+            assert section.blocks
+            assert f'<section id="{section.name}"' in render_html(_document(section))
 
 
 def _document(section: Section) -> Document:

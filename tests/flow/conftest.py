@@ -56,21 +56,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     return Tool(tmp_path_factory.mktemp("shared"))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def prepared(request: pytest.FixtureRequest, shared: Tool) -> Iterator[Prepared]:
-    """What PREPARED of this file and of the test modules makes; begun at once for the tests that are to run."""
+    """What PREPARED of this file and of the test modules makes, each when it is asked for."""
     prepared = Prepared(shared)
     prepared.offer(PREPARED)
-    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    wanted = [item for item in items if item.get_closest_marker("slow") is None]
-    prepared.start(name for name in PREPARED if any(name in item.fixturenames for item in wanted))
-    for module in dict.fromkeys(item.module for item in items):
-        offered = getattr(module, "PREPARED", {})
-        prepared.offer(offered)
-        if any(item.module is module for item in wanted):
-            prepared.start(offered)
+    for module in dict.fromkeys(item.module for item in request.session.items if isinstance(item, pytest.Function)):
+        prepared.offer(getattr(module, "PREPARED", {}))
     yield prepared
     prepared.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun(request: pytest.FixtureRequest, prepared: Prepared) -> None:
+    """A module's own runs begin with its first test, and are made while it goes on."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    if any(item.module is request.module and item.get_closest_marker("slow") is None for item in items):
+        prepared.start(getattr(request.module, "PREPARED", {}))
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,11 @@ def test_every_json_file_of_a_run_is_strict(survey: Path, penguins: Path) -> Non
         raise AssertionError(f"{name} is not JSON")
 
     for run in (survey, penguins):
-        for path in run.rglob("*.json"):
-            json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        read = {
+            path.name: json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+            for path in run.rglob("*.json")
+        }
+        assert {"run.json", "evaluation.json", "profile.json", "schema.json", "report.json"} <= read.keys()
 
 
 def test_the_leaderboard_is_ranked_and_says_its_version(shared: Tool, survey: Path) -> None:

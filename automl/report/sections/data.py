@@ -83,7 +83,7 @@ def _target_chart(source: RunSource) -> Chart | None:
     classes = [pair for pair in target.get("classes") or [] if isinstance(pair, list | tuple) and len(pair) == 2]
     if classes:
         shown = classes[:20]
-        more = f" {len(classes) - 20:,} rarer classes are not drawn." if len(classes) > 20 else ""
+        more = f" {len(classes) - 20:,} more are not drawn." if len(classes) > 20 else ""
         total = sum(count for _, count in classes if is_figure(count)) or 1
         largest = max((count for _, count in classes if is_figure(count)), default=0)
         caption = (

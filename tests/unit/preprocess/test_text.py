@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,8 @@ def test_word_numbers_follow_the_text_and_two_texts_are_told_apart() -> None:
 def test_a_fold_knows_only_the_words_of_its_training_rows(tmp_path: Path) -> None:
     table = make_table(["common alpha", "common beta"] * 10 + ["common gamma"] * 10)
     space = plan_space(SPARSE, table.layout)
-    fold = get_fold_matrices(
+    read_fold = partial(
+        get_fold_matrices,
         tmp_path,
         fold=0,
         table=table,
@@ -149,19 +151,11 @@ def test_a_fold_knows_only_the_words_of_its_training_rows(tmp_path: Path) -> Non
         params=space.complete(WORDS_ONLY),
         fit=FitRows(task=TASK, target=np.arange(20) % 2, seed=1),
     )
+    fold = read_fold()
     transformer = Transformer.load(fold.transformer_path, table.layout)
     assert sorted(ngrams_of(transformer, fold.train)[0]) == ["alpha", "beta", "common"]
     assert (fold.score.toarray()[:, -3:] > 0).sum() == 10  # "common" alone
-    again = get_fold_matrices(
-        tmp_path,
-        fold=0,
-        table=table,
-        train=np.arange(20),
-        score=np.arange(20, 30),
-        needs=SPARSE,
-        params=space.complete(WORDS_ONLY),
-        fit=FitRows(task=TASK, target=np.arange(20) % 2, seed=1),
-    )
+    again = read_fold()
     np.testing.assert_array_equal(again.train.toarray(), fold.train.toarray())
 
 

@@ -118,7 +118,10 @@ def test_in_a_run_by_trials_cost_units_are_spent_not_seconds() -> None:
 
 
 def test_a_result_of_a_family_that_is_gone_is_passed_over() -> None:
-    note(make_families("linear"), "svm_rbf", (1.0, 0.5))
+    families = make_families("linear")
+    note(families, "svm_rbf", (1.0, 0.5))
+    assert "svm_rbf" not in families.usable
+    assert draw(families, "linear", times=5) == {"linear": 5}
 
 
 def test_a_family_that_failed_twice_and_never_worked_is_out() -> None:
@@ -283,3 +286,21 @@ def test_a_plug_in_of_another_package_comes_last_with_its_defaults(
     assert (last.candidate, last.label, last.origin) == ("huber", "huber", "portfolio")
     assert last.params == families["huber"].space.defaults()
     assert [spec.candidate for spec in specs].count("huber") == 1
+
+
+def test_what_was_made_for_pictures_comes_first_where_there_is_nothing_else_and_by_turns_elsewhere() -> None:
+    photo: dict[str, Any] = {"pictures": ("photo",), "picture_shapes": ((8, 8, 3),)}
+    for others in ((), ("n0", "n1")):
+        layout = Layout(numbers=others, categories=(), levels=(), dates=(), **photo)
+        table = Table(
+            layout=layout,
+            numbers=np.zeros((50, len(others)), dtype=np.float32),
+            categories=np.zeros((50, 0), dtype=np.int32),
+            dates=np.zeros((50, 0)),
+            pictures=(np.zeros((50, 8, 8, 3), dtype=np.uint8),),
+        )
+        families = make_families(kind=TaskKind.BINARY, table=table)
+        first = make_portfolio(families, TaskKind.BINARY)[2:6]
+        of_tables = {entry["name"] for entry in read_portfolio_file()["lists"]["binary"]}
+        assert any(spec.label in of_tables for spec in first) == bool(others)
+        assert "linear on filters" in {spec.label for spec in first}

@@ -152,6 +152,18 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
     assert record["models"][0]["params"] == {"model.C": 0.5}
 
 
+def test_without_a_drawn_interval_the_spread_over_folds_stays(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", data_name="d", record={})
+    model = {field.name: None for field in dataclasses.fields(Entry)}
+    board = [{**model, "rank": 1, "weight": 1.0, "score": 0.9, "low": 0.88, "high": 0.92}]
+    write_json(
+        run.path / "leaderboard.json", {"schema_version": 1, "metric": "accuracy", "maximize": True, "models": board}
+    )
+    correct_leaderboard(run, score=0.9, low=None, high=None)
+    (first,) = read_leaderboard(run)["models"]
+    assert (first["score"], first["low"], first["high"]) == (0.9, 0.88, 0.92)
+
+
 def test_the_deployed_model_gets_the_corrected_score_and_keeps_its_rank(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", data_name="d", record={})
     model = {field.name: None for field in dataclasses.fields(Entry)}

@@ -1,0 +1,70 @@
+"""The score on the user's own test file: counted once, at the end, in the time that is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.data.load import read_table
+from automl.ensemble.artifact import load_predictor
+from automl.evaluate.in_time import predict_in_time
+from automl.evaluate.quality import score_all
+from automl.pictures import collect_faults, list_faults
+from automl.recipe import Recipe
+from automl.run import Run
+from automl.schema import Role
+from automl.search.trial import candidates
+
+# What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
+NET_START_SECONDS = 6.0
+
+
+def score_test_file(
+    run: Run, recipe: Recipe, *, members: Collection[str], seconds: float
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Score the deployed model on the run's test file.
+
+    Args:
+        members: families of the ensemble's members; nets on pictures take seconds to start.
+        seconds: the time left. Tables are scored whole all the same, for their rows are soon predicted; of pictures
+            as many rows as it allows, drawn at random.
+
+    Returns:
+        {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    test = run.record["test"]
+    again = f"automl evaluate {run.path} {test}"
+    began = time.monotonic()
+    has_nets = any(candidates.get(name).needs.pictures == "pixels" for name in members)
+    if has_nets and seconds < NET_START_SECONDS:
+        return None, [f"{test} was not scored, for the time is over: {again}"]
+    predictor = load_predictor(run.path)
+    has_pictures = any(feature.role is Role.IMAGE for feature in predictor.schema.features)
+    deadline = began + seconds if has_pictures else float("inf")
+    frame = read_table(Path(test), options=recipe.data, part="test").frame
+    y = predictor.encode_target(predictor.find_target(frame))
+    known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+    if not known.any():
+        return None, [f"{test} was not scored: no row has a known value in {predictor.task.target!r}"]
+    known_rows = np.flatnonzero(known).astype(np.int64)
+    with collect_faults() as faults:
+        rows, outputs = predict_in_time(predictor, frame, known_rows, deadline=deadline, seed=recipe.seed)
+    warnings = []
+    if faults:
+        warnings.append(
+            f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
+        )
+    if len(rows) < len(known_rows):
+        text = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
+        warnings.append(f"{text}: {again} scores all")
+    if not len(rows):
+        return None, warnings
+    scores = score_all(predictor.task, y[rows], outputs, seed=recipe.seed, threshold=predictor.threshold)
+    return {"file": test, "rows": len(rows), "metrics": scores}, warnings

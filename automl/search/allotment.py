@@ -1,0 +1,103 @@
+"""What a configuration gets of the time that is left: whether it is begun, and how long one of its folds may take."""
+
+from __future__ import annotations
+
+import math
+
+from automl.search.budget import Clock
+from automl.search.cost import CostModel
+from automl.search.families import Families
+from automl.search.trial import POOL_START_SECONDS, TrialSpec
+
+# Share of the time left that one bag may use, by where the configuration comes from.
+SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
+# Nets on pictures are worth waiting for: nothing else sees as much in them.
+PIXEL_SHARE = 0.5
+PIXEL_LEAST_SECONDS = 8.0
+HARD_FACTOR, HARD_SECONDS = 1.3, 2.0
+MIN_FOLD_SECONDS = 0.3
+# A fold may take so many times what is expected of it; and a bag this share of the time left, whatever its origin.
+USUAL_FACTOR, END_SHARE = 1.5, 0.9
+# A configuration of the portfolio is begun if at least this share of what it needs is left.
+CUT_SHARE = 0.7
+# Between the end of a fold and the end of the search: what writing its outputs takes.
+END_SECONDS = 0.3
+
+
+class Allotment:
+    """The rules of time of one search.
+
+    Args:
+        clock: the run's.
+        families: what is known of each family's folds.
+        costs: the model of a configuration's cost, noted to by the search.
+        folds: how many folds a bag has.
+        slots: how many folds run at once.
+        own_seconds: what the user allows one fold; None without a limit.
+        by_trials: whether trials limit the run, so that no decision may hang on the time.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        families: Families,
+        costs: CostModel,
+        *,
+        folds: int,
+        slots: int,
+        own_seconds: float | None,
+        by_trials: bool,
+    ) -> None:
+        self.clock, self.families, self.costs = clock, families, costs
+        self.own_seconds, self.by_trials = own_seconds, by_trials
+        self.rounds = -(-folds // slots)  # folds that one worker after the other has to run for a bag
+        self._warm: set[str] = set()
+
+    def note_warm(self, pool: str) -> None:
+        """A pool is starting, so its first job need not wait for it."""
+        self._warm.add(pool)
+
+    def fits(self, name: str, origin: str, reference_seconds: float | None = None) -> bool:
+        """Whether a configuration of the family can finish in the time left, as far as is known."""
+        if self.by_trials or origin == "baseline":
+            return True
+        expected = self._expect(name, reference_seconds)
+        left = self.clock.search_left()
+        pool = self.families[name].candidate.pool
+        left -= 0.0 if pool in self._warm else POOL_START_SECONDS.get(pool, 0.0)
+        if expected is None:
+            return left > MIN_FOLD_SECONDS
+        if origin == "portfolio" and self._sees_pixels(name):
+            # what descriptors took says nothing of nets, which take what is there
+            return left > PIXEL_LEAST_SECONDS * self.rounds
+        # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
+        return expected * self.rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
+
+    def fold_seconds(self, spec: TrialSpec) -> float | None:
+        """Seconds one fold may take: a share of the time left, split over the folds and workers."""
+        if self.by_trials:
+            return self.own_seconds
+        left = max(0.0, self.clock.search_left())
+        part = PIXEL_SHARE if spec.origin == "portfolio" and self._sees_pixels(spec.candidate) else SHARES[spec.origin]
+        share = left * part / self.rounds
+        expected = self._expect(spec.candidate, spec.reference_seconds)
+        if expected is not None:  # what needs more than its share may have it, if it can be done before the end
+            share = max(share, min(USUAL_FACTOR * expected, END_SHARE * left / self.rounds))
+        share = max(MIN_FOLD_SECONDS, share)
+        return min(share, self.own_seconds) if self.own_seconds else share
+
+    def limits(self, fold_seconds: float | None) -> tuple[float | None, float]:
+        """When a fold that begins now should return its best, and when it is ended by force (inf: never)."""
+        if fold_seconds is None:
+            return None, math.inf
+        soft = fold_seconds
+        if not self.by_trials:
+            soft = max(MIN_FOLD_SECONDS, min(soft, self.clock.search_left() - END_SECONDS))
+        return None if self.by_trials else soft, soft * HARD_FACTOR + HARD_SECONDS
+
+    def _expect(self, name: str, reference_seconds: float | None) -> float | None:
+        modelled = self.costs.expect(name, reference_seconds)
+        return self.families.expected_fold_seconds(name) if modelled is None else modelled
+
+    def _sees_pixels(self, name: str) -> bool:
+        return self.families[name].candidate.needs.pictures == "pixels"

@@ -1,0 +1,86 @@
+"""The search itself, over an engine that says in which order jobs end."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.engines import Job, Outcome, Status
+from automl.engines.machine.worker import run_job
+from automl.events import Event
+from automl.search.budget import Clock
+from automl.search.records import read_results
+from automl.search.search import Search
+from tests.unit.search.runs import StoredRun, store_run
+
+
+@dataclasses.dataclass
+class LateEngine:
+    """Two slots that run a job where it is submitted; what `late` names ends last."""
+
+    late: frozenset[str]
+    slots: int = 2
+    done: list[Outcome] = dataclasses.field(default_factory=list)
+
+    def free_slots(self) -> int:
+        return self.slots - len(self.done)
+
+    def submit(self, job: Job) -> int:
+        status, value, reason, _ = run_job(job)
+        self.done.append(Outcome(id=job.id, status=status, value=value, reason=reason, seconds=0.01))
+        return 0
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        first = min(self.done, key=lambda outcome: outcome.id in self.late)
+        self.done.remove(first)
+        return [first]
+
+    def cancel(self, ids: set[str] | None = None) -> None:
+        self.done = [
+            dataclasses.replace(outcome, status=Status.CANCELLED) if ids is None or outcome.id in ids else outcome
+            for outcome in self.done
+        ]
+
+    def warm(self, pool: str) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def crossed(tmp_path: Path) -> StoredRun:
+    """1,500 rows whose class is the product's sign: no line tells it, trees do."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(1500, 2)), columns=["a", "b"])
+    frame["y"] = np.where(frame.a * frame.b > 0, "yes", "no")
+    recipe = {"budget": {"seconds": 60.0, "trials": None}, "search": {"tune": False}}
+    return store_run(tmp_path / "run", frame, "y", **recipe)
+
+
+def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredRun) -> None:
+    engine, events = LateEngine(frozenset({"1-1", "1-2", "1-3", "1-4"})), list[Event]()
+    search = Search(
+        run=crossed.run,
+        data=crossed.data,
+        recipe=crossed.recipe,
+        engine=engine,
+        emit=events.append,
+        clock=Clock(time.monotonic(), 60.0),
+        on_bag=lambda: None,
+        should_stop=lambda: "",
+        memory_mb=4000.0,
+    )
+    linear, trees = crossed.spec(1, "linear"), crossed.spec(2, "xgboost")
+    constant = dataclasses.replace(crossed.spec(0, "dummy"), origin="baseline", raced=False)
+    search._portfolio = deque([constant, linear, dataclasses.replace(trees, raced=False)])
+
+    assert search.go() == "complete"
+
+    results = {result.candidate: result for result in read_results(crossed.run.search)}
+    assert results["xgboost"].status == "ok"
+    assert results["linear"].status == "pruned"  # no worse than the constant when its first fold was judged
+    assert results["linear"].reason.startswith("worse than the best on its first fold")
