@@ -66,9 +66,11 @@ class Cluster:
     def kill(self, name: str) -> None:
         """A host that loses its power: the nanny, its worker and all they started, at once."""
         below = self.below(name)
-        for process in [self.processes.pop(name), *below]:
+        nanny = self.processes.pop(name)
+        for process in [nanny, *below]:
             with contextlib.suppress(psutil.Error, OSError):
                 process.kill()
+        nanny.wait(10)
 
     def kill_worker_process(self, name: str) -> None:
         """The worker alone, as the kernel does when memory is short: its nanny starts another."""
@@ -77,12 +79,14 @@ class Cluster:
         workers[0].kill()
 
     def below(self, name: str) -> list[psutil.Process]:
-        return psutil.Process(self.processes[name].pid).children(recursive=True)
+        try:
+            return psutil.Process(self.processes[name].pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def close(self) -> None:
         for name in list(self.processes):
-            with contextlib.suppress(psutil.Error):
-                self.kill(name)
+            self.kill(name)
 
 
 @contextlib.contextmanager

@@ -50,8 +50,13 @@ class Allotment:
     ) -> None:
         self.clock, self.families, self.costs = clock, families, costs
         self.own_seconds, self.by_trials = own_seconds, by_trials
-        self.rounds = -(-folds // slots)  # folds that one worker after the other has to run for a bag
+        self._folds = folds
+        self.note_slots(slots)
         self._warm: set[str] = set()
+
+    def note_slots(self, slots: int) -> None:
+        """So many folds run at once from now on: workers of a cluster come and go."""
+        self.rounds = -(-self._folds // max(1, slots))  # folds that one worker after the other has to run for a bag
 
     def note_warm(self, pool: str) -> None:
         """A pool is starting, so its first job need not wait for it."""

@@ -73,8 +73,10 @@ class CsvReader:
         mark = len(codecs.BOM_UTF8) if complete.startswith(codecs.BOM_UTF8) else 0
         complete = complete[mark:]
         dialect = sniff(complete, head.suffix)
+        if dialect.separator == SPACES or dialect.padded:
+            return None
         header, extra = _header(complete, dialect)
-        if dialect.separator == SPACES or dialect.padded or extra or not all(map(clean_name, header)):
+        if extra or not all(map(clean_name, header)):
             return None
         return _stream(head, dialect, header)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,9 +29,10 @@ class Scheduler:
 
 def silence() -> None:
     """What is worth telling of a cluster is told by us, in the run's events."""
-    import distributed  # noqa: F401 - sets up its loggers, which are then silenced
+    from distributed.versions import VersionMismatchWarning
 
     logging.getLogger("distributed").setLevel(SILENCE)
+    warnings.simplefilter("ignore", VersionMismatchWarning)  # `compare_versions` looks at more, and says what to do
 
 
 async def connect(scheduler: Scheduler, name: str) -> Any:
@@ -40,12 +43,17 @@ async def connect(scheduler: Scheduler, name: str) -> Any:
     """
     from distributed import Client
 
+    client: Any = None
     try:
-        return await Client(
+        client = Client(
             scheduler.address, security=scheduler.security, asynchronous=True, timeout=CONNECT_SECONDS,
             set_as_default=False,
         )  # fmt: skip
+        return await client
     except (OSError, TimeoutError, ImportError, ValueError) as error:
+        if client is not None:
+            with contextlib.suppress(Exception):
+                await client._close(fast=True)
         raise EngineError(
             f"{name} does not answer: {describe_error(error)}",
             hint=f"Start a scheduler there, or look with: automl cluster check {name}",

@@ -127,9 +127,11 @@ class Link:
         finally:
             self._opened.set()
             with contextlib.suppress(Exception):
-                for task in asyncio.all_tasks(self._loop):
+                left = asyncio.all_tasks(self._loop)
+                for task in left:
                     task.cancel()
-                self._loop.run_until_complete(asyncio.sleep(0))
+                if left:
+                    self._loop.run_until_complete(asyncio.wait(left, timeout=1.0))
             self._loop.close()
 
     async def _live(self) -> None:
