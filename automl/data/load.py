@@ -17,10 +17,11 @@ from automl.data.evidence import collect
 from automl.data.formats import MISSING, guess_dates, guess_number_dates
 from automl.data.infer import digest, infer_schema
 from automl.data.pictures import decode_columns, resolve_paths
-from automl.data.readers import registry
+from automl.data.readers import choose_reader
+from automl.data.sample import read_sample
 from automl.data.sensitive import read_groups
 from automl.data.source import open_source
-from automl.data.table import RawTable, Source
+from automl.data.table import RawTable
 from automl.data.target import infer_task
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.matrix import Array, IntArray
@@ -29,7 +30,6 @@ from automl.schema import CellFormat, Column, Notice, Role, Schema
 from automl.task import Task
 
 MIN_ROWS = 10
-HEAD_BYTES = 4096
 MAX_MISSING_TARGETS = 0.5
 
 __all__ = ["RawTable", "load_dataset", "read_table"]
@@ -79,7 +79,8 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
         DataError: if the table cannot be read or learned from: no such column, no rows, fewer than 10 of them, one
             class, nothing to learn from, bad weights; see `automl.data.target.infer_task`.
     """
-    table = read_table(source, options=recipe.data, part="train")
+    large = None if isinstance(source, pd.DataFrame) else read_sample(Path(source), recipe)
+    table = large or read_table(source, options=recipe.data, part="train")
     frame, options = table.frame, _with_texts(recipe.data, table)
     target = target or _own_target(table)
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
@@ -147,28 +148,6 @@ def _own_target(table: RawTable) -> str:
         )
     names = ", ".join(repr(str(name)) for name in table.frame.columns[:12])
     raise UsageError(f"Which column is to be learned? There are {names}", hint="Add --target COLUMN")
-
-
-def choose_reader(source: Source) -> Any:
-    """The reader of a format, by a file's name and first bytes.
-
-    Raises:
-        DataError: if it is of none.
-    """
-    path, head = Path(source.name), source.data[:HEAD_BYTES]
-    names = sorted(registry.names(), key=lambda name: name == "csv")  # the one that takes any text comes last
-    for name in names:
-        reader = registry.get(name)
-        if reader.claims(path, head):
-            return reader
-    if head.lstrip().startswith((b"{", b"[")):
-        raise DataError(
-            f"{source.name} is JSON, although its name ends in {source.suffix or 'nothing'}",
-            hint="Rename it so that it ends in .jsonl",
-        )
-    raise DataError(
-        f"{source.name} is of no format that is known: {', '.join(names)}", hint="Export the table as CSV or Parquet"
-    )
 
 
 def _stem(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from automl.data.collections import find_collection
-from automl.data.load import HEAD_BYTES, choose_reader
+from automl.data.readers import HEAD_BYTES, choose_reader
 from automl.data.source import open_head
 from automl.data.table import RawTable
 from automl.recipe import DataOptions
