@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import shutil
 import sys
 import time
@@ -19,6 +18,7 @@ from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, Settings, open_engine
 from automl.engines.machine.accelerators import find_accelerators
+from automl.engines.machine.cores import count_cores
 from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
@@ -215,11 +215,6 @@ def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     if "trials" in limits and "seconds" not in limits:
         limits["seconds"] = None
     return recipe.override(nested, source="the call") if nested else recipe
-
-
-def count_cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:

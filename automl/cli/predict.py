@@ -32,12 +32,15 @@ def predict_command(
     """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
     from automl.cli.output import print_json
     from automl.cli.tables import check_output, open_writer
+    from automl.engines.machine.cores import count_cores
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)
-    tables = read_tables(Path(data), encoding)
+    tables, is_large = read_tables(Path(data), encoding)
     first = next(tables)
     predictor = load_predictor(model)
+    if is_large and hasattr(predictor.model, "use_threads"):
+        predictor.model.use_threads(count_cores())
     predicted = predict_tables(predictor, itertools.chain([first], tables), proba=proba, quiet=quiet)
     if as_json:
         records = [record for frame in predicted for record in frame.to_dict(orient="records")]
@@ -48,14 +51,15 @@ def predict_command(
             write(frame)
 
 
-def read_tables(data: Path, encoding: str | None) -> Iterator[RawTable]:
-    """The table, in pieces if it is large."""
+def read_tables(data: Path, encoding: str | None) -> tuple[Iterator[RawTable], bool]:
+    """The table, in pieces if it is large, and whether it is."""
     from automl.data.load import read_table
     from automl.data.stream import stream_table
     from automl.recipe import DataOptions
 
     options = DataOptions(encoding=encoding)
-    return stream_table(data, options=options) or iter([read_table(data, options=options)])
+    pieces = stream_table(data, options=options)
+    return (iter([read_table(data, options=options)]), False) if pieces is None else (pieces, True)
 
 
 def predict_tables(

@@ -28,6 +28,7 @@ EXTRA = "dask"
 TRANSPORTS = ("", "tcp", "tls", "ws", "wss")
 OPEN_SECONDS = 20.0
 LOOK_SECONDS = 0.5
+HOME_POOL = "core"
 
 
 class DaskEngine:
@@ -70,8 +71,8 @@ class DaskEngine:
 
     def warm(self, pool: str) -> None:
         self._link.warm(pool)
-        if self._home is not None:
-            self._home.warm(pool)
+        if self._address and pool == HOME_POOL:  # by the time the search ends, this machine is ready for what follows
+            self.at_home().warm(pool)
 
     def submit(self, job: Job) -> int:
         if self.free_slots() <= 0:

@@ -29,6 +29,8 @@ POLL_SECONDS, EAGER_SECONDS = 0.5, 0.1
 # A worker whose heartbeat is missed for so long is given up; should it come back, it is one more.
 SILENT_SECONDS = 20.0
 CLOSE_SECONDS = 3.0
+# Once there is a worker, how long the others that are there may take to be looked at.
+SETTLE_SECONDS = 2.0
 
 
 class Link:
@@ -74,6 +76,14 @@ class Link:
             self.failure = self._explain_emptiness()
         if self.failure is not None:
             raise self.failure
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while self._is_admitting() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _is_admitting(self) -> bool:
+        """Whether there are workers of which it is not known yet if they can be used."""
+        known = list(self._known.values())
+        return any(not (member.slots or member.address in self._refused or member.gone.is_set()) for member in known)
 
     def carry(self, errand: Errand) -> None:
         """Begin an errand; its outcome comes by `carrier.done`."""
