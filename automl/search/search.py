@@ -7,7 +7,6 @@ and told in order, so that every decision follows from the seed, whatever the nu
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +28,7 @@ from automl.search.oof import Oofs
 from automl.search.portfolio import make_portfolio
 from automl.search.racing import Verdict, judge_first_fold
 from automl.search.records import Records
+from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
 from automl.space import split_params
@@ -36,8 +36,6 @@ from automl.space import split_params
 BATCH = 8
 FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
-# After a new ensemble the next one waits so many times as long as that took; only where bags come thick and fast.
-BLEND_REST = 4.0
 MAX_ATTEMPTS = 2
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
@@ -108,7 +106,7 @@ class Search:
         )
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
-        self._blend_is_stale, self._blend_rests_until = False, 0.0
+        self._update_blend = Sparing(self._make_blend)
         self.active: dict[int, _Active] = {}
         self.jobs: dict[str, tuple[_Active, int]] = {}
         self._usual_plans: set[str] = set()
@@ -140,28 +138,20 @@ class Search:
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
                 self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
 
-    def _update_blend(self, *, at_once: bool = False) -> None:
-        """Look for a better ensemble after a bag, but leave the parent most of its time: many workers wait for it."""
-        began = time.monotonic()
-        self._blend_is_stale = not at_once and began < self._blend_rests_until
-        if not self._blend_is_stale:
-            self.blend = self.on_bag()
-            ended = time.monotonic()
-            self._blend_rests_until = ended + BLEND_REST * (ended - began)
-
     def _go_by_time(self) -> str:
         reason = self._feed_workers()
-        if self._blend_is_stale:
-            self._update_blend(at_once=True)
+        self._update_blend.catch_up(at_once=True)
         return reason
+
+    def _make_blend(self) -> None:
+        self.blend = self.on_bag()
 
     def _feed_workers(self) -> str:
         while True:
             reason = self._reason_to_end()
             if reason:
                 return reason
-            if self._blend_is_stale:
-                self._update_blend()
+            self._update_blend.catch_up()
             self.allotment.note_slots(self.engine.slots)
             while self.engine.free_slots() > 0 and (found := self._next_job()):
                 self._submit(*found)
