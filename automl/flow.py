@@ -182,6 +182,7 @@ def engine_settings(recipe: Recipe, accelerated: bool) -> Settings:
         jobs=recipe.budget.jobs or count_cores(),
         preload=PRELOAD,
         accelerated=accelerated,
+        total_mb=float(recipe.budget.memory_mb or "inf"),
         patience_seconds=PATIENCE_SECONDS if recipe.budget.seconds is None else float("inf"),
     )
 

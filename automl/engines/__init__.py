@@ -158,6 +158,7 @@ class Settings:
         preload: pool → modules that its workers have imported before their first job.
         threads: threads a job may use.
         accelerated: whether workers may see accelerators.
+        total_mb: what all processes of this machine may take together, this one included; inf for no limit.
         patience_seconds: how long to wait for workers once all are lost, before an EngineError; inf where the time of
             the run ends the wait.
     """
@@ -166,6 +167,7 @@ class Settings:
     preload: Mapping[str, Sequence[str]]
     threads: int = 1
     accelerated: bool = False
+    total_mb: float = float("inf")
     patience_seconds: float = float("inf")
 
 

@@ -120,7 +120,7 @@ class DaskEngine:
             settings = self._settings
             self._home = LocalEngine(
                 settings.jobs, preload=settings.preload, threads=settings.threads, log=self._log,
-                accelerated=settings.accelerated,
+                accelerated=settings.accelerated, total_mb=settings.total_mb,
             )  # fmt: skip
         return self._home
 

@@ -27,6 +27,7 @@ from typing import IO, Any
 import psutil
 
 from automl.engines import Engine, Job, Outcome, Settings, Status
+from automl.engines.machine.memory import own_tree_mb, tree_mb
 from automl.engines.machine.worker import describe_error
 from automl.errors import EngineError, UsageError
 
@@ -71,6 +72,8 @@ class LocalEngine:
         threads: threads a job may use.
         log: folder for what workers print, one capped file a worker; may be set until the first job. None drops it.
         accelerated: whether workers may see accelerators.
+        total_mb: what this process and all that it starts may take together; beyond it idle workers are ended, then
+            the largest job.
     """
 
     def __init__(
@@ -81,8 +84,10 @@ class LocalEngine:
         threads: int = 1,
         log: Path | None = None,
         accelerated: bool = False,
+        total_mb: float = float("inf"),
     ) -> None:
         self._slots = slots
+        self._total_mb, self._counted_at = total_mb, 0.0
         self._accelerated = accelerated
         self.log = log
         self._preload = preload
@@ -242,6 +247,26 @@ class LocalEngine:
         for worker in busy:
             if worker.job is not None:
                 self._hold_to_limits(worker, now)
+        if self._total_mb < float("inf") and now - self._counted_at > TREE_LOOK_SECONDS:
+            self._counted_at = now
+            self._hold_to_total()
+
+    def _hold_to_total(self) -> None:
+        """All processes together are above what the user allows: end what is idle, then the job that takes most."""
+        used = own_tree_mb()
+        if used <= self._total_mb:
+            return
+        idle = [worker for worker in self._workers.values() if worker.job is None]
+        for worker in idle:
+            self._kill(worker)
+            self._forget(worker)
+        sizes = {worker: tree_mb(worker.pid) for worker in self._busy() if worker.pid is not None}
+        if idle or not sizes or used - sum(sizes.values()) > self._total_mb:  # without any job it would be too much
+            return
+        largest = max(sizes, key=lambda worker: sizes[worker])
+        reason = f"all processes together used {used:,.0f} MB of {self._total_mb:,.0f} MB, and it the most of them"
+        self._kill(largest)
+        self._finish(largest, Status.OUT_OF_MEMORY, None, reason)
 
     def _read_template(self, template: _Template) -> None:
         try:
@@ -393,8 +418,9 @@ def open_local(address: str, settings: Settings) -> Engine:
     if address:
         raise UsageError(f"The engine 'local' has no address, not even {address!r}", hint="--engine local")
     return LocalEngine(
-        settings.jobs, preload=settings.preload, threads=settings.threads, accelerated=settings.accelerated
-    )
+        settings.jobs, preload=settings.preload, threads=settings.threads, accelerated=settings.accelerated,
+        total_mb=settings.total_mb,
+    )  # fmt: skip
 
 
 plugin = open_local

@@ -15,6 +15,7 @@ import pytest
 
 from automl.engines import Engine, Job, Outcome, Settings, Status, local, open_engine
 from automl.engines.local import LocalEngine, describe_exit
+from automl.engines.machine.memory import own_tree_mb
 from tests.conformance import jobs
 from tests.conformance.engines import (
     PATIENCE_SECONDS,
@@ -166,6 +167,22 @@ def test_workers_that_cannot_start_are_crashes_not_a_hang(monkeypatch: pytest.Mo
     try:
         outcome = run(engine, jobs.give_back, 1)
         assert (outcome.status, outcome.reason) == (Status.CRASHED, "the worker exited with code 9 and no result")
+    finally:
+        engine.close()
+
+
+def test_all_processes_together_keep_to_the_total_and_the_largest_job_pays(tmp_path: Path) -> None:
+    engine = LocalEngine(2, preload={}, total_mb=own_tree_mb() + 500)
+    try:
+        engine.submit(Job(id="small", function=jobs.nap, payload=3.0))
+        engine.submit(Job(id="large", function=jobs.fill_memory, payload=1500))
+        found: dict[str, Outcome] = {}
+        while len(found) < 2:
+            found |= {outcome.id: outcome for outcome in engine.wait(5.0)}
+        assert found["small"].status is Status.OK
+        assert found["large"].status is Status.OUT_OF_MEMORY
+        assert found["large"].reason.startswith("all processes together used ")
+        assert found["large"].peak_mb < 1500
     finally:
         engine.close()
 

@@ -137,7 +137,7 @@ def test_the_python_calls_fit_with_arguments_that_it_takes(text: str) -> None:
 
 def test_the_places_where_things_are_added_are_there(text: str) -> None:
     table = re.findall(r"^\| (?:a|the) .*? \| `(automl/[\w/]+)` \| `(automl[\w.]+)`", text, re.MULTILINE)
-    assert len(table) == 5
+    assert len(table) == 6
     for folder, protocol in table:
         module, name = protocol.rsplit(".", 1)
         assert (ROOT / folder).is_dir()
