@@ -68,7 +68,9 @@ class EnsembleBuilder:
             rounds=options.rounds,
             max_members=options.max_members,
             seed=self.recipe.seed,
-            allowance=make_allowance(self.recipe, self.records.results, len(self.data.folds)),
+            allowance=make_allowance(
+                self.recipe, self.records.results, folds=len(self.data.folds), layout=self.data.table.layout
+            ),
         )
         blend = blend_outputs(scored, selection.weights)
         calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())

@@ -60,7 +60,9 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
             rounds=recipe.ensemble.rounds,
             max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
-            allowance=make_allowance(recipe, evidence.results, len(evidence.data.folds)),
+            allowance=make_allowance(
+                recipe, evidence.results, folds=len(evidence.data.folds), layout=evidence.data.table.layout
+            ),
         )
     )
 
