@@ -31,16 +31,15 @@ def predict_command(
 ) -> None:
     """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
     from automl.cli.output import print_json
-    from automl.cli.tables import check_output, open_writer
-    from automl.engines.machine.cores import count_cores
+    from automl.cli.tables import check_output, open_writer, read_tables, use_all_cores
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)
     tables, is_large = read_tables(Path(data), encoding)
     first = next(tables)
     predictor = load_predictor(model)
-    if is_large and hasattr(predictor.model, "use_threads"):
-        predictor.model.use_threads(count_cores())
+    if is_large:
+        use_all_cores(predictor)
     predicted = predict_tables(predictor, itertools.chain([first], tables), proba=proba, quiet=quiet)
     if as_json:
         records = [record for frame in predicted for record in frame.to_dict(orient="records")]
@@ -49,17 +48,6 @@ def predict_command(
     with open_writer(out) as write:
         for frame in predicted:
             write(frame)
-
-
-def read_tables(data: Path, encoding: str | None) -> tuple[Iterator[RawTable], bool]:
-    """The table, in pieces if it is large, and whether it is."""
-    from automl.data.load import read_table
-    from automl.data.stream import stream_table
-    from automl.recipe import DataOptions
-
-    options = DataOptions(encoding=encoding)
-    pieces = stream_table(data, options=options)
-    return (iter([read_table(data, options=options)]), False) if pieces is None else (pieces, True)
 
 
 def predict_tables(

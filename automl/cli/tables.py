@@ -1,4 +1,4 @@
-"""Tables that leave the tool piece by piece: one header, one format, whole or not there."""
+"""Tables that come and leave piece by piece, so that memory stays flat however many rows there are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,34 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.data.collections import Part
+    from automl.data.table import RawTable
+    from automl.predictor import Predictor
+
 Write = Callable[["pd.DataFrame"], None]
+
+
+def read_tables(data: Path, encoding: str | None, part: Part = "all") -> tuple[Iterator[RawTable], bool]:
+    """The table, in pieces if it is large, and whether it is.
+
+    Raises:
+        DataError: if it cannot be read; of a piece when it is reached.
+    """
+    from automl.data.load import read_table
+    from automl.data.stream import stream_table
+    from automl.recipe import DataOptions
+
+    options = DataOptions(encoding=encoding)
+    pieces = stream_table(data, options=options)
+    return (iter([read_table(data, options=options, part=part)]), False) if pieces is None else (pieces, True)
+
+
+def use_all_cores(predictor: Predictor) -> None:
+    """For many rows: a command has the machine to itself, unlike a worker or a server."""
+    from automl.engines.machine.cores import count_cores
+
+    if hasattr(predictor.model, "use_threads"):
+        predictor.model.use_threads(count_cores())
 
 
 def check_output(out: str) -> None:
