@@ -171,10 +171,6 @@ class XGBoostEstimator:
         probabilities = sigmoid_columns(raw) if self.n_outputs == 2 else raw
         return spread_probabilities(probabilities, np.arange(self.n_outputs), self.n_outputs)
 
-    def use_threads(self, threads: int) -> None:
-        """How many predict at once."""
-        self.booster.set_param({"nthread": threads})
-
     def to_graph(self, graph: Graph, matrix: str) -> str:
         splits, base = read_booster(self.booster)
         scores = graph.add("Add", graph.cast(add_trees(graph, matrix, splits, len(base)), "float64"), base)

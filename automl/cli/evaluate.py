@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from automl.data.table import RawTable
     from automl.matrix import Array, FloatArray
     from automl.predictor import Predictor
+    from automl.schema import Notice
 
 
 def evaluate_command(
@@ -31,7 +33,7 @@ def evaluate_command(
     """Score a model on a labelled table: every metric of its task with a 95% interval."""
 
     from automl.cli.output import open_output, print_json
-    from automl.cli.tables import read_tables, use_all_cores
+    from automl.cli.tables import in_order, read_tables
     from automl.ensemble.artifact import load_predictor
     from automl.errors import DataError
     from automl.evaluate.quality import score_all
@@ -39,9 +41,10 @@ def evaluate_command(
     tables, is_large = read_tables(Path(data), encoding, part="test")
     first = next(tables)
     predictor = load_predictor(model)
-    if is_large:
-        use_all_cores(predictor)
-    answers = gather_answers(predictor, itertools.chain([first], tables), sensitive or [], quiet=quiet)
+    answer = functools.partial(answer_piece, predictor, aside=sensitive or [])
+    tables = itertools.chain([first], tables)
+    pieces = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
+    answers = join_pieces(pieces, quiet=quiet)
     if not len(answers.target):
         raise DataError(
             f"No row of {data} has a known value in {predictor.task.target!r}",
@@ -77,45 +80,57 @@ class Answers:
     Attributes:
         aside: the columns whose groups are compared, of the same rows.
         skipped: rows that were left out.
+        notices: what is to be told of the table.
+        faults: pictures that cannot be read, with the reason.
     """
 
     target: Array
     outputs: FloatArray
     aside: pd.DataFrame
     skipped: int
+    notices: tuple[Notice, ...] = ()
+    faults: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def gather_answers(predictor: Predictor, tables: Iterable[RawTable], aside: list[str], *, quiet: bool) -> Answers:
-    """Predict every piece of a table; what is kept of a row is its target, its outputs and what is set aside."""
+def answer_piece(predictor: Predictor, raw: RawTable, *, aside: list[str]) -> Answers:
+    """Predict a table; what is kept of a row is its target, its outputs and what is set aside.
+
+    Raises:
+        DataError: if the target or a column that is set aside is not there.
+    """
+    from automl.pictures import collect_faults
+
+    _check_columns(raw.frame, aside)
+    y = predictor.encode_target(predictor.find_target(raw.frame))
+    known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+    frame = raw.frame[known]
+    with collect_faults() as faults:
+        outputs = predictor.predict_outputs(frame)
+    columns = frame[[label for label in frame.columns if str(label) in aside]]
+    return Answers(y[known], outputs, columns, int((~known).sum()), raw.notices, dict(faults))
+
+
+def join_pieces(pieces: Iterable[Answers], *, quiet: bool) -> Answers:
+    """The pieces of a table as one; what is worth telling is told."""
     import pandas as pd
 
     from automl.cli.output import print_notices
-    from automl.pictures import collect_faults, list_faults
+    from automl.pictures import list_faults
     from automl.schema import Notice
 
-    targets, outputs, columns, skipped = [], [], [], 0
-    faults: dict[str, str] = {}
-    for raw in tables:
-        _check_columns(raw.frame, aside)
-        y = predictor.encode_target(predictor.find_target(raw.frame))
-        known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
-        frame = raw.frame[known]
-        skipped += int((~known).sum())
-        if not quiet:
-            print_notices(raw.notices)
-        if not known.any():
-            continue
-        with collect_faults() as found:
-            outputs.append(predictor.predict_outputs(frame))
-        faults |= found
-        targets.append(y[known])
-        columns.append(frame[[label for label in frame.columns if str(label) in aside]])
+    found = list(pieces)
+    faults = {name: reason for piece in found for name, reason in piece.faults.items()}
+    if not quiet:
+        print_notices(list(dict.fromkeys(notice for piece in found for notice in piece.notices)))
     if faults:  # scored as they are served: with nothing to see
         text = f"{len(faults)} picture(s) cannot be read and count as missing: {list_faults(faults)}"
         print_notices([Notice(topic="pictures", text=text)])
-    if not targets:
-        return Answers(np.empty(0), np.empty((0, predictor.task.n_outputs)), pd.DataFrame(), skipped)
-    return Answers(np.concatenate(targets), np.concatenate(outputs), pd.concat(columns, ignore_index=True), skipped)
+    return Answers(
+        np.concatenate([piece.target for piece in found]),
+        np.concatenate([piece.outputs for piece in found]),
+        pd.concat([piece.aside for piece in found], ignore_index=True),
+        sum(piece.skipped for piece in found),
+    )
 
 
 def _compare_groups(predictor: Predictor, answers: Answers, name: str) -> Any:

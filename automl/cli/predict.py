@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from automl.data.table import RawTable
     from automl.predictor import Predictor
+    from automl.schema import Notice
 
 
 def predict_command(
@@ -31,16 +33,17 @@ def predict_command(
 ) -> None:
     """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
     from automl.cli.output import print_json
-    from automl.cli.tables import check_output, open_writer, read_tables, use_all_cores
+    from automl.cli.tables import check_output, in_order, open_writer, read_tables
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)
     tables, is_large = read_tables(Path(data), encoding)
     first = next(tables)
     predictor = load_predictor(model)
-    if is_large:
-        use_all_cores(predictor)
-    predicted = predict_tables(predictor, itertools.chain([first], tables), proba=proba, quiet=quiet)
+    answer = functools.partial(answer_table, predictor, proba=proba)
+    tables = itertools.chain([first], tables)
+    answers = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
+    predicted = tell_notices(answers, quiet=quiet)
     if as_json:
         records = [record for frame in predicted for record in frame.to_dict(orient="records")]
         print_json({"rows": len(records), "predictions": records})
@@ -50,28 +53,35 @@ def predict_command(
             write(frame)
 
 
-def predict_tables(
-    predictor: Predictor, tables: Iterable[RawTable], *, proba: bool, quiet: bool
-) -> Iterator[pd.DataFrame]:
-    """Predictions of each table; what is worth telling is told once."""
-    from automl.cli.output import print_notices
+def answer_table(predictor: Predictor, raw: RawTable, *, proba: bool) -> tuple[list[Notice], pd.DataFrame, str]:
+    """What is to be told of a table, its predictions, and what is wrong with its pictures."""
     from automl.pictures import collect_faults, list_faults
+
+    notices = [*raw.notices, *predictor.check(raw.frame)]
+    with collect_faults() as faults:
+        frame = make_predictions(predictor, raw.frame, proba=proba)
+    trouble = ""
+    if faults:
+        frame = blank_faulty(frame, raw.frame, faults)
+        trouble = f"{len(faults)} picture(s) cannot be read and get no prediction: {list_faults(faults)}"
+    if raw.names:
+        frame.insert(0, "path", list(raw.names))
+    return notices, frame, trouble
+
+
+def tell_notices(answers: Iterable[tuple[list[Notice], pd.DataFrame, str]], *, quiet: bool) -> Iterator[pd.DataFrame]:
+    """The predictions; what is worth telling is told on the way, once."""
+    from automl.cli.output import print_notices
     from automl.schema import Notice
 
     told: set[Notice] = set()
-    for raw in tables:
-        notices = [notice for notice in (*raw.notices, *predictor.check(raw.frame)) if notice not in told]
-        told.update(notices)
+    for notices, frame, trouble in answers:
+        new = [notice for notice in notices if notice not in told]
+        told.update(new)
         if not quiet:
-            print_notices(notices)
-        with collect_faults() as faults:
-            frame = make_predictions(predictor, raw.frame, proba=proba)
-        if faults:
-            frame = blank_faulty(frame, raw.frame, faults)
-            text = f"{len(faults)} picture(s) cannot be read and get no prediction: {list_faults(faults)}"
-            print_notices([Notice(topic="pictures", text=text)])
-        if raw.names:
-            frame.insert(0, "path", list(raw.names))
+            print_notices(new)
+        if trouble:
+            print_notices([Notice(topic="pictures", text=trouble)])
         yield frame
 
 

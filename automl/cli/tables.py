@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from automl.data.table import RawTable
     from automl.predictor import Predictor
 
+T = TypeVar("T")
 Write = Callable[["pd.DataFrame"], None]
 
 
@@ -33,12 +36,22 @@ def read_tables(data: Path, encoding: str | None, part: Part = "all") -> tuple[I
     return (iter([read_table(data, options=options, part=part)]), False) if pieces is None else (pieces, True)
 
 
-def use_all_cores(predictor: Predictor) -> None:
-    """For many rows: a command has the machine to itself, unlike a worker or a server."""
+def in_order(answer: Callable[[RawTable], T], tables: Iterable[RawTable], *, predictor: Predictor) -> Iterator[T]:
+    """`answer` of each table, in order; where the model allows it on all cores, a few tables ahead.
+
+    A command has the machine to itself, unlike a worker or a server, and a table keeps one core busy.
+    """
     from automl.engines.machine.cores import count_cores
 
-    if hasattr(predictor.model, "use_threads"):
-        predictor.model.use_threads(count_cores())
+    cores = count_cores() if getattr(predictor.model, "is_thread_safe", False) else 1
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(cores, thread_name_prefix="automl-table") as pool:
+        for table in tables:
+            waiting.append(pool.submit(answer, table))
+            if len(waiting) > cores:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def check_output(out: str) -> None:

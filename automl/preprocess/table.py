@@ -292,7 +292,10 @@ def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -
     # as Python objects, whose hashes are known: the index of texts would copy every cell
     known = pd.Index(np.array(levels, dtype=object), dtype=object)
     found = known.get_indexer(pd.Index(values, dtype=object))
-    result: Array = np.where(found < 0, np.where(pd.isna(values), MISSING, UNSEEN), found).astype(np.int32)
+    result: Array = found.astype(np.int32)
+    unknown = np.flatnonzero(result < 0)
+    if len(unknown):
+        result[unknown] = np.where(pd.isna(values[unknown]), MISSING, UNSEEN)
     return result
 
 
