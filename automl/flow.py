@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from automl.data import Dataset, Split
 from automl.data.load import find_test
-from automl.engines import Engine, Settings, open_engine
+from automl.engines import Engine, open_engine
 from automl.engines.machine.accelerators import find_accelerators
 from automl.engines.machine.cores import count_cores
+from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
 from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import DataError, InterruptedRunError, SearchError, UsageError
@@ -59,10 +58,6 @@ from automl.search.trial import PRELOAD, SearchData, candidates
 if TYPE_CHECKING:
     import pandas as pd
 
-# The engine of this machine, unless another is asked for.
-LOCAL = "local"
-# How long a run without a time limit waits once all workers are lost.
-PATIENCE_SECONDS = 60.0
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.5
@@ -106,7 +101,7 @@ def fit(
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
     accelerators = find_accelerators(recipe.budget.device)
-    workers = open_engine(engine, engine_settings(recipe, bool(accelerators)))
+    workers = open_engine(engine, make_settings(recipe, PRELOAD, bool(accelerators)))
     try:
         workers.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe)
@@ -161,7 +156,7 @@ def resume(
         if seconds is not None and not has_usable_model(run):
             seconds = max(seconds, spent + FIRST_MODEL_SECONDS)
         accelerated = bool(find_accelerators(recipe.budget.device))
-        workers = open_engine(engine or known_engine(run), engine_settings(recipe, accelerated))
+        workers = open_engine(engine or known_engine(run), make_settings(recipe, PRELOAD, accelerated))
         try:
             workers.warm("core")
             run.update(engine=engine or known_engine(run), jobs=workers.slots)
@@ -174,31 +169,6 @@ def resume(
             return session.from_dataset(load(record["data"], target=record["target"], recipe=recipe))
         finally:
             workers.close()
-
-
-def engine_settings(recipe: Recipe, accelerated: bool) -> Settings:
-    """What workers are opened with. A run with a time limit ends by it; one without must not wait for ever."""
-    return Settings(
-        jobs=recipe.budget.jobs or count_cores(),
-        preload=PRELOAD,
-        accelerated=accelerated,
-        total_mb=float(recipe.budget.memory_mb or "inf"),
-        patience_seconds=PATIENCE_SECONDS if recipe.budget.seconds is None else float("inf"),
-    )
-
-
-def known_engine(run: Run) -> str:
-    """The engine of an earlier session.
-
-    Raises:
-        UsageError: if it was at an address: a run folder may be a stranger's, and a cluster gets data and runs code.
-    """
-    name: str = run.record.get("engine", LOCAL)
-    if "://" in name:
-        raise UsageError(
-            f"{run.path} was searched on {name}", hint=f"automl resume {run.path} --engine {name}, or --engine local"
-        )
-    return name
 
 
 def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
@@ -472,15 +442,6 @@ class _Session:
             if finding.severity == "risk":
                 event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
             self.emit(event)
-
-
-def memory_for_jobs(recipe: Recipe, engine: Engine) -> float:
-    """Resident MB that one job may use: its share of the user's limit, or of what the engine finds free."""
-    total = recipe.budget.memory_mb
-    if total is not None:
-        own = psutil.Process().memory_info().rss / 2**20
-        return max(256.0, (total - own) / engine.slots)
-    return engine.memory_mb / engine.slots
 
 
 def command_started() -> float:
