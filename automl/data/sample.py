@@ -11,6 +11,7 @@ import pandas as pd
 
 from automl.data.stream import stream_table
 from automl.data.table import RawTable
+from automl.matrix import Array
 from automl.recipe import Recipe
 from automl.schema import Notice
 
@@ -56,7 +57,7 @@ def draw_sample(tables: Iterable[RawTable], allowed_bytes: float, seed: int) -> 
     first: RawTable | None = None
     notices: dict[Notice, None] = {}
     kept: list[pd.DataFrame] = []
-    keys: list[np.ndarray] = []
+    keys: list[Array] = []
     total, held, most, bound = 0, 0, 0, 1.0
     for table in tables:
         first = first or table
@@ -85,8 +86,8 @@ def draw_sample(tables: Iterable[RawTable], allowed_bytes: float, seed: int) -> 
 
 
 def _cut(
-    frames: list[pd.DataFrame], keys: list[np.ndarray], bound: float
-) -> tuple[list[pd.DataFrame], list[np.ndarray]]:
+    frames: list[pd.DataFrame], keys: list[Array], bound: float
+) -> tuple[list[pd.DataFrame], list[Array]]:
     """The rows whose number is not above the bound; copies, so that the others' memory is free."""
     masks = [numbers <= bound for numbers in keys]
     left = [frame.loc[mask].copy() for frame, mask in zip(frames, masks, strict=True)]

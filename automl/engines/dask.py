@@ -6,15 +6,22 @@ client. TLS, timeouts and the like are those of Dask's own configuration; `dask+
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import os
 import queue
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
 
 from automl.engines import Engine, Job, Outcome, Settings, Status
-from automl.engines.cluster.connection import SILENCE, Scheduler
+from automl.engines.cluster.connection import Scheduler
 from automl.engines.cluster.link import Link
 from automl.engines.cluster.roster import Errand
 from automl.engines.cluster.store import forget
@@ -28,6 +35,7 @@ EXTRA = "dask"
 TRANSPORTS = ("", "tcp", "tls", "ws", "wss")
 OPEN_SECONDS = 20.0
 LOOK_SECONDS = 0.5
+END_SECONDS = 2.5
 HOME_POOL = "core"
 
 
@@ -166,18 +174,39 @@ class DaskEngine:
 
         if self._address:
             return Scheduler(self._address, nothing)
-        from distributed import LocalCluster
+        from distributed import Security
 
-        cluster: Any = await LocalCluster(
-            n_workers=self._settings.jobs, threads_per_worker=1, processes=True, asynchronous=True, host="127.0.0.1",
-            dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0", memory_limit=0,
-            silence_logs=SILENCE, scheduler_kwargs={"dashboard": False}, security=True,
-        )  # fmt: skip
+        words = [sys.executable, "-m", "automl.engines.cluster", str(self._settings.jobs)]
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as error:
+            raise EngineError(f"Cannot start a cluster on this machine: {error}", hint="automl doctor") from error
+        assert process.stdin and process.stdout
+        line = await asyncio.to_thread(process.stdout.readline)
+        if not line:
+            raise EngineError(
+                f"A cluster on this machine ended as it began (exit code {process.wait()})", hint="automl doctor"
+            )
+        said = json.loads(line)
+        own = {"tls_client_cert": said["certificate"], "tls_client_key": said["key"]}
+        security = Security(tls_ca_file=said["certificate"], require_encryption=True, **own)
+        return Scheduler(said["address"], partial(end_cluster, process), security)
 
-        async def end() -> None:
-            await cluster.close()
 
-        return Scheduler(cluster.scheduler_address, end, cluster.security)
+async def end_cluster(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, and see that it does, with all that it started."""
+    assert process.stdin and process.stdout
+    process.stdin.close()
+    try:
+        await asyncio.to_thread(process.wait, END_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+    finally:
+        process.stdout.close()
 
 
 def open_dask(address: str, settings: Settings) -> Engine:
