@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import shutil
 import sys
 import time
@@ -14,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from automl.data import Dataset, Split
 from automl.data.load import find_test
-from automl.engines.accelerators import find_accelerators
-from automl.engines.local import LocalEngine
+from automl.engines import Engine, open_engine
+from automl.engines.machine.accelerators import find_accelerators
+from automl.engines.machine.cores import count_cores
+from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
 from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
@@ -61,7 +60,6 @@ from automl.search.trial import PRELOAD, SearchData, candidates
 if TYPE_CHECKING:
     import pandas as pd
 
-MEMORY_SHARE = 0.8
 REPORT_SECONDS = 1.2
 WRAP_UP_SECONDS = 8.0
 MIN_EVALUATE_SECONDS = 2.0
@@ -76,6 +74,7 @@ def fit(
     recipe: Recipe | None = None,
     out: Path | str | None = None,
     test: Path | str | None = None,
+    engine: str = LOCAL,
     sinks: Sequence[Sink] = (),
     started: float | None = None,
     **changes: Any,
@@ -89,6 +88,7 @@ def fit(
         out: the run folder; without one, below `runs/` after the date and the data.
         test: a labelled file that is looked at for drift and scored once, at the end; without one, the test/ folder
             beside the train/ folder of pictures.
+        engine: where trials run: "local", "dask" (a cluster on this machine) or "dask://host:8786".
         sinks: readers of the events.
         started: `time.monotonic()` from which the time counts; now, or this process's start on the command line.
         changes: shorthands laid over the recipe: time (seconds), trials, metric, task, jobs, seed.
@@ -103,9 +103,9 @@ def fit(
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
     accelerators = find_accelerators(recipe.budget.device)
-    engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=bool(accelerators))
+    workers = open_engine(engine, make_settings(recipe, PRELOAD, bool(accelerators)))
     try:
-        engine.warm("core")  # imports happen while the data is read
+        workers.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe)
         source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
         test = test or find_test(data)
@@ -115,22 +115,29 @@ def fit(
             record={
                 **identity(source, dataset.task.target, recipe, dataset, test),
                 "device": ", ".join(accelerators) or "cpu",
+                "engine": engine,
+                "jobs": workers.slots,
             },
         )
         write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked(), telling_full_disk(run.path):
             try:
-                return _Session(run, recipe, clock, engine, sinks).from_dataset(dataset)
+                return _Session(run, recipe, clock, workers, sinks).from_dataset(dataset)
             except (DataError, UsageError):  # refused before anything was learned: no folder is left behind
                 if not run.is_done("split"):
                     shutil.rmtree(run.path, ignore_errors=True)
                 raise
     finally:
-        engine.close()
+        workers.close()
 
 
-def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | None = None) -> Run:
+def resume(
+    path: Path | str, *, engine: str | None = None, sinks: Sequence[Sink] = (), started: float | None = None
+) -> Run:
     """Go on with a run that was killed, stopped or interrupted, with the time or trials that are left.
+
+    Args:
+        engine: where trials run from now on; where they ran before, if that was this machine.
 
     Raises:
         UsageError, RunBusyError, DataError: see their classes; a run that is complete is returned as it is.
@@ -149,18 +156,19 @@ def resume(path: Path | str, *, sinks: Sequence[Sink] = (), started: float | Non
         if seconds is not None and not has_usable_model(run):
             seconds = max(seconds, spent + FIRST_MODEL_SECONDS)
         accelerated = bool(find_accelerators(recipe.budget.device))
-        engine = LocalEngine(recipe.budget.jobs or count_cores(), preload=PRELOAD, accelerated=accelerated)
+        workers = open_engine(engine or known_engine(run), make_settings(recipe, PRELOAD, accelerated))
         try:
-            engine.warm("core")
+            workers.warm("core")
+            run.update(engine=engine or known_engine(run), jobs=workers.slots)
             run.stop_path.unlink(missing_ok=True)
-            session = _Session(run, recipe, Clock(began, seconds), engine, sinks)
+            session = _Session(run, recipe, Clock(began, seconds), workers, sinks)
             if run.is_done("split"):
                 return session.from_folder()
             if record["data"] == "a data frame":
                 raise UsageError(f"{path} was killed before its data frame was stored", hint="Call automl.fit again")
             return session.from_dataset(load(record["data"], target=record["target"], recipe=recipe))
         finally:
-            engine.close()
+            workers.close()
 
 
 def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
@@ -178,11 +186,6 @@ def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     if "trials" in limits and "seconds" not in limits:
         limits["seconds"] = None
     return recipe.override(nested, source="the call") if nested else recipe
-
-
-def count_cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
@@ -220,11 +223,11 @@ def spent_seconds(run: Run) -> float:
 class _Session:
     """One process's work on one run."""
 
-    def __init__(self, run: Run, recipe: Recipe, clock: Clock, engine: LocalEngine, sinks: Sequence[Sink]) -> None:
+    def __init__(self, run: Run, recipe: Recipe, clock: Clock, engine: Engine, sinks: Sequence[Sink]) -> None:
         self.run, self.recipe, self.clock, self.engine = run, recipe, clock, engine
-        engine.log = run.log
         self.log = JsonlSink(run.events_path)
         self.emit = Bus(self.log, *sinks)
+        engine.attend(run.log, lambda text: self.emit(WarningRaised(text=text)))
 
     # ---- stages --------------------------------------------------------------------------------------------------
 
@@ -338,7 +341,7 @@ class _Session:
             clock=self.clock,
             on_bag=lambda: None,
             should_stop=should_stop,
-            memory_mb=memory_for_jobs(self.recipe, self.engine.slots),
+            memory_mb=memory_for_jobs(self.recipe, self.engine),
         )
         builder = EnsembleBuilder(
             self.run,
@@ -373,7 +376,7 @@ class _Session:
             left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
             seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
             seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
-        evaluator = Evaluator(self.run, data, self.recipe, self.engine, seconds=seconds)
+        evaluator = Evaluator(self.run, data, self.recipe, self.engine.at_home(), seconds=seconds)
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
@@ -398,7 +401,7 @@ class _Session:
         if not names or not builder.weights or not has_usable_model(self.run):
             return
         seconds, seed = seconds_for_studies(self.clock, REPORT_SECONDS), self.recipe.seed
-        studies = partial(run_studies, self.run, engine=self.engine, seconds=seconds, seed=seed, names=names)
+        studies = partial(run_studies, self.run, engine=self.engine.at_home(), seconds=seconds, seed=seed, names=names)
         self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
@@ -462,15 +465,6 @@ class _Session:
             if finding.severity == "risk":
                 event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
             self.emit(event)
-
-
-def memory_for_jobs(recipe: Recipe, slots: int) -> float:
-    """Resident MB that one job may use: its share of the user's limit, or of 80% of what is free."""
-    total = recipe.budget.memory_mb
-    if total is not None:
-        own = psutil.Process().memory_info().rss / 2**20
-        return max(256.0, (total - own) / slots)
-    return MEMORY_SHARE * psutil.virtual_memory().available / 2**20 / slots
 
 
 def command_started() -> float:

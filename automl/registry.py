@@ -96,12 +96,7 @@ class Registry(Generic[P]):
         """
         if name not in self._loaded:
             if name in self._files:
-                facts = _facts(self._files[name])
-                if facts.missing:
-                    raise MissingExtraError(
-                        f"The {self.noun} {name!r} needs {', '.join(facts.missing)}, which is not installed",
-                        hint=f"pip install 'automl[{facts.extra}]'" if facts.extra else "pip install automl",
-                    )
+                self.demand(name)
                 module = importlib.import_module(f"{self.package}.{name}")
                 self._loaded[name] = cast(P, module.plugin)
             elif name in self._entry_points:
@@ -109,6 +104,19 @@ class Registry(Generic[P]):
             else:
                 self.check(name)
         return self._loaded[name]
+
+    def demand(self, name: str) -> None:
+        """Refuse a built-in plug-in whose libraries are not installed, without importing anything.
+
+        Raises:
+            MissingExtraError: the hint installs them.
+        """
+        facts = _facts(self._files[name])
+        if facts.missing:
+            raise MissingExtraError(
+                f"The {self.noun} {name!r} needs {', '.join(facts.missing)}, which is not installed",
+                hint=f"pip install 'automl[{facts.extra}]'" if facts.extra else "pip install automl",
+            )
 
     def check(self, name: str) -> None:
         """Refuse a name that nothing has, without importing anything.

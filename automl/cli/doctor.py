@@ -34,9 +34,9 @@ def examine() -> dict[str, Any]:
 
     from automl.engines import Job, Limits, Status
     from automl.engines.local import LocalEngine
-    from automl.engines.worker import answer
+    from automl.engines.machine.cores import count_cores
+    from automl.engines.machine.worker import answer
     from automl.ensemble.artifact import installed_versions
-    from automl.flow import count_cores
 
     free_disk = shutil.disk_usage(".").free / 2**30
     free_memory = psutil.virtual_memory().available / 2**30

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +16,10 @@ from automl.cli import options as opt
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.data.table import RawTable
     from automl.matrix import Array, FloatArray
     from automl.predictor import Predictor
+    from automl.schema import Notice
 
 
 def evaluate_command(
@@ -26,38 +32,30 @@ def evaluate_command(
 ) -> None:
     """Score a model on a labelled table: every metric of its task with a 95% interval."""
 
-    from automl.cli.output import open_output, print_json, print_notices
-    from automl.data.load import read_table
+    from automl.cli.output import open_output, print_json
+    from automl.cli.tables import in_order, read_tables
     from automl.ensemble.artifact import load_predictor
     from automl.errors import DataError
     from automl.evaluate.quality import score_all
-    from automl.pictures import collect_faults, list_faults
-    from automl.recipe import DataOptions
-    from automl.schema import Notice
 
-    raw = read_table(Path(data), options=DataOptions(encoding=encoding), part="test")
+    tables, is_large = read_tables(Path(data), encoding, part="test")
+    first = next(tables)
     predictor = load_predictor(model)
-    y = predictor.encode_target(predictor.find_target(raw.frame))
-    known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
-    if not known.any():
+    answer = functools.partial(answer_piece, predictor, aside=sensitive or [])
+    tables = itertools.chain([first], tables)
+    pieces = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
+    answers = join_pieces(pieces, quiet=quiet)
+    if not len(answers.target):
         raise DataError(
             f"No row of {data} has a known value in {predictor.task.target!r}",
             hint="Give a table with the target filled in",
         )
-    frame = raw.frame[known]
-    if not quiet:
-        print_notices(raw.notices)
-    with collect_faults() as faults:
-        outputs = predictor.predict_outputs(frame)
-    if faults:  # scored as they are served: with nothing to see
-        text = f"{len(faults)} picture(s) cannot be read and count as missing: {list_faults(faults)}"
-        print_notices([Notice(topic="pictures", text=text)])
-    metrics = score_all(predictor.task, y[known], outputs, threshold=predictor.threshold)
-    skipped = int((~known).sum())
-    compared = [_compare_groups(predictor, y[known], outputs, frame, name) for name in sensitive or ()]
+    count, skipped = len(answers.target), answers.skipped
+    metrics = score_all(predictor.task, answers.target, answers.outputs, threshold=predictor.threshold)
+    compared = [_compare_groups(predictor, answers, name) for name in sensitive or ()]
     if as_json:
         fairness = {"fairness": compared} if sensitive else {}
-        print_json({"rows": int(known.sum()), "skipped_rows": skipped, "metrics": metrics, **fairness})
+        print_json({"rows": count, "skipped_rows": skipped, "metrics": metrics, **fairness})
         return
     from automl.report.blocks import Paragraph, Table
     from automl.report.console import print_blocks
@@ -65,24 +63,90 @@ def evaluate_command(
     order = sorted(metrics, key=lambda name: (name != predictor.task.metric, name))
     rows = tuple((name, metrics[name]["value"], metrics[name]["low"], metrics[name]["high"]) for name in order)
     left_out = f"; {skipped:,} without a known target left out" if skipped else ""
-    heading = Paragraph(text=f"{int(known.sum()):,} rows{left_out}; 95% intervals")
+    heading = Paragraph(text=f"{count:,} rows{left_out}; 95% intervals")
     table = Table(headings=("metric", "value", "low", "high"), rows=rows, formats=("", ".5g", ".5g", ".5g"))
     print_blocks((heading, table), open_output())
     if compared:
         from automl.report.sections.fairness import fairness_blocks
 
-        rows_are = f"Measured on the {int(known.sum()):,} rows of {Path(data).name}."
+        rows_are = f"Measured on the {count:,} rows of {Path(data).name}."
         print_blocks([block for record in compared for block in fairness_blocks(record, rows_are)], open_output())
 
 
-def _compare_groups(predictor: Predictor, y: Array, outputs: FloatArray, frame: pd.DataFrame, name: str) -> Any:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answers:
+    """A model on a labelled table: target (n,) and outputs (n, k) of the rows whose target is known.
+
+    Attributes:
+        aside: the columns whose groups are compared, of the same rows.
+        skipped: rows that were left out.
+        notices: what is to be told of the table.
+        faults: pictures that cannot be read, with the reason.
+    """
+
+    target: Array
+    outputs: FloatArray
+    aside: pd.DataFrame
+    skipped: int
+    notices: tuple[Notice, ...] = ()
+    faults: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def answer_piece(predictor: Predictor, raw: RawTable, *, aside: list[str]) -> Answers:
+    """Predict a table; what is kept of a row is its target, its outputs and what is set aside.
+
+    Raises:
+        DataError: if the target or a column that is set aside is not there.
+    """
+    from automl.pictures import collect_faults
+
+    _check_columns(raw.frame, aside)
+    y = predictor.encode_target(predictor.find_target(raw.frame))
+    known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+    frame = raw.frame[known]
+    with collect_faults() as faults:
+        outputs = predictor.predict_outputs(frame)
+    columns = frame[[label for label in frame.columns if str(label) in aside]]
+    return Answers(y[known], outputs, columns, int((~known).sum()), raw.notices, dict(faults))
+
+
+def join_pieces(pieces: Iterable[Answers], *, quiet: bool) -> Answers:
+    """The pieces of a table as one; what is worth telling is told."""
+    import pandas as pd
+
+    from automl.cli.output import print_notices
+    from automl.pictures import list_faults
+    from automl.schema import Notice
+
+    found = list(pieces)
+    faults = {name: reason for piece in found for name, reason in piece.faults.items()}
+    if not quiet:
+        print_notices(list(dict.fromkeys(notice for piece in found for notice in piece.notices)))
+    if faults:  # scored as they are served: with nothing to see
+        text = f"{len(faults)} picture(s) cannot be read and count as missing: {list_faults(faults)}"
+        print_notices([Notice(topic="pictures", text=text)])
+    return Answers(
+        np.concatenate([piece.target for piece in found]),
+        np.concatenate([piece.outputs for piece in found]),
+        pd.concat([piece.aside for piece in found], ignore_index=True),
+        sum(piece.skipped for piece in found),
+    )
+
+
+def _compare_groups(predictor: Predictor, answers: Answers, name: str) -> Any:
     """Figures by group of a column of the table, which the model need not know."""
     from automl.data.sensitive import read_groups
-    from automl.errors import DataError, did_you_mean
     from automl.evaluate.fairness import describe_fairness
 
-    labels = {str(label): label for label in frame.columns}
-    if name not in labels:
-        raise DataError(f"The table has no column {name!r} (--sensitive)", hint=did_you_mean(name, labels))
-    groups = read_groups(frame[labels[name]].reset_index(drop=True), name)
-    return describe_fairness(predictor.task, y, outputs, groups, threshold=predictor.threshold)
+    (label,) = (label for label in answers.aside.columns if str(label) == name)
+    groups = read_groups(answers.aside[label], name)
+    return describe_fairness(predictor.task, answers.target, answers.outputs, groups, threshold=predictor.threshold)
+
+
+def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
+    from automl.errors import DataError, did_you_mean
+
+    have = [str(label) for label in frame.columns]
+    for name in names:
+        if name not in have:
+            raise DataError(f"The table has no column {name!r} (--sensitive)", hint=did_you_mean(name, have))

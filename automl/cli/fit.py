@@ -42,6 +42,7 @@ def fit_command(
     device: Annotated[
         str | None, typer.Option("--device", help="auto, cpu or gpu: what neural networks learn on.")
     ] = None,
+    engine: opt.EngineOption = "local",
     seed: opt.SeedOption = None,
     group: opt.GroupOption = None,
     time_column: opt.TimeColumnOption = None,
@@ -79,8 +80,9 @@ def fit_command(
 
     with Tracking(track or (), _warn) as tracking, open_view(sys.stderr, quiet, as_json) as view:
         run = flow.fit(
-            spool_stdin(data), target=target, recipe=asked, out=out, test=test, sinks=[view, tracking], started=started
-        )
+            spool_stdin(data), target=target, recipe=asked, out=out, test=test, engine=engine, sinks=[view, tracking],
+            started=started,
+        )  # fmt: skip
     raise typer.Exit(finish(run, as_json=as_json, quiet=quiet))
 
 

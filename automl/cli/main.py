@@ -16,6 +16,7 @@ import typer
 
 from automl.cli import (
     check,
+    cluster,
     compare,
     dashboard,
     distill,
@@ -120,6 +121,8 @@ for _name, _command in (
     ("doctor", doctor.doctor_command),
 ):
     app.command(_name)(_tell_interrupt(_command))
+cluster.cluster_app.command("check")(_tell_interrupt(cluster.check_cluster_command))
+app.add_typer(cluster.cluster_app, name="cluster")
 
 
 def main() -> None:

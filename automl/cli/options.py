@@ -70,6 +70,8 @@ SensitiveOption = Annotated[
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", metavar="FILE|NAME", help="A recipe (automl recipes lists those at hand).")
 ]
+ENGINE_HELP = "Where trials run: local, dask (a cluster here) or dask://host:8786."
+EngineOption = Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE_HELP)]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="Same seed, same result.")]
 
 

@@ -15,11 +15,12 @@ KINDS = (
     ("export", "automl.export"),
     ("tracker", "automl.track"),
     ("kind of column", "automl.monitor.kinds"),
+    ("engine", "automl.engines"),
 )
 
 
 def plugins_command(as_json: opt.JsonOption = False) -> None:
-    """Models, metrics, formats, findings, report sections, exports, trackers, …; what is missing has its reason."""
+    """Models, metrics, formats, findings, report sections, exports, engines, …; what is missing has its reason."""
     from dataclasses import asdict
     from typing import Any
 

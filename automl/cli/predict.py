@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,10 @@ from automl.cli import options as opt
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from automl.data.table import RawTable
+    from automl.predictor import Predictor
+    from automl.schema import Notice
 
 
 def predict_command(
@@ -26,31 +32,57 @@ def predict_command(
     quiet: opt.QuietOption = False,
 ) -> None:
     """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
-    from automl.cli.output import print_json, print_notices
-    from automl.data.load import read_table
+    from automl.cli.output import print_json
+    from automl.cli.tables import check_output, in_order, open_writer, read_tables
     from automl.ensemble.artifact import load_predictor
-    from automl.pictures import collect_faults, list_faults
-    from automl.recipe import DataOptions
-    from automl.schema import Notice
 
-    writer = find_writer(out)
-    raw = read_table(Path(data), options=DataOptions(encoding=encoding))
+    check_output(out)
+    tables, is_large = read_tables(Path(data), encoding)
+    first = next(tables)
     predictor = load_predictor(model)
+    answer = functools.partial(answer_table, predictor, proba=proba)
+    tables = itertools.chain([first], tables)
+    answers = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
+    predicted = tell_notices(answers, quiet=quiet)
+    if as_json:
+        records = [record for frame in predicted for record in frame.to_dict(orient="records")]
+        print_json({"rows": len(records), "predictions": records})
+        return
+    with open_writer(out) as write:
+        for frame in predicted:
+            write(frame)
+
+
+def answer_table(predictor: Predictor, raw: RawTable, *, proba: bool) -> tuple[list[Notice], pd.DataFrame, str]:
+    """What is to be told of a table, its predictions, and what is wrong with its pictures."""
+    from automl.pictures import collect_faults, list_faults
+
     notices = [*raw.notices, *predictor.check(raw.frame)]
-    if not quiet:
-        print_notices(notices)
     with collect_faults() as faults:
         frame = make_predictions(predictor, raw.frame, proba=proba)
+    trouble = ""
     if faults:
         frame = blank_faulty(frame, raw.frame, faults)
-        text = f"{len(faults)} picture(s) cannot be read and get no prediction: {list_faults(faults)}"
-        print_notices([Notice(topic="pictures", text=text)])
+        trouble = f"{len(faults)} picture(s) cannot be read and get no prediction: {list_faults(faults)}"
     if raw.names:
         frame.insert(0, "path", list(raw.names))
-    if as_json:
-        print_json({"rows": len(frame), "predictions": frame.to_dict(orient="records")})
-    else:
-        writer(frame, out)
+    return notices, frame, trouble
+
+
+def tell_notices(answers: Iterable[tuple[list[Notice], pd.DataFrame, str]], *, quiet: bool) -> Iterator[pd.DataFrame]:
+    """The predictions; what is worth telling is told on the way, once."""
+    from automl.cli.output import print_notices
+    from automl.schema import Notice
+
+    told: set[Notice] = set()
+    for notices, frame, trouble in answers:
+        new = [notice for notice in notices if notice not in told]
+        told.update(new)
+        if not quiet:
+            print_notices(new)
+        if trouble:
+            print_notices([Notice(topic="pictures", text=trouble)])
+        yield frame
 
 
 def make_predictions(predictor: Any, frame: pd.DataFrame, *, proba: bool) -> pd.DataFrame:
@@ -75,36 +107,3 @@ def blank_faulty(predictions: pd.DataFrame, frame: pd.DataFrame, faults: dict[st
             hit |= frame[column].isin(list(faults)).to_numpy()
     blank = {name: predictions[name].astype(object).where(~hit, None) for name in predictions.columns}
     return predictions.assign(**blank)
-
-
-def find_writer(out: str) -> Any:
-    """The function that writes to `out`, by its ending; chosen before any work is done.
-
-    Raises:
-        UsageError: for an ending that is not known, or a folder that is not there.
-    """
-    from automl.errors import UsageError
-
-    if out == "-":
-        return lambda frame, _: frame.to_csv(sys.stdout, index=False)
-    path = Path(out)
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
-    writers = {
-        ".csv": lambda frame, file: frame.to_csv(file, index=False),
-        ".tsv": lambda frame, file: frame.to_csv(file, index=False, sep="\t"),
-        ".jsonl": lambda frame, file: frame.to_json(file, orient="records", lines=True, force_ascii=False),
-        ".parquet": lambda frame, file: frame.to_parquet(file, index=False),
-        ".feather": lambda frame, file: frame.to_feather(file),
-    }
-    write = writers.get(path.suffix.lower())
-    if write is None:
-        raise UsageError(f"No format ends with {path.suffix!r}", hint="Choose one of: " + ", ".join(writers))
-
-    def write_whole(frame: pd.DataFrame, target: str) -> None:
-        from automl.files import replacing
-
-        with replacing(Path(target), "wb") as file:
-            write(frame, file)
-
-    return write_whole

@@ -18,10 +18,11 @@ from automl.data.evidence import collect
 from automl.data.formats import MISSING, guess_dates, guess_number_dates
 from automl.data.infer import digest, infer_schema
 from automl.data.pictures import decode_columns, resolve_paths
-from automl.data.readers import registry
+from automl.data.readers import choose_reader
+from automl.data.sample import read_sample
 from automl.data.sensitive import read_groups
 from automl.data.source import open_source
-from automl.data.table import RawTable, Source
+from automl.data.table import RawTable
 from automl.data.target import infer_task
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.matrix import Array, IntArray
@@ -30,7 +31,6 @@ from automl.schema import CellFormat, Column, Notice, Role, Schema
 from automl.task import Task
 
 MIN_ROWS = 10
-HEAD_BYTES = 4096
 MAX_MISSING_TARGETS = 0.5
 
 __all__ = ["RawTable", "load_dataset", "read_table"]
@@ -57,7 +57,7 @@ def read_table(
     if collection is not None:
         return collection.read(path, options, part)
     opened = open_source(path)
-    table: RawTable = _choose_reader(opened).read(opened, options)
+    table: RawTable = choose_reader(opened).read(opened, options)
     table = dataclasses.replace(table, notices=(*opened.notices, *table.notices))
     return table if str(path) == "-" else resolve_paths(table, path.resolve().parent, dict(options.roles))
 
@@ -80,7 +80,8 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
         DataError: if the table cannot be read or learned from: no such column, no rows, fewer than 10 of them, one
             class, nothing to learn from, bad weights; see `automl.data.target.infer_task`.
     """
-    table = read_table(source, options=recipe.data, part="train")
+    large = None if isinstance(source, pd.DataFrame) else read_sample(Path(source), recipe)
+    table = large or read_table(source, options=recipe.data, part="train")
     frame, options = table.frame, _with_texts(recipe.data, table)
     target = target or _own_target(table)
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
@@ -148,23 +149,6 @@ def _own_target(table: RawTable) -> str:
         )
     names = ", ".join(repr(str(name)) for name in table.frame.columns[:12])
     raise UsageError(f"Which column is to be learned? There are {names}", hint="Add --target COLUMN")
-
-
-def _choose_reader(source: Source) -> Any:
-    path, head = Path(source.name), source.data[:HEAD_BYTES]
-    names = sorted(registry.names(), key=lambda name: name == "csv")  # the one that takes any text comes last
-    for name in names:
-        reader = registry.get(name)
-        if reader.claims(path, head):
-            return reader
-    if head.lstrip().startswith((b"{", b"[")):
-        raise DataError(
-            f"{source.name} is JSON, although its name ends in {source.suffix or 'nothing'}",
-            hint="Rename it so that it ends in .jsonl",
-        )
-    raise DataError(
-        f"{source.name} is of no format that is known: {', '.join(names)}", hint="Export the table as CSV or Parquet"
-    )
 
 
 def _stem(path: Path) -> str:

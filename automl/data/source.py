@@ -80,6 +80,20 @@ def open_source(path: Path) -> Source:
     return source
 
 
+def open_head(path: Path, size: int) -> Source | None:
+    """The first bytes of a file that is not packed, in place of all of them; None if it is packed.
+
+    Raises:
+        DataError: as `open_source`, but for the file's size.
+    """
+    data = _read_file(path, size)
+    if not data or data.startswith(b"PK\x03\x04") or any(data.startswith(magic) for magic, _ in _PACKED):
+        return None
+    source = Source(path=path, name=path.name, data=data)
+    refuse_foreign(source)
+    return source
+
+
 def refuse_foreign(source: Source) -> None:
     """Tell what a file is, if its first bytes say that it is no table.
 
@@ -117,7 +131,8 @@ def _read_stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, size: int | None = None) -> bytes:
+    """All of it, or its first `size` bytes."""
     text = str(path)
     if _URL.match(text):
         shown = _SECRETS.sub("…", text)  # a password or token must not reach logs
@@ -131,8 +146,11 @@ def _read_file(path: Path) -> bytes:
             )
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{text!r} is not a regular file", hint="To read from a pipe, give - as the file")
-        _refuse_too_large(status.st_size, text)
-        data = path.read_bytes()
+        if size is None:
+            _refuse_too_large(status.st_size, text)
+            return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(size)
     except FileNotFoundError as error:
         raise DataError(f"There is no file {text!r}", hint=_near_file(path)) from error
     except PermissionError as error:
@@ -140,7 +158,6 @@ def _read_file(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Cannot read {text!r}: {reason}", hint="Check the path") from error
-    return data
 
 
 def _near_file(path: Path) -> str:

@@ -62,7 +62,11 @@ class RawTable:
 
 
 class Reader(Protocol):
-    """One file of `automl.data.readers`: a format of tables."""
+    """One file of `automl.data.readers`: a format of tables.
+
+    A reader may also have `stream(head, options)`, which gives the tables of a large file one after the other, or None
+    if this file has to be read whole; of `head.data` only the file's first bytes are there, and `head.path` is read.
+    """
 
     def claims(self, path: Path, head: bytes) -> bool:
         """Whether a file of this name, unpacked, with these first bytes (4,096 at most) is of this format."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from automl.engines.template import serve_template
+from automl.engines.machine.template import serve_template
 
 if __name__ == "__main__":
     serve_template(int(sys.argv[1]), sys.argv[2:])

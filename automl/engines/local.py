@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -27,9 +27,10 @@ from typing import IO, Any
 
 import psutil
 
-from automl.engines import Job, Outcome, Status
-from automl.engines.worker import describe_error
-from automl.errors import EngineError
+from automl.engines import Engine, Job, Outcome, Settings, Status
+from automl.engines.machine.memory import own_tree_mb, tree_mb
+from automl.engines.machine.worker import describe_error
+from automl.errors import EngineError, UsageError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOOK_SECONDS = 0.1
@@ -37,6 +38,8 @@ TREE_LOOK_SECONDS = 1.0
 KILL_GRACE_SECONDS = 5.0
 LOG_CAP_BYTES = 1 << 20
 SCRATCH = "scratch"
+# Of the memory that is free, what jobs may use together.
+MEMORY_SHARE = 0.8
 
 
 @dataclasses.dataclass
@@ -71,6 +74,8 @@ class LocalEngine:
         threads: threads a job may use.
         log: folder for what workers print, one capped file a worker; may be set until the first job. None drops it.
         accelerated: whether workers may see accelerators.
+        total_mb: what this process and all that it starts may take together; beyond it idle workers are ended, then
+            the largest job.
     """
 
     def __init__(
@@ -81,8 +86,10 @@ class LocalEngine:
         threads: int = 1,
         log: Path | None = None,
         accelerated: bool = False,
+        total_mb: float = float("inf"),
     ) -> None:
         self._slots = slots
+        self._total_mb, self._counted_at = total_mb, 0.0
         self._accelerated = accelerated
         self.log = log
         self._preload = preload
@@ -94,6 +101,10 @@ class LocalEngine:
     @property
     def slots(self) -> int:
         return self._slots
+
+    @property
+    def memory_mb(self) -> float:
+        return MEMORY_SHARE * psutil.virtual_memory().available / 2**20
 
     def free_slots(self) -> int:
         return self._slots - len({worker.slot for worker in self._busy()})
@@ -136,6 +147,15 @@ class LocalEngine:
                 status, reason = worker.verdict
                 self._kill(worker)
                 self._finish(worker, status, None, reason)
+
+    def forget(self, root: Path, pattern: str) -> None:
+        remove_matching(root, pattern)
+
+    def attend(self, log: Path, tell: Callable[[str], None]) -> None:
+        self.log = log
+
+    def at_home(self) -> Engine:
+        return self
 
     def close(self) -> None:
         for worker in list(self._workers.values()):
@@ -242,6 +262,26 @@ class LocalEngine:
         for worker in busy:
             if worker.job is not None:
                 self._hold_to_limits(worker, now)
+        if self._total_mb < float("inf") and now - self._counted_at > TREE_LOOK_SECONDS:
+            self._counted_at = now
+            self._hold_to_total()
+
+    def _hold_to_total(self) -> None:
+        """All processes together are above what the user allows: end what is idle, then the job that takes most."""
+        used = own_tree_mb()
+        if used <= self._total_mb:
+            return
+        idle = [worker for worker in self._workers.values() if worker.job is None]
+        for worker in idle:
+            self._kill(worker)
+            self._forget(worker)
+        sizes = {worker: tree_mb(worker.pid) for worker in self._busy() if worker.pid is not None}
+        if idle or not sizes or used - sum(sizes.values()) > self._total_mb:  # without any job it would be too much
+            return
+        largest = max(sizes, key=lambda worker: sizes[worker])
+        reason = f"all processes together used {used:,.0f} MB of {self._total_mb:,.0f} MB, and it the most of them"
+        self._kill(largest)
+        self._finish(largest, Status.OUT_OF_MEMORY, None, reason)
 
     def _read_template(self, template: _Template) -> None:
         try:
@@ -377,3 +417,25 @@ def describe_exit(code: int | None) -> str:
             return f"the worker was ended by {signal.Signals(-code).name}"
         return f"the worker was ended by signal {-code}"
     return f"the worker exited with code {code} and no result"
+
+
+def remove_matching(root: Path, pattern: str) -> None:
+    """Remove files and folders below `root`; those that are gone already are no fault."""
+    for path in root.glob(pattern):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def open_local(address: str, settings: Settings) -> Engine:
+    """See `automl.engines.OpenEngine`."""
+    if address:
+        raise UsageError(f"The engine 'local' has no address, not even {address!r}", hint="--engine local")
+    return LocalEngine(
+        settings.jobs, preload=settings.preload, threads=settings.threads, accelerated=settings.accelerated,
+        total_mb=settings.total_mb,
+    )  # fmt: skip
+
+
+plugin = open_local

@@ -73,6 +73,14 @@ class BagModel:
         ]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
 
+    @property
+    def is_thread_safe(self) -> bool:
+        """Whether several threads may predict at once: so it is for models of plain tables that hold no network."""
+        layout = self.encoder.layout
+        return not (layout.texts or layout.pictures) and all(
+            candidates.get(member.candidate).pool == "core" for member in self.members
+        )
+
     def to_graph(self, graph: Graph) -> str:
         """`predict` from raw columns: the outputs (n, k) float32.
 

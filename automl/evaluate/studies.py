@@ -128,7 +128,7 @@ class _Here:
         return 1 - len(self._done)
 
     def submit(self, job: Job) -> int:
-        from automl.engines.worker import run_job
+        from automl.engines.machine.worker import run_job
 
         self._done.append((job.id, run_job(job)))
         return 0

@@ -73,12 +73,6 @@ def _write(place: Path, name: str, matrix: Any) -> None:
         write_sparse(place, name, matrix)
 
 
-def drop_plan(folder: Path, key: str) -> None:
-    """Forget the matrices of one choice (`plan_key`) in all folds; models keep their own copy of its transformer."""
-    for place in folder.glob(f"{key}-*"):
-        shutil.rmtree(place, ignore_errors=True)
-
-
 def _make(place: Path, *, table: Table, train: Array, score: Array, needs: Needs, params: Params, fit: FitRows) -> None:
     # two workers may make the same matrices at once: each writes its own folder, the first rename wins
     own = place.with_name(f".{place.name}.tmp-{os.getpid()}")

@@ -289,9 +289,13 @@ def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -
         )
     import pandas as pd
 
-    known = pd.Index(np.array(levels, dtype=object))
-    found = known.get_indexer(pd.Index(values))
-    result: Array = np.where(found < 0, np.where(pd.isna(values), MISSING, UNSEEN), found).astype(np.int32)
+    # as Python objects, whose hashes are known: the index of texts would copy every cell
+    known = pd.Index(np.array(levels, dtype=object), dtype=object)
+    found = known.get_indexer(pd.Index(values, dtype=object))
+    result: Array = found.astype(np.int32)
+    unknown = np.flatnonzero(result < 0)
+    if len(unknown):
+        result[unknown] = np.where(pd.isna(values[unknown]), MISSING, UNSEEN)
     return result
 
 

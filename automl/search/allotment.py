@@ -52,9 +52,14 @@ class Allotment:
     ) -> None:
         self.clock, self.families, self.costs = clock, families, costs
         self.own_seconds, self.by_trials = own_seconds, by_trials
-        self.folds, self.slots = folds, slots
-        self.rounds = -(-folds // slots)  # folds that one worker after the other has to run for a bag
+        self.folds = folds
+        self.note_slots(slots)
         self._warm: set[str] = set()
+
+    def note_slots(self, slots: int) -> None:
+        """So many folds run at once from now on: workers of a cluster come and go."""
+        self.slots = max(1, slots)
+        self.rounds = -(-self.folds // self.slots)  # folds that one worker after the other has to run for a bag
 
     def note_warm(self, pool: str) -> None:
         """A pool is starting, so its first job need not wait for it."""

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from automl.engines import Engine, Job, Limits, Outcome, Status
+from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.engines.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
-from automl.preprocess.cache import drop_plan
 from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
@@ -31,6 +30,7 @@ from automl.search.oof import Oofs
 from automl.search.portfolio import make_portfolio
 from automl.search.racing import Verdict, judge_first_fold
 from automl.search.records import Records
+from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
 from automl.space import split_params
@@ -113,6 +113,7 @@ class Search:
         )
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
+        self._update_blend = Sparing(self._make_blend)
         self.active: dict[int, _Active] = {}
         self.jobs: dict[str, tuple[_Active, int]] = {}
         self._usual_plans: set[str] = set()
@@ -163,10 +164,20 @@ class Search:
             self._take(Outcome(id=job.id, status=status, value=value, reason=reason, traceback=trace, seconds=seconds))
 
     def _go_by_time(self) -> str:
+        reason = self._feed_workers()
+        self._update_blend.catch_up(at_once=True)
+        return reason
+
+    def _make_blend(self) -> None:
+        self.blend = self.on_bag()
+
+    def _feed_workers(self) -> str:
         while True:
             reason = self._reason_to_end()
             if reason:
                 return reason
+            self._update_blend.catch_up()
+            self.allotment.note_slots(self.engine.slots)
             while self.engine.free_slots() > 0 and (found := self._next_job()):
                 self._submit(*found)
             if not self.jobs:
@@ -340,6 +351,7 @@ class Search:
         """The job of a fold, noted as running."""
         spec = active.spec
         soft, hard = self.allotment.limits(active.fold_limit)
+        place = fold_folder(self.run.path, spec.number, fold)
         payload = {
             "run": str(self.run.path),
             "trial": spec.number,
@@ -356,6 +368,7 @@ class Search:
             payload=payload,
             pool=self.families[spec.candidate].candidate.pool,
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
+            files=Files(root=self.run.path, reads=("data",), leaves=f"search/models/{place.name}"),
         )
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
@@ -387,7 +400,7 @@ class Search:
         if active.waits_for_verdict:
             self._judge(active)
         if not active.ended and not active.pending and not active.running and self._close(active):
-            self.blend = self.on_bag()
+            self._update_blend()
             self._judge_again()
 
     def _fail(self, active: _Active, outcome: Outcome) -> None:
@@ -451,7 +464,7 @@ class Search:
         in_use = {self._plan_key(active.spec) for active in self.active.values()} | self._usual_plans
         key = self._plan_key(spec)
         if key not in in_use and not any(job_active.spec is spec for job_active, _ in self.jobs.values()):
-            drop_plan(self.run.search / "cache", key)
+            self.engine.forget(self.run.path, f"search/cache/{key}-*")
 
     def _plan_key(self, spec: TrialSpec) -> str:
         return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))

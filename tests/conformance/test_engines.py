@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from automl.engines import Engine, Job, Outcome, Status, local
+from automl.engines import Engine, Job, Outcome, Settings, Status, local, open_engine
 from automl.engines.local import LocalEngine, describe_exit
+from automl.engines.machine.memory import own_tree_mb
 from tests.conformance import jobs
 from tests.conformance.engines import (
     PATIENCE_SECONDS,
@@ -35,6 +36,13 @@ class TestLocal(EngineConformance):
     @pytest.fixture(autouse=True)
     def short_grace(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "KILL_GRACE_SECONDS", 1.0)
+
+
+class TestDask(EngineConformance):
+    """On a cluster of this machine, whose workers are processes of one thread."""
+
+    def make_engine(self, slots: int) -> Engine:
+        return open_engine("dask", Settings(jobs=slots, preload={}))
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +171,22 @@ def test_workers_that_cannot_start_are_crashes_not_a_hang(monkeypatch: pytest.Mo
         engine.close()
 
 
+def test_all_processes_together_keep_to_the_total_and_the_largest_job_pays(tmp_path: Path) -> None:
+    engine = LocalEngine(2, preload={}, total_mb=own_tree_mb() + 500)
+    try:
+        engine.submit(Job(id="small", function=jobs.nap, payload=3.0))
+        engine.submit(Job(id="large", function=jobs.fill_memory, payload=1500))
+        found: dict[str, Outcome] = {}
+        while len(found) < 2:
+            found |= {outcome.id: outcome for outcome in engine.wait(5.0)}
+        assert found["small"].status is Status.OK
+        assert found["large"].status is Status.OUT_OF_MEMORY
+        assert found["large"].reason.startswith("all processes together used ")
+        assert found["large"].peak_mb < 1500
+    finally:
+        engine.close()
+
+
 SCRIPT = """
 import signal, sys, time
 from automl.engines import Job
@@ -220,5 +244,5 @@ def test_how_a_process_ended_is_told_in_words(code: int | None, words: str) -> N
 
 def test_every_engine_of_the_package_is_held_against_the_suite() -> None:
     made = {type(suite().make_engine(1)).__name__ for suite in EngineConformance.__subclasses__()}
-    assert made == {"LocalEngine"}
+    assert made == {"LocalEngine", "DaskEngine"}
     assert Outcome(id="a", status=Status.OK).seconds == 0.0

@@ -43,13 +43,17 @@ def command_lines(block: str) -> Iterator[list[str]]:
 
 
 def click_commands() -> dict[str, Any]:
-    """The commands of the tool by name, as click sees them."""
+    """The commands of the tool by name, as click sees them; one of a group has two words."""
     import typer
 
     from automl.cli.main import app
 
     group: Any = typer.main.get_command(app)
-    return {name: command for name, command in group.commands.items() if not command.hidden}
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        below = getattr(command, "commands", None)
+        found |= {name: command} if below is None else {f"{name} {word}": inner for word, inner in below.items()}
+    return {name: command for name, command in found.items() if not command.hidden}
 
 
 def make_list(name: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from automl.engines import accelerators
-from automl.engines.accelerators import find_accelerators
+from automl.engines.machine import accelerators
+from automl.engines.machine.accelerators import find_accelerators
 from automl.errors import EngineError
 
 

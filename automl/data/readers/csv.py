@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_FIELD_BYTES = 10 << 20
 MAX_COLUMNS = 100_000
+# Read at once of a large file; no row may be longer.
+STREAM_BYTES = 16 << 20
 _OTHER = {
     ".parquet",
     ".feather",
@@ -63,8 +67,55 @@ class CsvReader:
         _refuse_huge_fields(table, source.name)
         return RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
 
+    def stream(self, head: Source, options: DataOptions) -> Iterator[RawTable] | None:
+        """None for what the fast parser cannot cut alone: blanks as separators, other encodings than UTF-8."""
+        complete = head.data[: head.data.rfind(b"\n") + 1]
+        if options.encoding is not None or not _is_utf8(complete):
+            return None
+        mark = len(codecs.BOM_UTF8) if complete.startswith(codecs.BOM_UTF8) else 0
+        complete = complete[mark:]
+        dialect = sniff(complete, head.suffix)
+        if dialect.separator == SPACES or dialect.padded:
+            return None
+        header, extra = _header(complete, dialect)
+        if extra or not all(map(clean_name, header)):
+            return None
+        return _stream(head, dialect, header)
+
 
 plugin = CsvReader()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return bool(data) and b"\0" not in data and bool(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _stream(head: Source, dialect: Dialect, header: list[str]) -> Iterator[RawTable]:
+    """The blocks of the file as tables; a fault names what is wrong as far as one block shows it."""
+    first = [*dialect.notices]
+    names = [f"f{index}" for index in range(len(header))]
+    labels = header if dialect.has_header else [f"column_{index + 1}" for index in range(len(header))]
+    labels = [clean_name(label) for label in labels]
+    _refuse_duplicates(labels, head.name)
+    before = 0
+    try:
+        for batch in arrow_csv.open_csv(head.path, **_options(dialect, names, STREAM_BYTES)):
+            table = pa.Table.from_batches([batch]).rename_columns(labels)
+            notices, first = first, []
+            rows = table.num_rows
+            table = _drop_repeated_headers(table, header if dialect.has_header else [], notices)
+            _refuse_huge_fields(table, head.name)
+            yield RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
+            before += rows
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        reason = str(error).split("\n")[0][:120]
+        raise DataError(
+            f"{head.name} cannot be read as CSV after row {before:,}: {reason}",
+            hint="Mend what follows that row: a field that holds the separator must stand in quotes",
+        ) from error
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -112,32 +163,36 @@ def _parse(data: bytes, dialect: Dialect, names: list[str]) -> pa.Table:
     longest = max(1 << 20, min(len(data), 16 << 20))
     for block_size in (longest, min(len(data) + 16, 2**31 - 1)):
         try:
-            return arrow_csv.read_csv(
-                pa.BufferReader(data),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=names,
-                    skip_rows=dialect.skip_lines,
-                    skip_rows_after_names=1 if dialect.has_header else 0,
-                    block_size=block_size,
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=dialect.separator,
-                    quote_char=dialect.quote,
-                    escape_char=dialect.escape or False,
-                    newlines_in_values=True,
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                ),
-            )
+            return arrow_csv.read_csv(pa.BufferReader(data), **_options(dialect, names, block_size))
         except pa.ArrowInvalid as error:
             if "straddl" not in str(error) and "block" not in str(error):
                 raise
             last = error
     raise last
+
+
+def _options(dialect: Dialect, names: list[str], block_size: int) -> dict[str, Any]:
+    """What the fast parser is told: all cells are texts, empty ones are missing."""
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=names,
+            skip_rows=dialect.skip_lines,
+            skip_rows_after_names=1 if dialect.has_header else 0,
+            block_size=block_size,
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=dialect.separator,
+            quote_char=dialect.quote,
+            escape_char=dialect.escape or False,
+            newlines_in_values=True,
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    }
 
 
 def _rows(data: bytes, dialect: Dialect, *, strict: bool = False) -> tuple[Any, io.StringIO]:

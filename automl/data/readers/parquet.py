@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from automl.data.readers import _arrow
 from automl.data.table import RawTable, Source
 from automl.errors import DataError
 from automl.recipe import DataOptions
+
+BATCH_ROWS = 65_536
 
 
 class ParquetReader:
@@ -23,11 +26,26 @@ class ParquetReader:
         try:
             table = pq.ParquetFile(pa.BufferReader(source.data)).read()
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(
-                f"{source.name} is not a sound Parquet file: {str(error).splitlines()[0][:120]}",
-                hint="Copy or write it again; it may be cut off",
-            ) from error
+            raise _refusal(source, error) from error
         return _arrow.to_raw_table(table, source)
+
+    def stream(self, head: Source, options: DataOptions) -> Iterator[RawTable]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(head.path, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                    yield _arrow.to_raw_table(pa.Table.from_batches([batch]), head)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _refusal(head, error) from error
+
+
+def _refusal(source: Source, error: Exception) -> DataError:
+    return DataError(
+        f"{source.name} is not a sound Parquet file: {str(error).splitlines()[0][:120]}",
+        hint="Copy or write it again; it may be cut off",
+    )
 
 
 plugin = ParquetReader()

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from automl.engines import Job, Outcome, Status
-from automl.engines.worker import run_job
+from automl.engines.machine.worker import run_job
 from automl.ensemble.build import EnsembleBuilder
 from automl.evaluate.details import describe_details
 from automl.evaluate.evaluation import METHOD, Evaluator, measure_all_details

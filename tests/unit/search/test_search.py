@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from automl.engines import Job, Outcome, Status
-from automl.engines.worker import run_job
+from automl.engines.machine.worker import run_job
 from automl.events import Event
 from automl.search.budget import Clock
 from automl.search.records import read_results

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from automl.engines.worker import run_worker
+from automl.engines.machine.worker import run_worker
 
 PR_SET_PDEATHSIG = 1
 

@@ -1,0 +1,36 @@
+"""A costly step of the parent that is put off while others wait for it, and not forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# After a step the next one waits so many times as long as that took; only where steps are wanted thick and fast.
+REST = 4.0
+
+
+class Sparing:
+    """Does `step` when asked, but leaves the parent most of its time: many workers wait for it.
+
+    Attributes:
+        is_stale: whether it was asked for and put off.
+    """
+
+    def __init__(self, step: Callable[[], None], rest: float = REST) -> None:
+        self._step, self._rest = step, rest
+        self._rests_until = 0.0
+        self.is_stale = False
+
+    def __call__(self, *, at_once: bool = False) -> None:
+        """Do it now, or, unless `at_once`, note that it is wanted."""
+        began = time.monotonic()
+        self.is_stale = not at_once and began < self._rests_until
+        if not self.is_stale:
+            self._step()
+            ended = time.monotonic()
+            self._rests_until = ended + self._rest * (ended - began)
+
+    def catch_up(self, *, at_once: bool = False) -> None:
+        """Do it if it is wanted still."""
+        if self.is_stale:
+            self(at_once=at_once)

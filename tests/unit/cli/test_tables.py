@@ -1,0 +1,56 @@
+"""What is written in pieces is one file: one header, all rows, or nothing."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from automl.cli.tables import check_output, open_writer
+from automl.data.load import read_table
+from automl.errors import UsageError
+
+FRAME = pd.DataFrame({"prediction": ["yes", "no", "yes", "größe"], "proba_yes": [0.75, 0.25, 1.0, 0.1 + 0.2]})
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".feather"])
+@pytest.mark.parametrize("cuts", [[4], [1, 3], [2, 0, 2]])
+def test_pieces_make_one_file(tmp_path: Path, suffix: str, cuts: list[int]) -> None:
+    out = tmp_path / f"out{suffix}"
+    check_output(str(out))
+    start = 0
+    with open_writer(str(out)) as write:
+        for rows in cuts:
+            write(FRAME.iloc[start : start + rows])
+            start += rows
+            assert not out.exists()
+    found = read_table(out).frame
+    assert found["prediction"].tolist() == FRAME["prediction"].tolist()
+    assert found["proba_yes"].astype(float).tolist() == pytest.approx(FRAME["proba_yes"].tolist(), abs=1e-9)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_text_is_the_same_in_pieces_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", said)
+    with open_writer("-") as write:
+        write(FRAME.iloc[:3])
+        write(FRAME.iloc[3:])
+    assert said.getvalue() == ("prediction,proba_yes\nyes,0.75\nno,0.25\nyes,1.0\ngröße,0.30000000000000004\n")
+
+
+def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    with pytest.raises(RuntimeError), open_writer(str(out)) as write:
+        write(FRAME)
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "words"), [("a.xyz", "No format ends with"), ("none/a.csv", "There is no folder")])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_output(str(tmp_path / name))
