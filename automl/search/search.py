@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from automl.engines import Engine, Files, Job, Limits, Outcome, Status
-from automl.engines.worker import run_job
+from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
 from automl.metrics import get_metric

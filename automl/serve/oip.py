@@ -33,9 +33,9 @@ MAX_ID = 256
 
 
 def server_version() -> str:
-    import automl
+    from importlib.metadata import version
 
-    return str(automl.__version__)
+    return version("automl")
 
 
 def find_current(service: Service, name: str, version: str = "") -> Current:
