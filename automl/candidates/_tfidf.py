@@ -33,7 +33,7 @@ PRUNE_SHARE = 1e-4
 CHUNK_CELLS = 40_000_000
 MANY_CELLS = 300_000  # rows × classes beyond which a second fit would be dear
 PROBE_SHARE, PROBE_SAFETY = 6, 0.8
-FEW_GROWTH, MANY_GROWTH = 1.1, 0.8
+FEW_GROWTH, MANY_GROWTH = 1.1, 0.9
 # With many classes a pass costs as much for the coefficients as for the rows: half the rows, more than half the time.
 MANY_CLASSES, MANY_POWER = 20, 0.6
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from automl.candidates._softmax import fit_softmax
 
 
-def make_words(rows: int = 1200, classes: int = 30, seed: int = 0) -> tuple[csr_matrix, np.ndarray]:
+def make_words(rows: int = 1200, classes: int = 30, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Each class has three words of its own, of which a row has one, beside four that tell nothing."""
+    from scipy.sparse import csr_matrix
+
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, classes, rows)
     own = codes * 3 + rng.integers(0, 3, rows)
@@ -26,7 +28,7 @@ def make_words(rows: int = 1200, classes: int = 30, seed: int = 0) -> tuple[csr_
     return dense, codes
 
 
-def predict(matrix: csr_matrix, found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def predict(matrix: Any, found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     coefficients, intercepts = found
     return np.asarray((matrix @ coefficients.T + intercepts).argmax(axis=1))
 
