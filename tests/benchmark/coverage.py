@@ -2,8 +2,10 @@
 
     python -m tests.benchmark.coverage --tasks 200 --out FOLDER [--seconds 10 | --trials 10] [--candidates all]
 
-Nets are left out unless asked for: they take nine tenths of the time, and what is measured here, the correction for having
-chosen among many, does not hang on them. A line a task goes to coverage.jsonl, so that it can be ended and begun again; the summary is printed at the end.
+Nets are left out unless asked for: they take nine tenths of the time, and what is measured here, the correction for
+having chosen among many, does not hang on them.
+
+A line a task goes to coverage.jsonl, so that it can be ended and begun again; the summary is printed at the end.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class ParquetReader:
             table = pq.ParquetFile(pa.BufferReader(source.data)).read()
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(
-                f"{source.name} is not a sound Parquet file: {str(error).splitlines()[0][:120]}",
+                f"{source.name} is not a sound Parquet file: {_arrow.first_line(error)}",
                 hint="Copy or write it again; it may be cut off",
             ) from error
         return _arrow.to_raw_table(table, source)
