@@ -164,23 +164,22 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
         if column.name not in where or column.role not in (Role.NUMBER, Role.DATE, Role.CATEGORY):
             continue
         series = frame.iloc[:, where[column.name]]
-        texts = to_text(series, column.format.missing)
-        present: Array = np.array([text is not None for text in texts], dtype=bool)
         if column.role is Role.CATEGORY:
-            levels = frozenset(column.levels)
-            typed = parse_frame(frame.iloc[:, [where[column.name]]], [column]).iloc[:, 0]
-            strange = present & ~typed.isin(levels).to_numpy()
+            known = pd.Series(to_text(series, column.format.missing)).isin([None, *column.levels])
             what = "hold a value that was not seen in training"
+        elif column.role is Role.NUMBER:
+            known = pd.Series(~np.isnan(parse_numbers(series, column.format)))
+            what = "cannot be read as numbers and count as missing"
         else:
-            is_number = column.role is Role.NUMBER
-            gone = np.isnan(parse_numbers(series, column.format)) if is_number else None
-            strange = present & (np.isnat(parse_dates(series, column.format)) if gone is None else gone)
-            what = f"cannot be read as {'numbers' if is_number else 'dates'} and count as missing"
-        if strange.any():
-            examples = list(dict.fromkeys(texts[strange].tolist()))
+            known = pd.Series(~np.isnat(parse_dates(series, column.format)))
+            what = "cannot be read as dates and count as missing"
+        strange = [text for text in to_text(series[~known.to_numpy()], column.format.missing) if text is not None]
+        if strange:
+            examples = list(dict.fromkeys(strange))
             listed = ", ".join(repr(text[:40]) for text in examples[:3]) + (" …" if len(examples) > 3 else "")
-            text = f"{column.name}: {int(strange.sum())} cell(s) {what}: {listed}"
-            notices.append(Notice(topic=str(column.role), text=text))
+            notices.append(
+                Notice(topic=str(column.role), text=f"{column.name}: {len(strange)} cell(s) {what}: {listed}")
+            )
     return notices
 
 

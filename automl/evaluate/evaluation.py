@@ -10,7 +10,7 @@ from automl.evaluate.details import describe_details
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
 from automl.evaluate.pictures import show_examples
-from automl.evaluate.quality import describe_quality
+from automl.evaluate.quality import correct_claims, describe_quality
 from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
@@ -136,7 +136,7 @@ class Evaluator:
         quality = values.get("quality", {"metrics": {}, "baselines": {}})
         drops = [value["drops"] for name, value in values.items() if name.startswith("importance")]
         task = self.data.task
-        return {
+        result = {
             "metric": task.metric,
             "maximize": task.maximize,
             **honest,
@@ -148,6 +148,7 @@ class Evaluator:
             "importance": summarize_importance(drops),
             **({"pictures": values["pictures"]} if "pictures" in values else {}),
         }
+        return correct_claims(result)
 
 
 def join_details(measured: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -36,14 +36,40 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
         if outputs is None:
             result[f"better_than_{name}"] = None
             continue
-        result["baselines"][name] = {"score": _score(evidence, outputs)}
+        if name == "constant":
+            outputs = make_constant(outputs)
         z = paired_z(evidence.metric, evidence.y, evidence.judged, outputs)
+        result["baselines"][name] = {"score": _score(evidence, outputs), "z": float(z) if np.isfinite(z) else None}
         result[f"better_than_{name}"] = bool(z < BETTER_Z)
     if task.is_classification:
         result |= describe_classes(task, evidence.y, evidence.blend, evidence.threshold)
     else:
         result["residuals"] = describe_residuals(evidence.y, evidence.blend)
     return result
+
+
+def make_constant(outputs: FloatArray) -> FloatArray:
+    """One answer for all rows, from a fold's constant each: where a class is scored often it was trained on seldom, so
+    that the folds' constants, put side by side, rank the rows backwards and anything looks better than they."""
+    return np.tile(outputs.mean(axis=0), (len(outputs), 1))
+
+
+def correct_claims(result: dict[str, Any]) -> dict[str, Any]:
+    """`better_than_…` without what having been chosen adds: the gain is reduced by the score's optimism.
+
+    Args:
+        result: evaluation.json, with `raw_score`, `optimism` (None if it is not known) and `baselines` of a `score` and
+            the paired test's `z` each, negative where the model is better.
+    """
+    optimism, raw, sign = result.get("optimism"), result.get("raw_score"), 1 if result["maximize"] else -1
+    claims: dict[str, bool] = {}
+    for name, baseline in result["baselines"].items():
+        z, score = baseline.get("z"), baseline["score"]
+        if z is None or raw is None or not optimism or not result.get(f"better_than_{name}"):
+            continue
+        gain = sign * (raw - score)
+        claims[f"better_than_{name}"] = bool(gain > 0 and z * (gain - optimism) / gain < BETTER_Z)
+    return {**result, **claims}
 
 
 def _score(evidence: Evidence, outputs: FloatArray) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import automl
+from tests.benchmark.coverage import CANDIDATES
 from tests.outcomes import AS_PROMISED, Outcomes
 
 ROWS = (60, 150, 400, 1000)
@@ -55,7 +56,8 @@ def run_task(number: int, options: argparse.Namespace, outcomes: Outcomes) -> No
     out = options.out / "run"
     shutil.rmtree(out, ignore_errors=True)
     limit = {"time": options.seconds} if options.seconds else {"trials": options.trials}
-    run = automl.fit(frame, target="target", out=out, seed=number, jobs=1, **limit)
+    recipe = automl.Recipe().override({"search": {"candidates": CANDIDATES.split(",")}})
+    run = automl.fit(frame, target="target", out=out, seed=number, jobs=2, recipe=recipe, **limit)
     found = json.loads(run.evaluation_path.read_text(encoding="utf-8"))
     claims = bool(found.get("better_than_constant"))
     outcomes.add(

@@ -505,7 +505,7 @@ SCENARIOS = (
     Scenario("SIGTERM", "130, the best so far is kept", send(signal.SIGTERM)),
     Scenario("the terminal hangs up", "130, the best so far is kept", send(signal.SIGHUP)),
     Scenario("stopped for four seconds and let go", "no trial times out by it", stop_and_go),
-    Scenario("families that end their process", "a record each", misbehave("crashing", "leaving", "quiet", "littering"), quick=True),  # noqa: E501
+    Scenario("families that end their process", "a record each", misbehave("crashing", "leaving", "quiet", "littering")),  # noqa: E501
     Scenario("families that never end", "killed at the limit", misbehave("hanging", "spinning", "staying", "breeding")),
     Scenario("families that eat, rant and flood", "a record each, logs are capped", misbehave("eating", "refusing", "ranting", "odd", "quitting", "flooding", "inventing")),  # noqa: E501
     Scenario("nothing but bad families", "4, a constant model", only_bad_ones),
@@ -531,7 +531,7 @@ SCENARIOS = (
     Scenario("the split cut in half", "refused", damage_run("data/split.npz", lambda c: c[: len(c) // 2], (3, 5))),
     Scenario("two fits and a resume in one folder", "the first is unharmed", two_at_once),
     Scenario("two resumes at the same moment", "one wins, the other says 7", two_resumes),
-    *(Scenario(f"{seconds} seconds in all", "a model, in time", short_time(seconds), quick=seconds == 3) for seconds in (3, 4, 6)),  # noqa: E501
+    *(Scenario(f"{seconds} seconds in all", "a model, in time", short_time(seconds)) for seconds in (3, 4, 6)),  # noqa: E501
     Scenario("the clock jumps", "the time is kept", clock_jumps),
     Scenario("no home", "as ever", surroundings("unset HOME")),
     Scenario("a folder for temporary files that is not there", "as ever", surroundings("export TMPDIR=/nowhere")),

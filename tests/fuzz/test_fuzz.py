@@ -122,7 +122,7 @@ def test_any_text_is_a_recipe_or_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    return automl.load(train_model(tmp_path_factory.mktemp("fuzz")))
+    return automl.load(train_model(tmp_path_factory.mktemp("fuzz") / "model"))
 
 
 def hold_predictions(predictor: Predictor, frame: pd.DataFrame) -> None:

@@ -71,7 +71,9 @@ def draw_table(number: int) -> Table:
     _punch_holes(rng, frame)
     task, values = _draw_target(rng, rows, signal)
     target = "target" if rng.random() < 0.8 else "Ziel größe"
-    frame.insert(int(rng.integers(frame.shape[1] + 1)), target, values)
+    order = list(frame.columns)
+    order.insert(int(rng.integers(len(order) + 1)), target)
+    frame = pd.concat([frame, pd.Series(values, name=target)], axis=1)[order]
     if rng.random() < 0.15:
         frame = frame.iloc[rng.integers(0, rows, rows)].reset_index(drop=True)  # rows repeat
     file = str(rng.choice(["csv", "txt", "parquet", "jsonl"], p=[0.6, 0.1, 0.2, 0.1]))

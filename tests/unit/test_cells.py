@@ -211,3 +211,21 @@ def test_one_row_of_a_hundred_columns_takes_milliseconds() -> None:
         cells.parse_frame(frame, columns)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.010
+
+
+def test_cells_that_a_model_makes_nothing_of_are_told_by_column() -> None:
+    columns = (
+        Column(name="age", role=Role.NUMBER),
+        Column(name="city", role=Role.CATEGORY, levels=("Graz", "Wien")),
+        Column(name="day", role=Role.DATE, format=CellFormat(date_format="iso")),
+        Column(name="gone", role=Role.NUMBER),
+    )
+    cities, days = ["Graz", "Linz", None, " Wien "], ["2024-01-01", "x", "", "y"]
+    frame = pd.DataFrame({"age": ["1", "old", None, "inf"], "city": cities, "day": days})
+    told = [notice.text for notice in cells.describe_strangers(frame, columns)]
+    assert told == [
+        "age: 2 cell(s) cannot be read as numbers and count as missing: 'old', 'inf'",
+        "city: 1 cell(s) hold a value that was not seen in training: 'Linz'",
+        "day: 2 cell(s) cannot be read as dates and count as missing: 'x', 'y'",
+    ]
+    assert cells.describe_strangers(frame.iloc[[0]], columns) == []

@@ -17,15 +17,28 @@ def to_raw_table(table: Any, source: Source) -> RawTable:
     Nested and binary columns become Python objects, which `automl.data.load` refuses by name if they are to be used.
 
     Raises:
-        DataError: if two columns have one name.
+        DataError: if two columns have one name, or the cells are not sound.
     """
     names = [str(name) for name in table.column_names]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         listed = ", ".join(repr(name) for name in twice[:5])
         raise DataError(f"{source.name} has columns of the same name: {listed}", hint="Rename them")
-    columns = {name: _convert(column) for name, column in zip(names, table.columns, strict=True) if not _is_index(name)}
+    try:
+        table.validate(full=True)  # offsets beyond the data end the process when they are followed
+        pairs = zip(names, table.columns, strict=True)
+        columns = {name: _convert(column) for name, column in pairs if not _is_index(name)}
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise DataError(
+            f"{source.name} is damaged: {first_line(error)}",
+            hint="Copy or write it again; it may be cut off or changed",
+        ) from error
     return RawTable(frame=pd.DataFrame(columns, copy=False), notices=source.notices[:0])
+
+
+def first_line(error: Exception) -> str:
+    """What a library says, as far as it fits into a sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _is_index(name: str) -> bool:

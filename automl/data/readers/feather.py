@@ -27,7 +27,7 @@ class FeatherReader:
             table = _read_table(source)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(
-                f"{source.name} is not a sound Arrow file: {str(error).splitlines()[0][:120]}",
+                f"{source.name} is not a sound Arrow file: {_arrow.first_line(error)}",
                 hint="Copy or write it again; it may be cut off",
             ) from error
         return _arrow.to_raw_table(table, source)

@@ -43,7 +43,7 @@ class ParquetReader:
 
 def _refusal(source: Source, error: Exception) -> DataError:
     return DataError(
-        f"{source.name} is not a sound Parquet file: {str(error).splitlines()[0][:120]}",
+        f"{source.name} is not a sound Parquet file: {_arrow.first_line(error)}",
         hint="Copy or write it again; it may be cut off",
     )
 

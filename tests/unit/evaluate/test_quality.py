@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.evaluate.quality import describe_calibration, describe_classes, describe_residuals, score_all
+from automl.evaluate.quality import (
+    correct_claims,
+    describe_calibration,
+    describe_classes,
+    describe_residuals,
+    make_constant,
+    score_all,
+)
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric, registry
 from automl.task import Task, TaskKind
@@ -136,3 +143,32 @@ def test_residuals_are_true_minus_predicted() -> None:
     assert found["quantiles"] == {"5": 5.0, "25": 25.0, "50": 50.0, "75": 75.0, "95": 95.0}
     assert sum(found["histogram"]["counts"]) == 101
     assert len(found["histogram"]["edges"]) == len(found["histogram"]["counts"]) + 1
+
+
+def test_constants_of_folds_are_one_constant_and_rank_nothing() -> None:
+    folds = np.array([[0.4, 0.6], [0.4, 0.6], [0.6, 0.4], [0.6, 0.4]], dtype=np.float32)
+    one = make_constant(folds)
+    np.testing.assert_allclose(one, np.full((4, 2), 0.5))
+    assert get_metric("roc_auc").score(np.array([0, 0, 1, 1]), folds) == 0.0  # backwards, as in every small table
+    assert get_metric("roc_auc").score(np.array([0, 0, 1, 1]), one) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("raw", "optimism", "z", "expected"),
+    [
+        (0.60, 0.00, -3.0, True),  # nothing to correct
+        (0.60, 0.02, -3.0, True),  # z is -2.4 after a fifth of the gain is gone
+        (0.60, 0.05, -3.0, False),  # z is -1.5 after half of it is gone
+        (0.60, 0.20, -9.0, False),  # all of it was luck
+        (0.60, None, -3.0, True),  # not known: the plain test stands
+        (0.60, 0.05, -1.0, False),
+    ],
+)
+def test_a_claim_is_corrected_for_having_been_chosen(
+    raw: float, optimism: float | None, z: float, expected: bool
+) -> None:
+    record = {
+        "maximize": True, "raw_score": raw, "optimism": optimism, "better_than_constant": z < -1.96,
+        "baselines": {"constant": {"score": 0.5, "z": z}},
+    }  # fmt: skip
+    assert correct_claims(record)["better_than_constant"] is expected
