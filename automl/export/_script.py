@@ -11,6 +11,7 @@ from automl.schema import Column, Role, Schema
 from automl.space import Params, split_params
 from automl.task import Task, TaskKind
 
+LONGEST = 120  # of a line
 FEW_LEVELS = 12  # up to here "auto" means indicators
 NATIVE_LEVELS = 32
 SCORING = {
@@ -331,7 +332,9 @@ def _numbers(needs: Any, params: Params, code: _Code) -> str:
     code.use("sklearn.impute", "SimpleImputer")
     code.use("sklearn.pipeline", "make_pipeline")
     steps.append(f'SimpleImputer(strategy="{params.get("impute", "median")}", add_indicator=True)')
-    return f"make_pipeline({', '.join(steps)})"
+    lines = ["def scale():", '    """Numbers on one scale, holes filled and flagged."""', "    return make_pipeline("]
+    code.blocks.append("\n".join([*lines, *(f"        {step}," for step in steps), "    )"]))
+    return "scale()"
 
 
 def _categories(winner: Winner, needs: Any, params: Params, code: _Code) -> list[str]:
@@ -351,7 +354,18 @@ def _categories(winner: Winner, needs: Any, params: Params, code: _Code) -> list
         code.use("sklearn.preprocessing", forms[encoding].partition("(")[0])
         whole = len(groups) == 1
         names = "CATEGORIES" if whole else _literal(groups[encoding])
-        lines.append(f'            ("{encoding}", {forms[encoding]}, {names}),')
+        line = f'            ("{encoding}", {forms[encoding]}, {names}),'
+        if len(line) <= LONGEST:
+            lines.append(line)
+        else:
+            inner = " " * 16
+            lines += [
+                " " * 12 + "(",
+                f'{inner}"{encoding}",',
+                f"{inner}{forms[encoding]},",
+                f"{inner}{names},",
+                " " * 12 + "),",
+            ]
     return lines
 
 
