@@ -11,6 +11,7 @@ from automl.schema import Column, Role, Schema
 from automl.space import Params, split_params
 from automl.task import Task, TaskKind
 
+DATE_PARTS = 7
 LONGEST = 120  # of a line
 FEW_LEVELS = 12  # up to here "auto" means indicators
 NATIVE_LEVELS = 32
@@ -484,12 +485,18 @@ def _xgboost(winner: Winner, code: _Code) -> tuple[list[str], str]:
     lines = []
     if native:
         settings |= {"enable_categorical": True, "feature_types": _Raw("types")}
-        others = winner.columns - native
+        others = len(winner.schema.of(Role.NUMBER)) + DATE_PARTS * len(winner.schema.of(Role.DATE))
+        others += (len(winner.schema.of(Role.CATEGORY)) - native) * _target_width(winner.task)
         lines.append(f'types = ["q"] * {others} + ["c"] * {native}  # the categories stand last, as whole numbers')
     name = f"xgboost.XGB{'Classifier' if winner.task.is_classification else 'Regressor'}"
     made = _call(name, settings, "return " if winner.task.is_classification else "model = ")
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
     return (lines + made, says) if winner.task.is_classification else (_scaled_target(lines + made, {}, code), says)
+
+
+def _target_width(task: Task) -> int:
+    """Columns that target means of one category are."""
+    return task.n_classes if task.kind is TaskKind.MULTICLASS else 1
 
 
 def _native_columns(winner: Winner) -> int:
