@@ -11,7 +11,6 @@ import numpy as np
 
 from automl.candidates._pictures import PictureNet
 from automl.ensemble.bag import BagModel
-from automl.ensemble.calibration import EDGE, Calibrator
 from automl.export import Facts, Format, Source
 from automl.export._process import run_python
 from automl.files import read_json, write_json
@@ -19,6 +18,7 @@ from automl.graph import NoGraphError
 from automl.matrix import FloatArray
 from automl.preprocess.table import TableEncoder
 from automl.schema import Column, Role, Schema
+from automl.search.calibration import EDGE, Calibrator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,9 +114,10 @@ def build_model(source: Source, column: Column) -> Any:
     pixels = keras.ops.cast(inputs, "float32")
     total: Any = None
     for member in bag.members:
-        for fold in member.folds:
-            part = _answer(keras, fold.estimator, pixels) * (member.weight / len(member.folds))
-            total = part if total is None else total + part
+        answers = [_answer(keras, fold.estimator, pixels) for fold in member.folds]
+        mean = sum(answers[1:], start=answers[0]) * (1 / len(answers))
+        part = _calibrate(keras, member.calibrator, mean) * member.weight
+        total = part if total is None else total + part
     return keras.Model(inputs, _calibrate(keras, bag.calibrator, total), name="automl")
 
 
