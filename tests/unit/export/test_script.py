@@ -17,7 +17,8 @@ import pytest
 from automl.data.load import read_table
 from automl.errors import UsageError
 from automl.export._bundle import export_model, open_source, verify_export
-from automl.export._script import Winner, write_script
+from automl.export._script import write_script
+from automl.export._script_parts import Winner
 from automl.files import write_text
 from automl.graph import NoGraphError
 from automl.schema import CellFormat, Column, Role, Schema
