@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,12 @@ import numpy as np
 
 from automl.data.load import read_row_groups, read_table, read_times
 from automl.ensemble.artifact import load_predictor
-from automl.ensemble.threshold import move_threshold
 from automl.errors import DataError, InterruptedRunError, UsageError
-from automl.evaluate.duel import compare_outputs
 from automl.events import Sink
 from automl.files import read_json, write_json
 from automl.flow import apply_shorthands, fit
-from automl.matrix import Array, FloatArray, IntArray
-from automl.metrics import get_metric
+from automl.matrix import Array, IntArray
+from automl.monitor.challenge import RULE, hold_against
 from automl.monitor.drift import GATE
 from automl.monitor.watch import watch
 from automl.predictor import Predictor
@@ -42,16 +39,8 @@ CONDITIONS = ("drift", "decay", "always")
 HELD_OUT = 0.3  # of the new rows
 FEWEST_ROWS = 150  # new labelled ones
 MOST_HELD_OUT = 20_000
-RESAMPLES = 1_000
-DUEL_SECONDS = 20.0
-NOT_WORSE = 0.05  # of the champion's gain over a constant answer
 BEST = 8  # configurations that the challenger begins with, besides the champion's members
 AGAIN = " again"
-
-RULE = (
-    "promoted if better (95% interval of the paired difference above 0), or not worse and newer (interval above "
-    f"-{NOT_WORSE:.0%} of the champion's gain over a constant)"
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,7 +106,7 @@ def retrain(
         challenger = _fit_challenger(champion, predictor, table, place, number, sinks, changes)
         if challenger.record["status"] == "interrupted":
             raise InterruptedRunError("Interrupted; the champion stays in use", hint="The same command begins again")
-        outcome = _hold_against(predictor, load_predictor(challenger.model), table.held_out, challenger)
+        outcome = hold_against(predictor, load_predictor(challenger.model), table.held_out, challenger)
         record = {
             **base,
             "retrained": True,
@@ -383,80 +372,6 @@ def _trials(run: Run) -> list[dict[str, Any]]:
     from automl.search.records import read_results
 
     return [result.to_json() for result in read_results(run.search)]
-
-
-# ---- champion against challenger -------------------------------------------------------------------------------------
-
-
-def _hold_against(champion: Predictor, challenger: Predictor, rows: pd.DataFrame, run: Run) -> dict[str, Any]:
-    """Both models' scores on the rows held out, the paired difference, and what the rule says."""
-    task = challenger.task
-    metric = get_metric(task.metric)
-    classes = list(dict.fromkeys((*champion.task.classes, *task.classes)))
-    one, other = (_outputs(predictor, rows, classes, metric.needs_labels) for predictor in (champion, challenger))
-    y = _labels(challenger, rows, classes)
-    known = y >= 0 if task.is_classification else np.isfinite(y)
-    y, one, other, rows = y[known], one[known], other[known], rows[known]
-    rng = np.random.default_rng(89)
-    draws = [rng.integers(0, len(y), len(y)) for _ in range(RESAMPLES)]
-    found = compare_outputs(metric, y, one, other, draws, deadline=time.monotonic() + DUEL_SECONDS)
-    constant = float(metric.score(y, _constant(run, task.is_classification, classes, len(y))))
-    sign = 1 if metric.maximize else -1
-    gain = sign * (found["a"] - constant)
-    tolerance = NOT_WORSE * max(0.0, gain) if np.isfinite(gain) else 0.0
-    better, newer = found["low"] > 0, tolerance > 0 and found["low"] > -tolerance
-    if better:
-        verdict = "better"
-    elif newer:
-        verdict = "not worse, and newer"
-    else:
-        verdict = "worse" if found["high"] < 0 else "not shown to be as good"
-    return {
-        "metric": task.metric,
-        "champion_score": found["a"],
-        "challenger_score": found["b"],
-        "constant_score": constant,
-        "difference": found["difference"],
-        "low": found["low"],
-        "high": found["high"],
-        "p_value": found["p"],
-        "tolerance": tolerance,
-        "judged_rows": len(y),
-        "verdict": verdict,
-        "promoted": better or newer,
-    }
-
-
-def _outputs(predictor: Predictor, rows: pd.DataFrame, classes: list[str], needs_labels: bool) -> FloatArray:
-    """Outputs (n, k) in the order of `classes`; a class that the model does not know has probability 0."""
-    outputs = predictor.predict_outputs(rows)
-    if needs_labels:
-        outputs = move_threshold(outputs, predictor.threshold)
-    if not predictor.task.is_classification:
-        return outputs
-    placed = np.zeros((len(outputs), len(classes)), dtype=outputs.dtype)
-    placed[:, [classes.index(label) for label in predictor.task.classes]] = outputs
-    return placed
-
-
-def _labels(predictor: Predictor, rows: pd.DataFrame, classes: list[str]) -> Array:
-    y = predictor.encode_target(predictor.find_target(rows))
-    if not predictor.task.is_classification:
-        return y
-    places = np.array([*(classes.index(label) for label in predictor.task.classes), -1])
-    return np.asarray(places[y])
-
-
-def _constant(run: Run, is_classification: bool, classes: list[str], rows: int) -> FloatArray:
-    """What a constant answer learned from the challenger's training rows says of each row."""
-    target = np.load(run.data / "target.npy", allow_pickle=False)
-    if not is_classification:
-        return np.full((rows, 1), float(np.mean(target)), dtype=np.float32)
-    own = read_json(run.data / "task.json")["classes"]
-    shares = np.bincount(target, minlength=len(own)) / len(target)
-    placed = np.zeros(len(classes), dtype=np.float32)
-    placed[[classes.index(str(label)) for label in own]] = shares
-    return np.tile(placed, (rows, 1))
 
 
 def _decide(versions: Versions, number: int, record: dict[str, Any]) -> None:

@@ -64,7 +64,10 @@ def export_command(
         figures = f"{form['bytes'] / 1e6:8.2f} MB {form['row_ms']:8.2f} ms a row   {form['score']:.5g}"
         print(f"   {form['name']:<8} {figures}")
     print(f"{place}: {name}, {size / 1e6:.1f} MB, {len(manifest['files'])} files")
-    print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
+    if parity["said"]:
+        print(parity["said"])
+    if parity["rows"]:
+        print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
     print(f"next: automl verify {place}")
 
 

@@ -44,6 +44,7 @@ class Facts:
         run: lines of shell that put it to work, from inside the folder.
         needs: distributions that running it takes, with versions.
         limits: sentences that a deployer must know.
+        proof: one sentence on how its score was proven, where that and not its answers is the proof.
         notes: further facts for the manifest.
     """
 
@@ -51,6 +52,7 @@ class Facts:
     run: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    proof: str = ""
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 

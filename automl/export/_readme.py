@@ -14,8 +14,6 @@ def make_readme(source: Source, facts: Facts, manifest: dict[str, Any]) -> str:
     parity = manifest["parity"]
     what = f"one of {', '.join(map(repr, task.classes[:10]))}" if task.classes else "a number"
     unit = "of a probability" if task.is_classification else "of the value"
-    exact = parity["proof"] == "answers"
-    allowed = f"allowed: {parity['tolerance']:g}" if exact else "another model by design: its score was compared"
     lines = [
         f"# {source.name}: {source.predictor.task.target}",
         "",
@@ -49,16 +47,26 @@ def make_readme(source: Source, facts: Facts, manifest: dict[str, Any]) -> str:
         "",
         "## Check",
         "",
-        f"Held against the model on {parity['rows']} rows and on {parity['planted_rows']} with planted missing, "
-        f"unseen and extreme values: the largest differences are {parity['largest_difference']:.1e} and "
-        f"{parity['planted_largest_difference']:.1e} {unit} ({allowed}). `manifest.json` has "
-        "the checksum of each file; `golden.json` has rows with their answers.",
+        _proof(parity, unit),
+        "`manifest.json` has the checksum of each file; `golden.json` has rows with their answers.",
         "",
         "```sh",
         "automl verify .",
         "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _proof(parity: dict[str, Any], unit: str) -> str:
+    if not parity["rows"]:
+        return str(parity["said"])
+    exact = parity["proof"] == "answers"
+    return (
+        f"Held against the model on {parity['rows']} rows and on {parity['planted_rows']} with planted missing, "
+        f"unseen and extreme values: the largest differences are {parity['largest_difference']:.1e} and "
+        f"{parity['planted_largest_difference']:.1e} {unit}"
+        + (f" (allowed: {parity['tolerance']:g})." if exact else f". {parity['said']}")
+    )
 
 
 def _outputs(source: Source) -> list[str]:

@@ -114,12 +114,10 @@ def build_model(source: Source, column: Column) -> Any:
     pixels = keras.ops.cast(inputs, "float32")
     total: Any = None
     for member in bag.members:
-        own: Any = None
-        for fold in member.folds:
-            part = _answer(keras, fold.estimator, pixels) * (1 / len(member.folds))
-            own = part if own is None else own + part
-        own = _calibrate(keras, member.calibrator, own) * member.weight
-        total = own if total is None else total + own
+        answers = [_answer(keras, fold.estimator, pixels) for fold in member.folds]
+        mean = sum(answers[1:], start=answers[0]) * (1 / len(answers))
+        part = _calibrate(keras, member.calibrator, mean) * member.weight
+        total = part if total is None else total + part
     return keras.Model(inputs, _calibrate(keras, bag.calibrator, total), name="automl")
 
 

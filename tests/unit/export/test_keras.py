@@ -34,7 +34,7 @@ def test_a_model_of_a_table_is_no_keras_model(tmp_path: Path) -> None:
 def test_nets_on_pictures_are_one_file_of_layers(tmp_path: Path) -> None:
     search = {"candidates": ("keras_dense", "keras_cnn"), "tune": False}
     recipe = Recipe().override({"search": search, "split": {"folds": 2, "repeats": 1}})
-    run = fit(shared_folder("datasets") / "digits.zip", out=tmp_path / "run", recipe=recipe, time=60, jobs=2)
+    run = fit(shared_folder("datasets") / "digits.zip", out=tmp_path / "run", recipe=recipe, trials=4, jobs=1)
     manifest = export_model(open_source(run.path), "keras", tmp_path / "out")
     assert manifest["parity"]["largest_difference"] < 1e-4
     assert manifest["parity"]["rows"] == 500

@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.data.load import read_table
 from automl.errors import UsageError
 from automl.export._bundle import export_model, open_source, verify_export
-from automl.export._script import Winner, write_script
-from automl.flow import fit
+from automl.export._script import write_script
+from automl.export._script_parts import Winner
+from automl.files import write_text
 from automl.graph import NoGraphError
-from automl.recipe import Recipe
 from automl.schema import CellFormat, Column, Role, Schema
 from automl.search.trial import candidates
 from automl.task import Task, TaskKind
+from tests.unit.monitor.conftest import finish
+from tests.unit.search.runs import store_run
 
 
 def make_table(rows: int = 600) -> pd.DataFrame:
@@ -41,9 +44,12 @@ def make_table(rows: int = 600) -> pd.DataFrame:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("script")
     make_table().to_csv(place / "stays.csv", index=False, sep=";")
-    search = {"candidates": ("linear", "xgboost"), "tune": False}
-    recipe = Recipe().override({"search": search, "split": {"folds": 2, "repeats": 1}})
-    return fit(place / "stays.csv", target="stays", out=place / "run", recipe=recipe, time=8, jobs=1).path
+    table = read_table(place / "stays.csv").frame
+    stored = store_run(place / "run", table, "stays", split={"folds": 2})
+    finish(stored, "linear", "xgboost")
+    stored.run.update(data=str(place / "stays.csv"), target="stays", seed=0)
+    write_text(stored.run.recipe_path, stored.recipe.dump_yaml())
+    return stored.run.path
 
 
 def test_the_script_runs_alone_and_scores_as_the_configuration_did(run: Path, tmp_path: Path) -> None:

@@ -12,10 +12,14 @@ import pandas as pd
 import pytest
 
 from automl.ensemble.artifact import load_predictor
-from automl.flow import fit
-from automl.monitor.reference import read_reference
+from automl.ensemble.build import EnsembleBuilder
+from automl.evaluate.honest import score_honestly
+from automl.evaluate.importance import measure_importance, summarize_importance
+from automl.evaluate.quality import describe_quality
+from automl.files import write_json
+from automl.monitor.reference import complete_reference, read_reference, store_columns
 from automl.predictor import Predictor
-from automl.recipe import Recipe
+from tests.unit.search.runs import StoredRun, store_run
 
 
 def make_rows(rows: int, seed: int) -> pd.DataFrame:
@@ -41,8 +45,33 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    place = tmp_path_factory.mktemp("world") / "run"
-    search = {"candidates": ("linear",), "tune": False}
-    recipe = Recipe().override({"search": search, "split": {"folds": 3, "repeats": 1}})
-    run = fit(make_rows(2_000, 0), target="label", out=place, recipe=recipe, time=8, jobs=1)
-    return World(run.path, load_predictor(run.path), read_reference(run.model), make_rows)
+    stored = store_run(tmp_path_factory.mktemp("world") / "run", make_rows(2_000, 0), "label", split={"folds": 3})
+    store_columns(stored.run.data, stored.dataset)
+    finish(stored, "linear")
+    return World(stored.run.path, load_predictor(stored.run.path), read_reference(stored.run.model), make_rows)
+
+
+def finish(stored: StoredRun, *families: str) -> None:
+    """What `flow` does after the data stage, in this process: search, ensemble, evaluation, reference."""
+    run, data = stored.run, stored.data
+    oofs, records = stored.complete(*(stored.spec(at, name) for at, name in enumerate(("dummy", *families))))
+    builder = EnsembleBuilder(
+        run, data, stored.schema, stored.recipe, oofs=oofs, records=records, emit=lambda event: None,
+        elapsed=lambda: 0.0,
+    )  # fmt: skip
+    builder.update()
+    common = {"run": str(run.path), "seed": 0}
+    recipe = stored.recipe.model_dump(mode="json")
+    honest = score_honestly({**common, "seconds": None, "recipe": recipe, "bootstraps": 10})
+    columns = [column.name for column in stored.schema.features]
+    drops = [measure_importance({**common, "fold": fold, "seconds": 60, "columns": columns}) for fold in (0, 1)]
+    evaluation = {
+        "metric": data.task.metric,
+        "maximize": data.task.maximize,
+        **honest,
+        **describe_quality(common),
+        "importance": summarize_importance([part["drops"] for part in drops]),
+    }
+    write_json(run.evaluation_path, evaluation)
+    assert builder.blend is not None
+    complete_reference(run, data, builder.blend[oofs.scored], builder.threshold)

@@ -26,7 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     frame["y"] = np.where(frame["a"] + rng.normal(size=300) > 0, "yes", "no")
     search = {"candidates": ("linear", "naive_bayes"), "tune": False}
     recipe = Recipe().override({"search": search, "split": {"folds": 3, "repeats": 1}})
-    return fit(frame, target="y", out=tmp_path_factory.mktemp("track") / "run", recipe=recipe, time=6, jobs=1)
+    return fit(frame, target="y", out=tmp_path_factory.mktemp("track") / "run", recipe=recipe, trials=3, jobs=1)
 
 
 def finished(run: Run) -> list[TrialFinished]:

@@ -1,0 +1,164 @@
+"""Model families, spelled in scikit-learn and XGBoost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.export._script_columns import choose_encoding
+from automl.export._script_parts import SEED, Code, Raw, Winner, literal
+from automl.graph import NoGraphError
+from automl.schema import Role
+from automl.space import Params
+from automl.task import Task, TaskKind
+
+DATE_PARTS = 7
+
+
+def write_model(winner: Winner, code: Code) -> str:
+    if winner.candidate not in _MODELS:
+        raise NoGraphError(f"{winner.name!r} ({winner.candidate}) has no form in plain scikit-learn or XGBoost")
+    body, says = _MODELS[winner.candidate](winner, code)
+    return "\n".join(["def build_model():", f'    """{says}"""', *(f"    {line}" for line in body)])
+
+
+def _call(name: str, settings: dict[str, Any], before: str = "return ") -> list[str]:
+    if sum(len(f"{key}={literal(value)}, ") for key, value in settings.items()) < 80:
+        return [f"{before}{name}({', '.join(f'{key}={literal(value)}' for key, value in settings.items())})"]
+    return [f"{before}{name}(", *(f"    {key}={literal(value)}," for key, value in settings.items()), ")"]
+
+
+def _linear(winner: Winner, code: Code) -> tuple[list[str], str]:
+    own = winner.own
+    elastic = own["penalty"] == "elasticnet"
+    if winner.task.is_classification:
+        code.use("sklearn.linear_model", "LogisticRegression")
+        settings = {"C": own["C"], "max_iter": 1000}
+        if elastic:
+            settings |= {"l1_ratio": own["l1_ratio"], "solver": "saga", "random_state": SEED}
+        return _call("LogisticRegression", settings), "Logistic regression."
+    name = "ElasticNet" if elastic else "Ridge"
+    code.use("sklearn.linear_model", name)
+    settings = (
+        {"alpha": own["alpha"], "l1_ratio": own["l1_ratio"], "random_state": SEED}
+        if elastic
+        else {"alpha": own["alpha"] * winner.rows}
+    )
+    return _scaled_target(_call(name, settings, "model = "), own, code), "A linear model of the standardised target."
+
+
+def _scaled_target(lines: list[str], own: Params, code: Code) -> list[str]:
+    code.use("sklearn.compose", "TransformedTargetRegressor")
+    if own.get("target_transform") == "log":
+        return [*lines, "return TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)"]
+    code.use("sklearn.preprocessing", "StandardScaler")
+    return [*lines, "return TransformedTargetRegressor(model, transformer=StandardScaler())"]
+
+
+def _forest(class_name: str, says: str) -> Any:
+    def write(winner: Winner, code: Code) -> tuple[list[str], str]:
+        name = f"{class_name}{'Classifier' if winner.task.is_classification else 'Regressor'}"
+        code.use("sklearn.ensemble", name)
+        return _call(name, {**winner.own, "n_jobs": -1, "random_state": SEED}), says
+
+    return write
+
+
+def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
+    name = f"HistGradientBoosting{'Classifier' if winner.task.is_classification else 'Regressor'}"
+    code.use("sklearn.ensemble", name)
+    settings = {**winner.own, "max_iter": winner.rounds, "early_stopping": False, "random_state": SEED}
+    return _call(name, settings), f"Boosted trees; {winner.rounds} rounds were best in the search."
+
+
+def _xgboost(winner: Winner, code: Code) -> tuple[list[str], str]:
+    code.use("xgboost")
+    own = dict(winner.own)
+    if own["grow_policy"] == "lossguide":
+        own |= {"max_leaves": 2 ** min(own["max_depth"], 9), "max_depth": 0}
+    settings: dict[str, Any] = {"n_estimators": winner.rounds, **own, "tree_method": "hist", "random_state": SEED}
+    if not winner.task.is_classification and winner.task.metric in ("mae", "median_absolute_error", "mape"):
+        settings["objective"] = "reg:absoluteerror"
+    native = _native_columns(winner)
+    lines = []
+    if native:
+        settings |= {"enable_categorical": True, "feature_types": Raw("types")}
+        others = len(winner.schema.of(Role.NUMBER)) + DATE_PARTS * len(winner.schema.of(Role.DATE))
+        others += (len(winner.schema.of(Role.CATEGORY)) - native) * _target_width(winner.task)
+        lines.append(f'types = ["q"] * {others} + ["c"] * {native}  # the categories stand last, as whole numbers')
+    name = f"xgboost.XGB{'Classifier' if winner.task.is_classification else 'Regressor'}"
+    made = _call(name, settings, "return " if winner.task.is_classification else "model = ")
+    says = f"Boosted trees; {winner.rounds} rounds were best in the search."
+    return (lines + made, says) if winner.task.is_classification else (_scaled_target(lines + made, {}, code), says)
+
+
+def _target_width(task: Task) -> int:
+    """Columns that target means of one category are."""
+    return task.n_classes if task.kind is TaskKind.MULTICLASS else 1
+
+
+def _native_columns(winner: Winner) -> int:
+    from automl.search.trial import candidates
+
+    needs = candidates.get(winner.candidate).needs
+    columns = winner.schema.of(Role.CATEGORY)
+    return sum(choose_encoding(needs, winner.preparation, len(column.levels)) == "native" for column in columns)
+
+
+def _svm(winner: Winner, code: Code) -> tuple[list[str], str]:
+    own = winner.own
+    settings = {"C": own["C"], "gamma": own["gamma"] / max(1, winner.columns)}
+    if not winner.task.is_classification:
+        code.use("sklearn.svm", "SVR")
+        made = _call("SVR", {**settings, "epsilon": own["epsilon"]}, "model = ")
+        return _scaled_target(made, {}, code), "A kernel SVM of the standardised target."
+    code.use("sklearn.svm", "SVC")
+    made = _call("SVC", {**settings, "random_state": SEED}, "model = ")
+    return _calibrated(made, code), "A kernel SVM with calibrated probabilities."
+
+
+def _linear_svm(winner: Winner, code: Code) -> tuple[list[str], str]:
+    own = winner.own
+    settings: dict[str, Any] = {"C": own["C"], "dual": False, "max_iter": 1000, "random_state": SEED}
+    if not winner.task.is_classification:
+        code.use("sklearn.svm", "LinearSVR")
+        settings |= {"loss": "squared_epsilon_insensitive", "epsilon": own["epsilon"]}
+        return _scaled_target(_call("LinearSVR", settings, "model = "), {}, code), "A linear SVM."
+    code.use("sklearn.svm", "LinearSVC")
+    return _calibrated(_call("LinearSVC", settings, "model = "), code), "A linear SVM with calibrated probabilities."
+
+
+def _bayes(winner: Winner, code: Code) -> tuple[list[str], str]:
+    code.use("sklearn.naive_bayes", "GaussianNB")
+    made = _call("GaussianNB", {"var_smoothing": winner.own["var_smoothing"]}, "model = ")
+    return _calibrated(made, code), "Naive Bayes with calibrated probabilities."
+
+
+def _calibrated(lines: list[str], code: Code) -> list[str]:
+    code.use("sklearn.calibration", "CalibratedClassifierCV")
+    return [*lines, "return CalibratedClassifierCV(model, ensemble=False)"]
+
+
+def _neighbors(winner: Winner, code: Code) -> tuple[list[str], str]:
+    name = f"KNeighbors{'Classifier' if winner.task.is_classification else 'Regressor'}"
+    code.use("sklearn.neighbors", name)
+    return _call(name, dict(winner.own)), "The most similar training rows."
+
+
+def _constant(winner: Winner, code: Code) -> tuple[list[str], str]:
+    name = f"Dummy{'Classifier' if winner.task.is_classification else 'Regressor'}"
+    code.use("sklearn.dummy", name)
+    return _call(name, {"strategy": "prior" if winner.task.is_classification else "mean"}), "The same answer always."
+
+
+_MODELS = {
+    "dummy": _constant,
+    "extra_trees": _forest("ExtraTrees", "Extremely randomised trees."),
+    "hist_gradient_boosting": _boosting,
+    "linear": _linear,
+    "naive_bayes": _bayes,
+    "nearest_neighbors": _neighbors,
+    "random_forest": _forest("RandomForest", "A random forest."),
+    "svm_linear": _linear_svm,
+    "svm_rbf": _svm,
+    "xgboost": _xgboost,
+}

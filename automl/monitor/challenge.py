@@ -1,0 +1,99 @@
+"""Two models on rows that neither has learned from: the paired difference of their scores, and what follows from it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.ensemble.threshold import move_threshold
+from automl.evaluate.duel import compare_outputs
+from automl.files import read_json
+from automl.matrix import Array, FloatArray
+from automl.metrics import get_metric
+from automl.predictor import Predictor
+from automl.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESAMPLES = 1_000
+DUEL_SECONDS = 20.0
+NOT_WORSE = 0.05  # of the champion's gain over a constant answer
+
+RULE = (
+    "promoted if better (95% interval of the paired difference above 0), or not worse and newer (interval above "
+    f"-{NOT_WORSE:.0%} of the champion's gain over a constant)"
+)
+
+
+def hold_against(champion: Predictor, challenger: Predictor, rows: pd.DataFrame, run: Run) -> dict[str, Any]:
+    """Both models' scores on the rows held out, the paired difference, and what the rule says."""
+    task = challenger.task
+    metric = get_metric(task.metric)
+    classes = list(dict.fromkeys((*champion.task.classes, *task.classes)))
+    one, other = (_outputs(predictor, rows, classes, metric.needs_labels) for predictor in (champion, challenger))
+    y = _labels(challenger, rows, classes)
+    known = y >= 0 if task.is_classification else np.isfinite(y)
+    y, one, other, rows = y[known], one[known], other[known], rows[known]
+    rng = np.random.default_rng(89)
+    draws = [rng.integers(0, len(y), len(y)) for _ in range(RESAMPLES)]
+    found = compare_outputs(metric, y, one, other, draws, deadline=time.monotonic() + DUEL_SECONDS)
+    constant = float(metric.score(y, _constant(run, task.is_classification, classes, len(y))))
+    sign = 1 if metric.maximize else -1
+    gain = sign * (found["a"] - constant)
+    tolerance = NOT_WORSE * max(0.0, gain) if np.isfinite(gain) else 0.0
+    better, newer = found["low"] > 0, tolerance > 0 and found["low"] > -tolerance
+    if better:
+        verdict = "better"
+    elif newer:
+        verdict = "not worse, and newer"
+    else:
+        verdict = "worse" if found["high"] < 0 else "not shown to be as good"
+    return {
+        "metric": task.metric,
+        "champion_score": found["a"],
+        "challenger_score": found["b"],
+        "constant_score": constant,
+        "difference": found["difference"],
+        "low": found["low"],
+        "high": found["high"],
+        "p_value": found["p"],
+        "tolerance": tolerance,
+        "judged_rows": len(y),
+        "verdict": verdict,
+        "promoted": better or newer,
+    }
+
+
+def _outputs(predictor: Predictor, rows: pd.DataFrame, classes: list[str], needs_labels: bool) -> FloatArray:
+    """Outputs (n, k) in the order of `classes`; a class that the model does not know has probability 0."""
+    outputs = predictor.predict_outputs(rows)
+    if needs_labels:
+        outputs = move_threshold(outputs, predictor.threshold)
+    if not predictor.task.is_classification:
+        return outputs
+    placed = np.zeros((len(outputs), len(classes)), dtype=outputs.dtype)
+    placed[:, [classes.index(label) for label in predictor.task.classes]] = outputs
+    return placed
+
+
+def _labels(predictor: Predictor, rows: pd.DataFrame, classes: list[str]) -> Array:
+    y = predictor.encode_target(predictor.find_target(rows))
+    if not predictor.task.is_classification:
+        return y
+    places = np.array([*(classes.index(label) for label in predictor.task.classes), -1])
+    return np.asarray(places[y])
+
+
+def _constant(run: Run, is_classification: bool, classes: list[str], rows: int) -> FloatArray:
+    """What a constant answer learned from the challenger's training rows says of each row."""
+    target = np.load(run.data / "target.npy", allow_pickle=False)
+    if not is_classification:
+        return np.full((rows, 1), float(np.mean(target)), dtype=np.float32)
+    own = read_json(run.data / "task.json")["classes"]
+    shares = np.bincount(target, minlength=len(own)) / len(target)
+    placed = np.zeros(len(classes), dtype=np.float32)
+    placed[[classes.index(str(label)) for label in own]] = shares
+    return np.tile(placed, (rows, 1))

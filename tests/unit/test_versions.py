@@ -1,0 +1,43 @@
+"""Versions of a model: side by side, one in use, back the way they came; and what a kill may leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automl.errors import UsageError
+from automl.versions import Versions
+
+
+def test_versions_go_back_along_the_way_they_came(tmp_path: Path) -> None:
+    versions = Versions(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/manifest.json").write_text("1")
+    for number in (2, 3, 4):
+        (versions.path(number) / "model").mkdir(parents=True)
+        (versions.path(number) / "model/manifest.json").write_text(str(number))
+        (versions.path(number) / "retrain.json").write_text("{}")
+    assert (versions.current, versions.previous(), versions.numbers()) == (1, None, [1, 2, 3, 4])
+    versions.promote(2)
+    versions.promote(4)
+    assert (versions.current, versions.previous()) == (4, 2)
+    assert (tmp_path / "model/manifest.json").read_text() == "4"
+    versions.promote(2, action="rollback")
+    assert versions.previous() == 1
+    versions.promote(1, action="rollback")
+    assert (versions.previous(), (tmp_path / "model/manifest.json").read_text()) == (None, "1")
+    versions.promote(3)
+    assert (versions.previous(), versions.next_number()) == (1, 5)
+    assert versions.prune(keep=1) == [2]
+    with pytest.raises(UsageError, match="has no version 2"):
+        versions.promote(2)
+
+
+def test_what_a_kill_left_of_a_retraining_is_cleared(tmp_path: Path) -> None:
+    versions = Versions(tmp_path)
+    (versions.path(2) / "model").mkdir(parents=True)
+    (versions.folder / ".0002.rows").mkdir()
+    (tmp_path / ".model.link-99").symlink_to("versions/0002/model")
+    versions.clear_leftovers()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["versions"]
