@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.allowance import make_allowance
-from automl.ensemble.calibration import fit_calibrator
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.ensemble.threshold import choose_threshold, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence, resample
 from automl.recipe import Recipe
+from automl.search.calibration import fit_calibrator
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400

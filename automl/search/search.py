@@ -407,6 +407,7 @@ class Search:
         if best is None:
             return Verdict(True, "nothing to compare with yet")
         new = np.load(fold_folder(self.run.path, active.spec.number, 0) / "oof.npy", allow_pickle=False)
+        new = self.oofs.calibrate(new, rows).apply(new)
         weight = None if self.data.weight is None else self.data.weight[rows]
         blend = None if self.blend is None else self.blend[rows]
         return judge_first_fold(self.metric, self.data.target[rows], new, best, blend, weight)
