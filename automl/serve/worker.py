@@ -143,7 +143,8 @@ class Worker:
 
     async def _swap(self) -> None:
         """Load the model anew beside the one that serves, then swap."""
-        from automl.serve.model import find_folder, load_model, version_of
+        from automl.serve.model import load_model
+        from automl.serve.version import find_folder, version_of
 
         if self._swapping:
             self._again = True
