@@ -26,16 +26,11 @@ from automl.serve.tensors import (
     refuse,
     unpack,
 )
+from automl.serve.version import server_version
 
 EXTENSIONS = ["binary_tensor_data"]
 HEADER = "inference-header-content-length"
 MAX_ID = 256
-
-
-def server_version() -> str:
-    import automl
-
-    return str(automl.__version__)
 
 
 def find_current(service: Service, name: str, version: str = "") -> Current:
