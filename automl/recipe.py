@@ -122,6 +122,7 @@ class EnsembleOptions(_Part):
         rounds: steps of greedy selection.
         max_members: the most members it may have; 1: the best single model.
         latency_ms: members are chosen so that one row takes no longer, where that is possible; None for no such aim.
+            Where there are texts or pictures to read, a row may take five times as long.
     """
 
     rounds: Whole = pydantic.Field(default=25, ge=1, le=200)

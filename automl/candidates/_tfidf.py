@@ -33,6 +33,7 @@ PRUNE_SHARE = 1e-4
 CHUNK_CELLS = 40_000_000
 MANY_CELLS = 300_000  # rows × classes beyond which a second fit would be dear
 PROBE_SHARE, PROBE_SAFETY = 6, 0.8
+FEW_GROWTH, MANY_GROWTH = 1.1, 0.9
 # With many classes a pass costs as much for the coefficients as for the rows: half the rows, more than half the time.
 MANY_CLASSES, MANY_POWER = 20, 0.6
 
@@ -91,8 +92,9 @@ class TfidfEstimator(MarginEstimator):
             self._fit_rows(matrix, target, weight, few)
             seconds = time.monotonic() - started
             slope = self._measure_slope(matrix, target, weight, held)
-            # liblinear's passes grow a little with the rows
-            possible = len(few) * max(PROBE_SAFETY * context.seconds_left() / max(seconds, 1e-4), 0.0) ** (1 / 1.1)
+            # liblinear's passes grow a little with the rows; of many classes the coefficients cost as much as the rows
+            growth = MANY_GROWTH if len(self.classes) > MANY_CLASSES else FEW_GROWTH
+            possible = len(few) * max(PROBE_SAFETY * context.seconds_left() / max(seconds, 1e-4), 0.0) ** (1 / growth)
             if possible >= matrix.shape[0]:
                 self._fit_rows(matrix, target, weight, None)
             elif possible > 1.3 * len(few):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from automl.ensemble.selection import Allowance
+from automl.preprocess.table import Layout
 from automl.recipe import Recipe
 from automl.search.trial import TrialResult
 
@@ -12,14 +13,21 @@ from automl.search.trial import TrialResult
 MEMBERS_SHARE = 0.75
 # Share of a size for the members; the rest is for schema, transformers that are counted once, and golden rows.
 SIZE_SHARE = 0.95
+# What the recipe aims at is meant for a row of a table; a text or a picture takes longer to read for every member.
+READING_FACTOR = 5.0
 
 
-def make_allowance(recipe: Recipe, results: Mapping[int, TrialResult], folds: int) -> Allowance | None:
+def make_allowance(
+    recipe: Recipe, results: Mapping[int, TrialResult], *, folds: int, layout: Layout
+) -> Allowance | None:
     """Costs of all complete configurations against the recipe's limits; None if it names none.
 
     In a run by trials only what the user demands is kept: measured times would make the choice differ between runs.
     """
-    latencies = [recipe.constraints.latency_ms, None if recipe.budget.trials else recipe.ensemble.latency_ms]
+    aim = recipe.ensemble.latency_ms
+    if aim is not None and (layout.texts or layout.pictures):
+        aim *= READING_FACTOR
+    latencies = [recipe.constraints.latency_ms, None if recipe.budget.trials else aim]
     latency_ms = min((value for value in latencies if value is not None), default=None)
     size_mb = recipe.constraints.size_mb
     if latency_ms is None and size_mb is None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ import numpy as np
 
 from automl.candidates import Estimator
 from automl.ensemble.bag import load_bag
-from automl.ensemble.calibration import Calibrator
 from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
@@ -22,6 +22,7 @@ from automl.predictor import Predictor
 from automl.preprocess.plan import Transformer, plan_key
 from automl.run import Run
 from automl.schema import Role, Schema
+from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.trial import SearchData, TrialResult, candidates, fold_folder
 from automl.space import split_params
 from automl.task import Task
@@ -56,23 +57,31 @@ def save_model(
     weights: dict[int, float],
     calibrator: Calibrator,
     facts: dict[str, Any],
+    *,
+    parts: Mapping[int, Calibrator] | None = None,
 ) -> None:
     """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
 
     Args:
         weights: trial → share, summing to 1.
+        calibrator: has the last word.
+        parts: trial → what calibrates that member before it is mixed with the others; the identity unless given.
         facts: what else the manifest says: score, threshold, run id.
     """
     own = run.path / f".model.tmp-{os.getpid()}"
     shutil.rmtree(own, ignore_errors=True)
     try:
         own.mkdir()
-        members = [_link_member(own, run, data, results[trial], share) for trial, share in weights.items()]
+        own_words = {trial: (parts or {}).get(trial, IDENTITY) for trial in weights}
+        members = [
+            {**_link_member(own, run, data, results[trial], share), "calibrator": own_words[trial].to_json()}
+            for trial, share in weights.items()
+        ]
         write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", data.task.to_json())
         golden = read_json(run.data / "golden.json")
-        outputs = calibrator.apply(golden_outputs(run, data, weights))
+        outputs = calibrator.apply(golden_outputs(run, data, weights, own_words))
         write_json(
             own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]}
         )
@@ -125,13 +134,16 @@ def save_single(
         shutil.rmtree(own, ignore_errors=True)
 
 
-def golden_outputs(run: Run, data: SearchData, weights: dict[int, float]) -> FloatArray:
-    """What the uncalibrated ensemble answers on the golden rows, from what its members' workers noted."""
+def golden_outputs(
+    run: Run, data: SearchData, weights: dict[int, float], parts: Mapping[int, Calibrator]
+) -> FloatArray:
+    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted."""
     total = np.zeros((len(data.golden), data.task.n_outputs))
     for trial, share in weights.items():
+        own = np.zeros_like(total)
         for fold in range(len(data.folds)):
-            path = fold_folder(run.path, trial, fold) / "golden.npy"
-            total += share / len(data.folds) * np.load(path, allow_pickle=False)
+            own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
+        total += share * parts[trial].apply((own / len(data.folds)).astype(np.float32))
     return total.astype(np.float32)
 
 

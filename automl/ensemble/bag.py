@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.candidates import Estimator
-from automl.ensemble.calibration import IDENTITY, Calibrator
 from automl.errors import ArtifactError
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
 from automl.preprocess.table import Table, TableEncoder
 from automl.schema import Schema
+from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.trial import candidates, check_outputs
 from automl.task import Task
 
@@ -39,12 +39,13 @@ class FoldModel:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Member:
-    """One configuration: the mean of its folds' models, with its weight in the ensemble."""
+    """One configuration: the calibrated mean of its folds' models, with its weight in the ensemble."""
 
     name: str
     candidate: str
     weight: float
     folds: tuple[FoldModel, ...]
+    calibrator: Calibrator = IDENTITY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +82,16 @@ class BagModel:
         table = self.encoder.to_graph(graph)
         total = ""
         for member in self.members:
-            share = member.weight / len(member.folds)
+            own = ""
             for fold in member.folds:
                 if not hasattr(fold.estimator, "to_graph"):
                     raise NoGraphError(f"The model {member.name!r} ({member.candidate}) has no form as a graph")
                 outputs = fold.estimator.to_graph(graph, fold.transformer.to_graph(graph, table))
-                part = graph.add("Mul", outputs, np.float64(share))
-                total = graph.add("Add", total, part) if total else part
+                part = graph.add("Mul", outputs, np.float64(1 / len(member.folds)))
+                own = graph.add("Add", own, part) if own else part
+            own = member.calibrator.to_graph(graph, own, self.task.n_outputs)
+            part = graph.add("Mul", own, np.float64(member.weight))
+            total = graph.add("Add", total, part) if total else part
         calibrated = self.calibrator.to_graph(graph, total, self.task.n_outputs)
         return graph.cast(calibrated, "float32")
 
@@ -95,9 +99,11 @@ class BagModel:
         matrices: dict[str, FloatArray] = {}
         total = np.zeros((len(table), self.task.n_outputs))
         for member in self.members:
-            share = member.weight / len(member.folds)
+            own = np.zeros_like(total)
             for fold in member.folds:
-                total += share * self._outputs(fold, table, matrices)
+                own += self._outputs(fold, table, matrices)
+            mean = (own / len(member.folds)).astype(np.float32)
+            total += member.weight * member.calibrator.apply(mean).astype(np.float64)
         return self.calibrator.apply(total.astype(np.float32))
 
     def _outputs(self, fold: FoldModel, table: Table, matrices: dict[str, FloatArray]) -> Array:
@@ -128,7 +134,8 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
                     transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
                 estimator = candidates.get(member["candidate"]).load(_inside(folder, str(entry["model"])))
                 folds.append(FoldModel(key, transformers[key], estimator))
-            members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds)))
+            own = Calibrator.from_json(member["calibrator"]) if "calibrator" in member else IDENTITY
+            members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds), own))
         calibrator = Calibrator.from_json(record["calibrator"])
     except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error

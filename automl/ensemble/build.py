@@ -7,7 +7,6 @@ from typing import Any
 
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.artifact import save_model
-from automl.ensemble.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.ensemble.threshold import USUAL, choose_threshold, move_threshold
 from automl.events import BestImproved, Event
@@ -17,6 +16,7 @@ from automl.metrics import get_metric
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.search.leaderboard import build_leaderboard, write_leaderboard
 from automl.search.oof import Oofs
 from automl.search.records import Records
@@ -68,7 +68,9 @@ class EnsembleBuilder:
             rounds=options.rounds,
             max_members=options.max_members,
             seed=self.recipe.seed,
-            allowance=make_allowance(self.recipe, self.records.results, len(self.data.folds)),
+            allowance=make_allowance(
+                self.recipe, self.records.results, folds=len(self.data.folds), layout=self.data.table.layout
+            ),
         )
         blend = blend_outputs(scored, selection.weights)
         calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())
@@ -92,7 +94,8 @@ class EnsembleBuilder:
             "out_of_fold_score": score,
             "threshold": threshold,
         }
-        save_model(self.run, self.data, self.schema, self.records.results, weights, calibrator, facts)
+        parts = {trial: self.oofs.calibrators[trial] for trial in weights}
+        save_model(self.run, self.data, self.schema, self.records.results, weights, calibrator, facts, parts=parts)
         self.weights, self.calibrator, self.threshold, self.score = weights, calibrator, threshold, score
         self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
         results = self.records.results

@@ -15,7 +15,6 @@ import numpy as np
 
 from automl.candidates import Estimator, FitContext
 from automl.ensemble.artifact import find_model_folder, save_single
-from automl.ensemble.calibration import Calibrator, fit_calibrator
 from automl.ensemble.selection import blend_outputs
 from automl.errors import SearchError, UsageError
 from automl.files import read_json
@@ -25,6 +24,7 @@ from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.calibration import Calibrator, fit_calibrator
 from automl.search.trial import SearchData, candidates, check_outputs, trial_space
 from automl.space import split_params
 

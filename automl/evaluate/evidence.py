@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from automl.ensemble.calibration import Calibrator
 from automl.ensemble.selection import blend_outputs
 from automl.ensemble.threshold import USUAL, move_threshold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
+from automl.search.calibration import Calibrator
 from automl.search.oof import Oofs
 from automl.search.records import read_results
 from automl.search.trial import SearchData, TrialResult

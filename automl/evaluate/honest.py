@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.allowance import make_allowance
-from automl.ensemble.calibration import fit_calibrator
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.ensemble.threshold import choose_threshold, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence, resample
 from automl.recipe import Recipe
+from automl.search.calibration import fit_calibrator
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
@@ -60,7 +60,9 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
             rounds=recipe.ensemble.rounds,
             max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
-            allowance=make_allowance(recipe, evidence.results, len(evidence.data.folds)),
+            allowance=make_allowance(
+                recipe, evidence.results, folds=len(evidence.data.folds), layout=evidence.data.table.layout
+            ),
         )
     )
 

@@ -10,16 +10,15 @@ import numpy as np
 
 from automl.ensemble.bag import BagModel, load_bag
 from automl.evaluate.evidence import read_evidence
+from automl.evaluate.occlusion import FIELDS, map_occlusion
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.pictures import encode_uri
-from automl.preprocess.table import Table
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.oof import Oofs
 
 EXAMPLES = 12
-FIELDS = 7  # a picture is covered in so many places a side
 
 
 def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
@@ -49,7 +48,9 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
             if fold not in models:
                 models[fold] = load_bag(run.model, record, schema, task, fold=fold)
             column = int(evidence.blend[place].argmax()) if task.is_classification else 0
-            example["map"] = encode_uri(draw_map(map_occlusion(models[fold], table, column), table.pictures[0].shape))
+            example["map"] = encode_uri(
+                draw_map(map_occlusion(models[fold].predict_table, table, column), table.pictures[0].shape)
+            )
         examples.append(example)
     return examples
 
@@ -73,37 +74,6 @@ def _most_wrong(y: Array, outputs: FloatArray, classes: tuple[str, ...]) -> tupl
         for at in places
     ]
     return places, facts
-
-
-def map_occlusion(model: BagModel, table: Table, column: int) -> FloatArray:
-    """How much an output falls when a part of the picture is covered, (7, 7) float32.
-
-    Zeiler & Fergus 2014, arXiv:1311.2901: a grey square, the picture's mean, is laid over one place after the other.
-
-    Args:
-        table: one row.
-        column: the output that is looked at.
-    """
-    picture = np.asarray(table.pictures[0][0])
-    high, wide, _ = picture.shape
-    mean = picture.mean(axis=(0, 1)).astype(np.uint8)
-    rows, columns = (np.linspace(0, side, FIELDS + 1).round().astype(int) for side in (high, wide))
-    covered = np.repeat(picture[None], FIELDS * FIELDS + 1, axis=0)
-    for down in range(FIELDS):
-        for right in range(FIELDS):
-            top, bottom = max(0, rows[down] - high // 14), rows[down + 1] + high // 14
-            left, edge = max(0, columns[right] - wide // 14), columns[right + 1] + wide // 14
-            covered[1 + down * FIELDS + right, top:bottom, left:edge] = mean
-    repeated = table.take(np.zeros(len(covered), dtype=np.int64))
-    changed = Table(
-        layout=repeated.layout,
-        numbers=repeated.numbers,
-        categories=repeated.categories,
-        dates=repeated.dates,
-        pictures=(covered, *repeated.pictures[1:]),
-    )
-    outputs = model.predict_table(changed)[:, column]
-    return np.asarray((outputs[0] - outputs[1:]).reshape(FIELDS, FIELDS), dtype=np.float32)
 
 
 def draw_map(falls: FloatArray, shape: tuple[int, ...]) -> Array:

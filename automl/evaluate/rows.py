@@ -12,6 +12,8 @@ import numpy as np
 from automl.errors import UsageError, did_you_mean
 from automl.evaluate.columns import UNSEEN_NAME, describe_row, mix_rows, read_column, source_columns, stack_tables
 from automl.evaluate.columns import column_places as find_places
+from automl.evaluate.occlusion import map_occlusion
+from automl.evaluate.phrases import Phrase, explain_texts
 from automl.evaluate.shapley import Contributions, estimate_contributions, table_game
 from automl.matrix import Array, FloatArray
 from automl.predictor import Predictor
@@ -51,6 +53,8 @@ class RowExplanation:
         values: column → the row's cell.
         contributions: (column, contribution, standard error), the largest first; they sum to `output` minus `base`.
         gap: by how much the sample missed that sum before it was made to fit.
+        phrases: what each word of the row's texts adds.
+        places: by how much the output falls when a part of the row's first picture is covered, (7, 7).
         changes: the single changes that move the output most, and the smallest ones that flip the class.
     """
 
@@ -64,6 +68,8 @@ class RowExplanation:
     background_rows: int
     walks: int
     changes: tuple[Change, ...]
+    phrases: tuple[Phrase, ...] = ()
+    places: tuple[tuple[float, ...], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -83,6 +89,8 @@ class RowExplanation:
             },
             "background_rows": self.background_rows,
             "walks": self.walks,
+            "words": [dataclasses.asdict(phrase) for phrase in self.phrases],
+            "places": [list(line) for line in self.places],
             "what_if": [dataclasses.asdict(change) for change in self.changes],
         }
 
@@ -135,8 +143,17 @@ def explain_row(
         gap=float(found.gap[0, 0]),
         background_rows=len(background),
         walks=found.walks,
+        phrases=explain_texts(predict, row, place) if row.layout.texts else (),
+        places=_map_picture(predict, row, place),
         changes=find_changes(predictor, predict, row, background, place),
     )
+
+
+def _map_picture(predict: Callable[[Table], FloatArray], row: Table, place: int) -> tuple[tuple[float, ...], ...]:
+    if not row.layout.pictures or not np.asarray(row.pictures[0][0]).any():  # no picture, or one that is missing
+        return ()
+    falls = map_occlusion(predict, row, place)
+    return tuple(tuple(float(value) for value in line) for line in falls)
 
 
 def _round_up(count: int, unit: int) -> int:

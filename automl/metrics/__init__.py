@@ -22,6 +22,7 @@ class Metric(Protocol):
         maximize: True if larger is better.
         decimals: digits worth showing.
         needs_labels: True if it judges decided labels, so that a threshold matters.
+        is_proper: True if it judges the probabilities themselves, and none is better than the true one.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Metric(Protocol):
     maximize: bool
     decimals: int
     needs_labels: bool
+    is_proper: bool = False
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         """The score in natural units (an error is never negative).

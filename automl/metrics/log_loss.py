@@ -19,6 +19,7 @@ class LogLoss(Metric):
     maximize = False
     decimals = 4
     needs_labels = False
+    is_proper = True
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return weighted_mean(self.row_losses(y_true, y_pred), weight)

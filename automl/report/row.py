@@ -8,6 +8,8 @@ from automl.report.blocks import Block, Facts, Table
 from automl.report.text import format_figure, is_figure
 
 SHOWN_CHARACTERS = 60
+SHOWN_WORDS = 12
+LEAST_SHOWN = 0.0005
 
 
 def row_blocks(record: dict[str, Any], *, number: int, target: str, known: dict[str, Any]) -> tuple[Block, ...]:
@@ -43,7 +45,50 @@ def row_blocks(record: dict[str, Any], *, number: int, target: str, known: dict[
         note=f"Together {_signed(total)}: from {format_figure(record['base'])} to {format_figure(record['output'])}. "
         f"Shapley values of the deployed model, {record['walks']} pairs of walks.",
     )
-    return (Facts(items=tuple(facts)), table, *_change_blocks(record, explained))
+    return (
+        Facts(items=tuple(facts)),
+        table,
+        *_word_blocks(record, explained),
+        *_place_blocks(record, explained),
+        *_change_blocks(record, explained),
+    )
+
+
+def _place_blocks(record: dict[str, Any], explained: str) -> list[Block]:
+    lines = record["places"]
+    if not lines:
+        return []
+    return [
+        Table(
+            headings=tuple(str(at + 1) for at in range(len(lines[0]))),
+            rows=tuple(
+                tuple(f"{value:+.3f}" if abs(value) >= LEAST_SHOWN else "·" for value in line) for line in lines
+            ),
+            numeric=(True,) * len(lines[0]),
+            caption=f"What each part of the picture adds to the {explained}",
+            note="From top to bottom and left to right: by how much it falls when that part alone is covered.",
+        )
+    ]
+
+
+def _word_blocks(record: dict[str, Any], explained: str) -> list[Block]:
+    words = [entry for entry in record["words"] if entry["effect"]][:SHOWN_WORDS]
+    if not words:
+        return []
+    several = len({entry["column"] for entry in words}) > 1
+    rows = tuple(
+        (_show(entry["text"]), *((str(entry["column"]),) if several else ()), _signed(entry["effect"]))
+        for entry in words
+    )
+    return [
+        Table(
+            headings=("word", *(("column",) if several else ()), "adds"),
+            rows=rows,
+            numeric=(False, *((False,) if several else ()), True),
+            caption=f"What each word adds to the {explained}",
+            note="By how much it falls when the word alone is left out.",
+        )
+    ]
 
 
 def _change_blocks(record: dict[str, Any], explained: str) -> list[Block]:

@@ -10,16 +10,22 @@ from automl.files import write_array
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.run import Run
+from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.search.trial import SearchData, fold_folder
+
+# With fewer rows a parameter for each model would flatter it by more than it tells.
+MIN_CALIBRATED_ROWS = 300
 
 
 class Oofs:
     """Gathers, stores and scores them.
 
     Attributes:
-        outputs: trial → (n, k) float32; NaN in rows that no fold scores.
+        outputs: trial → (n, k) float32, calibrated; NaN in rows that no fold scores.
         scores: trial → score over the scored rows, in the metric's own units.
         scored: rows that are scored (m,) int64.
+        calibrators: trial → what makes its probabilities mean what they say. Only a metric that judges probabilities
+            asks for it: models are then compared and mixed by what they know, not by how boldly they say it.
     """
 
     def __init__(self, run: Run, data: SearchData) -> None:
@@ -28,6 +34,7 @@ class Oofs:
         self._metric = get_metric(data.task.metric)
         self.outputs: dict[int, FloatArray] = {}
         self.scores: dict[int, float] = {}
+        self.calibrators: dict[int, Calibrator] = {}
         self._constant: set[int] = set()
         mask = np.zeros(len(data.target), dtype=bool)
         for rows in data.folds:
@@ -46,9 +53,9 @@ class Oofs:
 
     def add(self, trial: int) -> float:
         """Join the folds of a complete configuration, store and score them."""
-        joined = self._join(trial)
-        write_array(self._path(trial), lambda file: np.save(file, joined))
-        return self._keep(trial, joined)
+        score = self._keep(trial, self._join(trial))
+        write_array(self._path(trial), lambda file: np.save(file, self.outputs[trial]))
+        return score
 
     def read(self, trial: int) -> None:
         """Take up what is stored; writes nothing."""
@@ -94,9 +101,17 @@ class Oofs:
         """Score of outputs (m, k) on the scored rows."""
         return float(self._metric.score(self.target(), outputs, self.weight()))
 
+    def calibrate(self, outputs: FloatArray, rows: Array) -> Calibrator:
+        """What makes outputs (m, k) on these rows mean what they say, if the metric asks for it and rows are enough."""
+        if not self._metric.is_proper or len(self.scored) < MIN_CALIBRATED_ROWS:
+            return IDENTITY
+        weight = None if self._data.weight is None else self._data.weight[rows]
+        return fit_calibrator(self._data.task, outputs, self._data.target[rows], weight)
+
     def _keep(self, trial: int, outputs: FloatArray) -> float:
-        self.outputs[trial] = outputs
-        self.scores[trial] = self.score(outputs[self.scored])
+        self.calibrators[trial] = self.calibrate(outputs[self.scored], self.scored)
+        self.outputs[trial] = self.calibrators[trial].apply(outputs)
+        self.scores[trial] = self.score(self.outputs[trial][self.scored])
         return self.scores[trial]
 
     def _path(self, trial: int) -> Path:

@@ -36,6 +36,8 @@ from automl.space import split_params
 BATCH = 8
 FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
+# A dear configuration of the portfolio lets so many less one go first at a time.
+MOST_OVERTAKEN = 8
 MAX_ATTEMPTS = 2
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
@@ -250,11 +252,8 @@ class Search:
 
     def _next_spec(self) -> TrialSpec | None:
         number = self.records.next_number()
-        for spec in list(self._portfolio):
-            if self.allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
-                self._portfolio.remove(spec)
-                if not self.families[spec.candidate].is_out:
-                    return dataclasses.replace(spec, number=number)
+        if spec := self._take_from_portfolio():
+            return dataclasses.replace(spec, number=number)
         if not self.recipe.search.tune:
             return None
         rng = np.random.default_rng([self.recipe.seed, 11, number])
@@ -265,6 +264,22 @@ class Search:
         params = self.study.ask(name, space, number)
         label = f"{name} #{number}"
         return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
+
+    def _take_from_portfolio(self) -> TrialSpec | None:
+        """The first that fits into the time left; one that would take much of it lets the next few go first."""
+        fitting: list[TrialSpec] = []
+        for spec in list(self._portfolio):
+            if self.families[spec.candidate].is_out:
+                self._portfolio.remove(spec)
+            elif self.allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
+                fitting.append(spec)
+                if not self.allotment.is_dear(spec) or len(fitting) == MOST_OVERTAKEN:
+                    break
+        if not fitting:
+            return None
+        chosen = fitting[0] if self.allotment.is_dear(fitting[-1]) else fitting[-1]
+        self._portfolio.remove(chosen)
+        return chosen
 
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
         self.records.add_spec(spec)
@@ -379,6 +394,7 @@ class Search:
         if best is None:
             return Verdict(True, "nothing to compare with yet")
         new = np.load(fold_folder(self.run.path, active.spec.number, 0) / "oof.npy", allow_pickle=False)
+        new = self.oofs.calibrate(new, rows).apply(new)
         weight = None if self.data.weight is None else self.data.weight[rows]
         blend = None if self.blend is None else self.blend[rows]
         return judge_first_fold(self.metric, self.data.target[rows], new, best, blend, weight)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.selection import Allowance, select_ensemble
 from automl.metrics import get_metric
+from automl.preprocess.table import Layout
 from automl.recipe import Recipe
 from tests.unit.search.test_records import make_result
 
 RMSE = get_metric("rmse")
+NUMBERS = Layout(numbers=("n",), categories=(), levels=(), dates=())
 
 
 def make_three() -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -45,7 +49,7 @@ def test_a_model_too_dear_by_itself_is_left_out_unless_all_are() -> None:
 def test_a_recipe_limits_latency_and_size() -> None:
     results = {3: make_result(3, row_seconds=0.002, size_bytes=7_000_000)}
     recipe = Recipe().override({"constraints": {"latency_ms": 8, "size_mb": 100}})
-    allowance = make_allowance(recipe, results, folds=5)
+    allowance = make_allowance(recipe, results, folds=5, layout=NUMBERS)
     assert allowance is not None
     assert allowance.costs[3] == pytest.approx((0.01, 7e6))
     assert allowance.limits == pytest.approx((0.006, 95e6))
@@ -53,5 +57,16 @@ def test_a_recipe_limits_latency_and_size() -> None:
 
 def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:
     recipe = Recipe().override({"budget": {"trials": 5, "seconds": None}})
-    assert make_allowance(recipe, {}, folds=5) is None
-    assert make_allowance(Recipe().override({"ensemble": {"latency_ms": None}}), {}, folds=5) is None
+    assert make_allowance(recipe, {}, folds=5, layout=NUMBERS) is None
+    aimless = Recipe().override({"ensemble": {"latency_ms": None}})
+    assert make_allowance(aimless, {}, folds=5, layout=NUMBERS) is None
+
+
+def test_texts_may_take_longer_unless_the_user_demands_otherwise() -> None:
+    texts = dataclasses.replace(NUMBERS, texts=("said",))
+    aimed = make_allowance(Recipe(), {}, folds=5, layout=texts)
+    assert aimed is not None
+    assert aimed.limits[0] == pytest.approx(0.075)  # three quarters of 5 × 20 ms
+    demanded = make_allowance(Recipe().override({"constraints": {"latency_ms": 8}}), {}, folds=5, layout=texts)
+    assert demanded is not None
+    assert demanded.limits[0] == pytest.approx(0.006)

@@ -23,12 +23,12 @@ from automl.ensemble.artifact import (
     save_model,
 )
 from automl.ensemble.bag import load_bag
-from automl.ensemble.calibration import IDENTITY, Calibrator
 from automl.errors import ArtifactError, AutoMLError, EngineError, UsageError
 from automl.files import read_json, sha256, write_json
 from automl.predictor import Predictor
 from automl.run import Run
 from automl.schema import Column, Role, Schema
+from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.trial import TrialResult, fold_folder
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
@@ -90,6 +90,20 @@ def test_a_loaded_model_answers_as_its_members_did_when_they_were_trained(
         bag_model = load_bag(model, record, stored.schema, stored.data.task, fold=fold)
         found = bag_model.predict_table(stored.data.table.take(rows))
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_member_is_calibrated_before_it_is_mixed(trained: tuple[StoredRun, dict[int, TrialResult]]) -> None:
+    stored, results = trained
+    bold = Calibrator(slope=2.5)
+    save_model(stored.run, stored.data, stored.schema, results, WEIGHTS, CALIBRATOR, FACTS, parts={2: bold})
+    record = read_json(stored.run.model / "ensemble.json")
+    rows = stored.split.folds[0]
+    oofs = {trial: np.load(fold_folder(stored.run.path, trial, 0) / "oof.npy") for trial in WEIGHTS}
+    expected = CALIBRATOR.apply((0.75 * bold.apply(oofs[2]) + 0.25 * oofs[1]).astype(np.float32))
+    one = load_bag(stored.run.model, record, stored.schema, stored.data.task, fold=0)
+    np.testing.assert_allclose(one.predict_table(stored.data.table.take(rows)), expected, atol=1e-6)
+    load_predictor(stored.run.path)  # its golden rows agree
+    save(stored, results)
 
 
 def test_a_loaded_model_is_the_mean_of_its_folds(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel
-from automl.evaluate.pictures import _most_wrong, draw_map, map_occlusion
+from automl.evaluate.occlusion import map_occlusion
+from automl.evaluate.pictures import _most_wrong, draw_map
 from automl.preprocess.table import Layout, Table
 
 
-class Corner:
-    """Says how bright the upper left seventh of the picture is."""
-
-    def predict_table(self, table: Table) -> Any:
-        bright = table.pictures[0][:, :4, :4].mean(axis=(1, 2, 3)) / 255
-        return np.column_stack([1 - bright, bright]).astype(np.float32)
+def see_corner(table: Table) -> Any:
+    """How bright the upper left seventh of the picture is."""
+    bright = table.pictures[0][:, :4, :4].mean(axis=(1, 2, 3)) / 255
+    return np.column_stack([1 - bright, bright]).astype(np.float32)
 
 
 def make_row() -> Table:
@@ -31,7 +29,7 @@ def make_row() -> Table:
 
 
 def test_the_place_that_the_model_needs_is_the_one_whose_cover_costs_most() -> None:
-    falls = map_occlusion(cast(BagModel, Corner()), make_row(), 1)
+    falls = map_occlusion(see_corner, make_row(), 1)
     assert falls.shape == (7, 7)
     assert falls.argmax() == 0
     # the mean of the picture is 5 of 255: covered, the corner goes from 1 to 5 / 255
@@ -40,7 +38,7 @@ def test_the_place_that_the_model_needs_is_the_one_whose_cover_costs_most() -> N
 
 
 def test_the_map_is_red_where_the_model_looks_and_white_where_it_does_not() -> None:
-    drawn = draw_map(map_occlusion(cast(BagModel, Corner()), make_row(), 1), (1, 28, 28, 1))
+    drawn = draw_map(map_occlusion(see_corner, make_row(), 1), (1, 28, 28, 1))
     assert drawn.shape == (28, 28, 3)
     assert drawn[0, 0].tolist() == [255, 0, 0]
     assert drawn[27, 27].tolist() == [255, 255, 255]

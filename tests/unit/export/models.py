@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from automl.ensemble.artifact import save_model
-from automl.ensemble.calibration import Calibrator
+from automl.search.calibration import Calibrator
 from tests.unit.search.runs import StoredRun, store_run
 
 CALIBRATOR = Calibrator(slope=1.4, shift=-0.2)
@@ -41,5 +41,6 @@ def store_model(path: Path, *, kind: str = "binary") -> StoredRun:
     _, records = stored.complete(*(stored.spec(at, name) for at, name in enumerate(names)))
     facts = {"run": "run", "metric": stored.data.task.metric, "out_of_fold_score": 0.5, "threshold": 0.45}
     weights = {0: 0.5, 1: 0.3, 2: 0.2}
-    save_model(stored.run, stored.data, stored.schema, records.results, weights, CALIBRATOR, facts)
+    parts = {} if kind == "regression" else {0: Calibrator(1.8, 0.1), 2: Calibrator(0.6, 0.0)}
+    save_model(stored.run, stored.data, stored.schema, records.results, weights, CALIBRATOR, facts, parts=parts)
     return stored

@@ -304,3 +304,22 @@ def test_what_was_made_for_pictures_comes_first_where_there_is_nothing_else_and_
         of_tables = {entry["name"] for entry in read_portfolio_file()["lists"]["binary"]}
         assert any(spec.label in of_tables for spec in first) == bool(others)
         assert "linear on filters" in {spec.label for spec in first}
+
+
+def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
+    facts = tuple(f"said {name}" for name in ("characters", "words", "digits", "capitals"))
+    for others, of_tables in (((), {"linear", "xgboost"}), (("n0",), None)):
+        numbers = (*facts, *others)
+        layout = Layout(numbers=numbers, categories=(), levels=(), dates=(), texts=("said",), text_bytes=5000)
+        table = Table(
+            layout=layout,
+            numbers=np.zeros((50, len(numbers)), dtype=np.float32),
+            categories=np.zeros((50, 0), dtype=np.int32),
+            dates=np.zeros((50, 0)),
+        )
+        specs = make_portfolio(make_families(kind=TaskKind.BINARY, table=table), TaskKind.BINARY)
+        found = {spec.candidate for spec in specs if "text" not in spec.candidate and "tfidf" not in spec.candidate}
+        if of_tables is None:
+            assert {"random_forest", "hist_gradient_boosting"} < found
+        else:
+            assert found == {"dummy", *of_tables}

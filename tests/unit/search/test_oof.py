@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl.data import Split
@@ -126,3 +127,29 @@ def test_trials_run_through_a_whole_stored_data_set(tmp_path: Path) -> None:
     metric = get_metric("log_loss")
     assert oofs.scores[1] == metric.score(stored.data.target, oofs.outputs[1])
     np.testing.assert_allclose(oofs.outputs[1].sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_metric_of_probabilities_compares_models_by_what_they_know_not_by_how_boldly_they_say_it(
+    tmp_path: Path,
+) -> None:
+    """Temperature 1 / 3: the same order of classes, said so timidly that the log loss suffers."""
+    rng = np.random.default_rng(0)
+    rows = 600
+    truth = rng.integers(0, 3, rows)
+    margins = 4.0 * np.eye(3)[truth] + rng.normal(0, 1.5, (rows, 3))
+    kind = np.array(["ash", "elm", "oak"])[truth]
+    frame = pd.DataFrame({"a": margins[:, 0], "b": margins[:, 1], "kind": kind})
+    for metric, calibrated in (("log_loss", True), ("accuracy", False)):
+        stored = store_run(tmp_path / metric, frame, "kind", metric=metric)
+        oofs = Oofs(stored.run, stored.data)
+        timid = np.exp(margins / 3) / np.exp(margins / 3).sum(axis=1, keepdims=True)
+        lay_down(stored, 7, *(timid[scored] for scored in stored.data.folds))
+        oofs.add(7)
+        assert oofs.calibrators[7].is_identity == (not calibrated)
+        if calibrated:
+            assert oofs.calibrators[7].slope > 1.5
+            raw = float(-np.log(timid[np.arange(rows), truth]).mean())
+            assert oofs.scores[7] < 0.9 * raw
+            again = Oofs(stored.run, stored.data)
+            again.read(7)
+            assert np.array_equal(again.outputs[7], oofs.outputs[7])

@@ -84,3 +84,28 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
     assert results["xgboost"].status == "ok"
     assert results["linear"].status == "pruned"  # no worse than the constant when its first fold was judged
     assert results["linear"].reason.startswith("worse than the best on its first fold")
+
+
+def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: StoredRun) -> None:
+    def order(seconds: float) -> list[str]:
+        search = Search(
+            run=crossed.run,
+            data=crossed.data,
+            recipe=crossed.recipe,
+            engine=LateEngine(frozenset()),
+            emit=lambda event: None,
+            clock=Clock(time.monotonic(), seconds),
+            on_bag=lambda: None,
+            should_stop=lambda: "",
+            memory_mb=4000.0,
+        )
+        dear = dataclasses.replace(crossed.spec(1, "random_forest"), reference_seconds=8.0)
+        cheap = [dataclasses.replace(crossed.spec(at, "xgboost"), reference_seconds=0.1) for at in (2, 3)]
+        search._portfolio = deque([dear, *cheap])
+        taken = []
+        while spec := search._take_from_portfolio():
+            taken.append(spec.candidate)
+        return taken
+
+    assert order(3600.0) == ["random_forest", "xgboost", "xgboost"]
+    assert order(60.0) == ["xgboost", "xgboost", "random_forest"]

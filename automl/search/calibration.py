@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: one or two parameters fitted to the ensemble's out-of-fold predictions.
+"""Probabilities that mean what they say: one or two parameters fitted to out-of-fold predictions.
 
 Two classes: a logistic curve on the log odds, Platt 1999. More: a temperature on the log probabilities, Guo et al.
 2017, arXiv:1706.04599. Both keep the order of the probabilities in a binary task, so that metrics of ranks do not move.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.ensemble.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
+from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.task import Task, TaskKind
 
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"))
