@@ -197,7 +197,8 @@ def main() -> None:
             status.write(json.dumps(record) + "\n")
             status.flush()
 
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    for name in ("uvicorn", "python_multipart"):  # the latter tells bytes of bodies
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     record = json.loads(sys.stdin.buffer.readline())
     worker = Worker(Settings.from_json(record["settings"]), record["token"], int(record["descriptor"]), say)
     try:
