@@ -137,13 +137,15 @@ def test_a_new_model_is_swapped_in_without_a_request_lost(export: Path, tmp_path
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        swap(folder, lambda other: touch_manifest(other))
+        swap(folder, lambda other: touch_manifest(other, "the same model, written later"))
         wait_until(lambda: server.metric("automl_reloads_total") >= 1, within=60)
-        swap(folder, lambda other: (other / "signature.json").write_text("{}"))
-        wait_until(lambda: "is refused, the old one stays" in server.messages(), within=60)
-        done.set()
-        for thread in threads:
-            thread.join()
+        swap(folder, damage)
+        try:
+            wait_until(lambda: "is refused, the old one stays" in server.messages(), within=60)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
         assert {status for status, _ in seen} == {200}
         versions = [version for _, version in seen]
         assert versions[0] == old and len(set(versions)) == 2
@@ -161,9 +163,13 @@ def swap(folder: Path, change: Any) -> None:
     shutil.rmtree(aside)
 
 
-def touch_manifest(folder: Path) -> None:
-    record = read_json(folder / "manifest.json")
-    write_json(folder / "manifest.json", {**record, "note": "the same model, written later"})
+def touch_manifest(folder: Path, note: str) -> None:
+    write_json(folder / "manifest.json", {**read_json(folder / "manifest.json"), "note": note})
+
+
+def damage(folder: Path) -> None:
+    touch_manifest(folder, "cut off on its way")
+    (folder / "signature.json").write_text("{}")
 
 
 @pytest.mark.slow
