@@ -26,6 +26,7 @@ from automl.task import Task
 FORMAT_VERSION = 1
 KIND = "automl-export"
 MANIFEST = "manifest.json"
+REFERENCE = "reference.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 
 
@@ -183,6 +184,8 @@ def _write_companions(folder: Path, plugin: Any, source: Source, facts: Facts, m
     answers = [[float(value) for value in line] for line in outputs]
     write_json(folder / "golden.json", {"rows": rows, "outputs": answers})
     write_json(folder / "input_example.json", {"rows": rows[:2]})
+    if (source.folder / REFERENCE).is_file():  # counts and quantiles of training, for whoever watches for drift
+        shutil.copyfile(source.folder / REFERENCE, folder / REFERENCE)
     write_text(folder / "README.md", make_readme(source, facts, manifest))
 
 

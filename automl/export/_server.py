@@ -22,25 +22,30 @@ SECONDS = 20.0
 
 
 class Counts:
-    """What /metrics tells, in Prometheus' text form."""
+    """What /metrics tells, in Prometheus' text form; the names are those of `automl serve`."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.requests: dict[int, int] = {}
+        self.requests: dict[tuple[str, int], int] = {}
+        self.calls = 0
         self.rows = 0
         self.seconds = 0.0
 
-    def add(self, status: int, rows: int, seconds: float) -> None:
+    def add(self, path: str, status: int, rows: int, seconds: float) -> None:
+        key = (path if path == "/predict" else "(other)", status)
         with self.lock:
-            self.requests[status] = self.requests.get(status, 0) + 1
+            self.requests[key] = self.requests.get(key, 0) + 1
+            self.calls += 1
             self.rows += rows
             self.seconds += seconds
 
     def text(self) -> str:
         lines = ["# TYPE automl_requests_total counter"]
-        lines += [f'automl_requests_total{{status="{code}"}} {n}' for code, n in sorted(self.requests.items())]
+        for (path, status), number in sorted(self.requests.items()):
+            lines.append(f'automl_requests_total{{path="{path}",status="{status}"}} {number}')
         lines += ["# TYPE automl_rows_total counter", f"automl_rows_total {self.rows}"]
-        lines += ["# TYPE automl_predict_seconds_total counter", f"automl_predict_seconds_total {self.seconds:.6f}"]
+        lines += ["# TYPE automl_request_seconds summary", f"automl_request_seconds_sum {self.seconds:.6f}"]
+        lines += [f"automl_request_seconds_count {self.calls}"]
         return "\n".join(lines) + "\n"
 
 
@@ -78,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             status = 422
             self._send(status, {"error": "the rows lack columns of the model, or hold what is no cell; see /schema"})
         finally:
-            self.counts.add(status, rows, time.perf_counter() - started)
+            self.counts.add(self.path, status, rows, time.perf_counter() - started)
 
     def _read(self) -> list[dict[str, Any]]:
         length = self.headers.get("Content-Length", "")

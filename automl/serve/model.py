@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.predictor import Predictor
 from automl.schema import Schema
+from automl.serve.version import version_of
 from automl.task import Task
 
 RUNTIMES = ("auto", "onnx", "automl")
@@ -107,18 +107,6 @@ def load_model(path: Path, *, runtime: str = "auto", name: str = "") -> ServedMo
     return _load_folder(path, runtime, name or _name_of(path))
 
 
-def version_of(folder: Path) -> str:
-    """The first 12 digits of the manifest's SHA-256: the manifest holds the checksum of every other file."""
-    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()[:12]
-
-
-def find_folder(path: Path) -> Path:
-    """The folder whose manifest.json says which model there is."""
-    from automl.ensemble.artifact import find_model_folder
-
-    return find_model_folder(path)
-
-
 def _name_of(path: Path) -> str:
     folder = path.absolute()
     return folder.parent.name if folder.name == "model" and (folder.parent / "run.json").is_file() else folder.name
@@ -170,10 +158,10 @@ def _load_graph(path: Path, place: Path, manifest: dict[str, Any], name: str) ->
 
 
 def _load_folder(path: Path, runtime: str, name: str) -> ServedModel:
-    from automl.ensemble.artifact import golden_frame, load_predictor
+    from automl.ensemble.artifact import find_model_folder, golden_frame, load_predictor
     from automl.graph import NoGraphError
 
-    folder = find_folder(path)
+    folder = find_model_folder(path)
     version = version_of(folder)
     predictor = load_predictor(folder)
     stored = read_json(folder / "golden.json")

@@ -26,16 +26,11 @@ from automl.serve.tensors import (
     refuse,
     unpack,
 )
+from automl.serve.version import server_version
 
 EXTENSIONS = ["binary_tensor_data"]
 HEADER = "inference-header-content-length"
 MAX_ID = 256
-
-
-def server_version() -> str:
-    from importlib.metadata import version
-
-    return version("automl")
 
 
 def find_current(service: Service, name: str, version: str = "") -> Current:

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from automl.errors import AutoMLError, EngineError
-from automl.serve.oip import EXTENSIONS, describe, find_current, rows_of, server_version
+from automl.serve.oip import EXTENSIONS, describe, find_current, rows_of
 from automl.serve.oip_messages import METHODS, SERVICE, message_classes
 from automl.serve.pictures_body import settle_pictures
 from automl.serve.refusal import Refusal
 from automl.serve.rows import Rows
 from automl.serve.service import Current, Service
 from automl.serve.tensors import Output, make_outputs, pack, read_cells, refuse, unpack
+from automl.serve.version import server_version
 
 PATH = "grpc"
 MAX_STREAMS = 256

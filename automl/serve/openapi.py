@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from automl.schema import Column, Role
-from automl.serve.oip import describe, server_version
+from automl.serve.oip import describe
 from automl.serve.service import Current
 from automl.serve.settings import Settings
+from automl.serve.version import server_version
 from automl.task import Task
 
 MOST_LEVELS = 50

@@ -20,6 +20,7 @@ from typing import Any
 
 from automl.errors import AutoMLError, EngineError
 from automl.serve.settings import Settings
+from automl.serve.version import find_folder, version_of
 
 START_SECONDS = 300.0
 POLL_SECONDS = 1.0
@@ -338,8 +339,6 @@ def _hold_grpc_port(settings: Settings) -> tuple[socket.socket | None, int | Non
 
 def _version_there(model: str) -> str:
     """The version of the model on disk; "" while it is being swapped, or if it is none."""
-    from automl.serve.model import find_folder, version_of
-
     try:
         return version_of(find_folder(Path(model)))
     except (AutoMLError, OSError, ValueError):

@@ -143,7 +143,8 @@ class Worker:
 
     async def _swap(self) -> None:
         """Load the model anew beside the one that serves, then swap."""
-        from automl.serve.model import find_folder, load_model, version_of
+        from automl.serve.model import load_model
+        from automl.serve.version import find_folder, version_of
 
         if self._swapping:
             self._again = True
@@ -196,7 +197,8 @@ def main() -> None:
             status.write(json.dumps(record) + "\n")
             status.flush()
 
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    for name in ("uvicorn", "python_multipart"):  # the latter tells bytes of bodies
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     record = json.loads(sys.stdin.buffer.readline())
     worker = Worker(Settings.from_json(record["settings"]), record["token"], int(record["descriptor"]), say)
     try:

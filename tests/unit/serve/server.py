@@ -24,8 +24,8 @@ class Server:
         self.process, self.errors = process, errors
         assert process.stdout is not None
         line = process.stdout.readline()
-        self.code = process.wait(20) if not line else None
         self.record: dict[str, Any] = json.loads(line) if line else {}
+        self.code = None if "url" in self.record else process.wait(20)
         self.url = str(self.record.get("url", ""))
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 

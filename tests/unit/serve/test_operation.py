@@ -57,14 +57,12 @@ def test_health_stays_quick_while_large_requests_are_at_work(server: Server, row
     assert sorted(seconds)[10] < 0.5
 
 
-def test_slow_clients_are_cut_off_and_others_do_not_feel_them(model: Path, tmp_path: Path) -> None:
+def test_slow_clients_are_cut_off_and_others_do_not_feel_them(export: Path, tmp_path: Path) -> None:
     """The limits are shortened by the settings' own way: the supervisor hands them to the worker."""
     from automl.serve.settings import Settings
     from tests.unit.serve.inside import inside
 
-    settings = Settings(
-        model=str(model), port=0, runtime="automl", head_seconds=1.0, body_seconds=1.5, max_connections=50
-    )
+    settings = Settings(model=str(export), port=0, head_seconds=1.0, body_seconds=1.5, max_connections=50)
     with inside(settings, tmp_path) as server:
         head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
         half_head = server.connect(head)
@@ -91,8 +89,8 @@ def test_slow_clients_are_cut_off_and_others_do_not_feel_them(model: Path, tmp_p
         wait_until(lambda: server.client.get("/healthz").status_code == 200)
 
 
-def test_the_end_comes_in_time_with_clients_that_are_stuck(model: Path, tmp_path: Path) -> None:
-    with serving(model, tmp_path, "--drain", "2s", "--runtime", "automl") as server:
+def test_the_end_comes_in_time_with_clients_that_are_stuck(export: Path, tmp_path: Path) -> None:
+    with serving(export, tmp_path, "--drain", "2s") as server:
         head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
         stuck = [server.connect(), server.connect(head), server.connect(head + b"Content-Length: 100\r\n\r\n{")]
         time.sleep(0.2)
@@ -104,8 +102,8 @@ def test_the_end_comes_in_time_with_clients_that_are_stuck(model: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_requests_at_work_end_well_when_the_server_is_told_to_end(model: Path, tmp_path: Path, rows: Any) -> None:
-    with serving(model, tmp_path, "--runtime", "automl") as server:
+def test_requests_at_work_end_well_when_the_server_is_told_to_end(export: Path, tmp_path: Path, rows: Any) -> None:
+    with serving(export, tmp_path) as server:
         body = json.dumps({"rows": rows * 60}).encode()
         statuses: list[int] = []
 
@@ -123,10 +121,10 @@ def test_requests_at_work_end_well_when_the_server_is_told_to_end(model: Path, t
         assert (code, statuses) == (0, [200] * 4)
 
 
-def test_a_new_model_is_swapped_in_without_a_request_lost(model: Path, tmp_path: Path, rows: Any) -> None:
+def test_a_new_model_is_swapped_in_without_a_request_lost(export: Path, tmp_path: Path, rows: Any) -> None:
     folder = tmp_path / "live"
-    shutil.copytree(model / "model", folder)
-    with serving(folder, tmp_path, "--reload", "--runtime", "automl") as server:
+    shutil.copytree(export, folder)
+    with serving(folder, tmp_path, "--reload") as server:
         old, done = server.record["version"], threading.Event()
         seen: list[tuple[int, str]] = []
 
@@ -139,17 +137,19 @@ def test_a_new_model_is_swapped_in_without_a_request_lost(model: Path, tmp_path:
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        swap(folder, lambda other: touch_manifest(other))
+        swap(folder, lambda other: touch_manifest(other, "the same model, written later"))
         wait_until(lambda: server.metric("automl_reloads_total") >= 1, within=60)
-        swap(folder, lambda other: (other / "ensemble.json").write_text("{}"))
-        wait_until(lambda: "is refused, the old one stays" in server.messages(), within=60)
-        done.set()
-        for thread in threads:
-            thread.join()
+        swap(folder, damage)
+        try:
+            wait_until(lambda: "is refused, the old one stays" in server.messages(), within=60)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
         assert {status for status, _ in seen} == {200}
         versions = [version for _, version in seen]
         assert versions[0] == old and len(set(versions)) == 2
-        assert "ensemble.json has changed since it was written" in server.messages()
+        assert "signature.json has changed since it was written" in server.messages()
 
 
 def swap(folder: Path, change: Any) -> None:
@@ -163,9 +163,13 @@ def swap(folder: Path, change: Any) -> None:
     shutil.rmtree(aside)
 
 
-def touch_manifest(folder: Path) -> None:
-    record = read_json(folder / "manifest.json")
-    write_json(folder / "manifest.json", {**record, "note": "the same model, written later"})
+def touch_manifest(folder: Path, note: str) -> None:
+    write_json(folder / "manifest.json", {**read_json(folder / "manifest.json"), "note": note})
+
+
+def damage(folder: Path) -> None:
+    touch_manifest(folder, "cut off on its way")
+    (folder / "signature.json").write_text("{}")
 
 
 @pytest.mark.slow
@@ -182,8 +186,8 @@ def test_a_model_that_answers_another_question_is_refused(model: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_replaced(model: Path, tmp_path: Path, rows: Any) -> None:
-    with serving(model, tmp_path, "--workers", "2", "--runtime", "automl") as server:
+def test_a_worker_that_dies_is_replaced(export: Path, tmp_path: Path, rows: Any) -> None:
+    with serving(export, tmp_path, "--workers", "2") as server:
         server.client.post("/predict", json={"rows": rows})
         before = server.metric("automl_rows_total")
         first = server.workers()
@@ -197,10 +201,10 @@ def test_a_worker_that_dies_is_replaced(model: Path, tmp_path: Path, rows: Any) 
 
 
 @pytest.mark.slow
-def test_workers_do_not_outlive_their_supervisor(model: Path, tmp_path: Path) -> None:
+def test_workers_do_not_outlive_their_supervisor(export: Path, tmp_path: Path) -> None:
     import psutil
 
-    with serving(model, tmp_path, "--drain", "1s", "--runtime", "automl") as server:
+    with serving(export, tmp_path, "--drain", "1s") as server:
         workers = server.workers()
         server.process.kill()
         wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers), within=10)

@@ -137,13 +137,13 @@ def test_what_is_not_there_is_told_so(server: Server) -> None:
     assert server.client.get("/docs").status_code == 404
 
 
-def test_other_addresses_need_a_token(model: Path, tmp_path: Path) -> None:
-    with serving(model, tmp_path, "--host", "0.0.0.0", ready=False) as refused:
+def test_other_addresses_need_a_token(export: Path, tmp_path: Path) -> None:
+    with serving(export, tmp_path, "--host", "0.0.0.0", ready=False) as refused:
         assert refused.code == 2
         assert "without a token would let anyone in" in refused.messages()
     token = "0123456789abcdef0123"
-    words = ("--host", "0.0.0.0", "--runtime", "automl")
-    with serving(model, tmp_path, *words, env={"AUTOML_SERVE_TOKEN": token}) as guarded:
+    words = ("--host", "0.0.0.0", "--name", "shop")
+    with serving(export, tmp_path, *words, env={"AUTOML_SERVE_TOKEN": token}) as guarded:
         base = f"http://127.0.0.1:{guarded.port}"
         assert guarded.client.get(f"{base}/healthz").status_code == 200
         for given in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {token}"}):
@@ -159,7 +159,7 @@ def test_other_addresses_need_a_token(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_command_line_says_what_to_type(model: Path, tmp_path: Path, server: Server) -> None:
+def test_a_wrong_command_line_says_what_to_type(export: Path, tmp_path: Path, server: Server) -> None:
     cases: list[tuple[tuple[str, ...], int, str]] = [
         (("--port", str(server.port)), 5, "is taken"),
         (("--workers", "0"), 2, "--workers 0 is out of range"),
@@ -167,7 +167,7 @@ def test_a_wrong_command_line_says_what_to_type(model: Path, tmp_path: Path, ser
         (("--max-body", "lots"), 2, "is not a size"),
     ]
     for words, code, text in cases:
-        with serving(model, tmp_path, *words, ready=False) as refused:
+        with serving(export, tmp_path, *words, ready=False) as refused:
             assert (refused.code, text in refused.messages()) == (code, True), refused.messages()
     with serving(tmp_path / "none", tmp_path, ready=False) as refused:
         assert refused.code == 2

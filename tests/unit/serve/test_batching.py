@@ -1,0 +1,137 @@
+"""What waits is answered together, each its own; a request that fails, a model that hangs and a crowd are contained."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from automl.matrix import FloatArray
+from automl.predictor import Predictor
+from automl.schema import Column, Role, Schema
+from automl.serve.batching import Batcher
+from automl.serve.model import ServedModel
+from automl.serve.refusal import Refusal
+from automl.serve.rows import Rows
+from automl.task import Task, TaskKind
+
+SCHEMA = Schema((Column(name="x", role=Role.NUMBER),))
+TASK = Task(kind=TaskKind.REGRESSION, target="y")
+
+
+def make_model(run: Callable[[Any], FloatArray]) -> ServedModel:
+    return ServedModel(
+        name="double",
+        version="1",
+        runtime="automl",
+        predictor=Predictor(SCHEMA, TASK, None),  # type: ignore[arg-type]
+        prepare=lambda columns, count: columns["x"],
+        run=run,
+        golden=(),
+        folder=Path(),
+    )
+
+
+def double(cells: list[Any]) -> FloatArray:
+    if 13 in cells:
+        raise ValueError("13 is not taken")
+    time.sleep(0.02)
+    return 2 * np.array(cells, dtype=np.float32)[:, None]
+
+
+def rows(*cells: float) -> Rows:
+    return Rows({"x": list(cells)}, len(cells))
+
+
+class Bench:
+    """A batcher with a note of what it did."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.batches: list[tuple[int, int]] = []
+        self.stuck = 0
+        options: dict[str, Any] = {"most_rows": 64, "most_waiting": 1000, "seconds": 5.0, **changes}
+        self.batcher = Batcher(
+            on_answer=lambda *_: None,
+            on_batch=lambda requests, count, _: self.batches.append((requests, count)),
+            on_stuck=self.note,
+            **options,
+        )
+
+    def note(self) -> None:
+        self.stuck += 1
+
+
+def ask_all(bench: Bench, model: ServedModel, asked: list[Rows]) -> list[Any]:
+    async def run() -> list[Any]:
+        found = await asyncio.gather(*(bench.batcher.predict(model, one) for one in asked), return_exceptions=True)
+        await asyncio.sleep(0.05)
+        return found
+
+    return asyncio.run(run())
+
+
+def test_requests_that_come_meanwhile_are_answered_together_and_each_gets_its_own() -> None:
+    bench = Bench()
+    asked = [rows(*range(start, start + 1 + start % 3)) for start in range(100, 130)]
+    for one, found in zip(asked, ask_all(bench, make_model(double), asked), strict=True):
+        assert found[:, 0].tolist() == [2 * cell for cell in one.columns["x"]]
+    assert sum(requests for requests, _ in bench.batches) == 30
+    assert len(bench.batches) <= 3
+    assert max(count for _, count in bench.batches) <= 64
+
+
+def test_one_row_a_batch_turns_it_off() -> None:
+    bench = Bench(most_rows=1)
+    ask_all(bench, make_model(double), [rows(1), rows(2), rows(3)])
+    assert bench.batches == [(1, 1)] * 3
+
+
+def test_two_models_are_never_mixed() -> None:
+    bench = Bench()
+    first, second = make_model(double), make_model(lambda cells: -np.array(cells, dtype=np.float32)[:, None])
+
+    async def run() -> list[FloatArray]:
+        models = [first, first, second, second, first]
+        return await asyncio.gather(*(bench.batcher.predict(model, rows(7)) for model in models))
+
+    assert [float(found[0, 0]) for found in asyncio.run(run())] == [14, 14, -7, -7, 14]
+
+
+def test_a_request_that_fails_fails_alone() -> None:
+    found = ask_all(Bench(), make_model(double), [rows(1), rows(13), rows(2)])
+    assert isinstance(found[1], ValueError)
+    assert [float(found[place][0, 0]) for place in (0, 2)] == [2, 4]
+
+
+def test_a_crowd_is_turned_away_at_once() -> None:
+    found = ask_all(Bench(most_waiting=10), make_model(double), [rows(*range(20, 26)) for _ in range(6)])
+    refused = [one for one in found if isinstance(one, Refusal)]
+    assert {(one.status, one.retry_seconds) for one in refused} == {(503, 1)}
+    assert 1 <= len(refused) <= 5
+
+
+def test_a_model_that_hangs_is_given_up_and_all_who_wait_are_told() -> None:
+    release = threading.Event()
+    bench = Bench(seconds=0.1)
+
+    def hang(cells: list[Any]) -> FloatArray:
+        release.wait(5)
+        return double(cells)
+
+    async def run() -> list[Any]:
+        asked = (bench.batcher.predict(make_model(hang), rows(1)) for _ in range(3))
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        with pytest.raises(Refusal, match="is being replaced"):
+            await bench.batcher.predict(make_model(double), rows(1))
+        release.set()
+        return found
+
+    found = asyncio.run(run())
+    assert [one.status for one in found] == [504] * 3
+    assert bench.stuck == 1
