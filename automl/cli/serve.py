@@ -66,6 +66,23 @@ def serve_command(
     drain: Annotated[
         str, typer.Option("--drain", metavar="TIME", help="For requests at work when told to end.")
     ] = "20s",
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", metavar="DIR", help="Note rows and answers there, for automl monitor.", show_default=False
+        ),
+    ] = None,
+    log_hash: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log-hash", metavar="COL", help="Note this column as a keyed hash; may be repeated.", show_default=False
+        ),
+    ] = None,
+    log_drop: Annotated[
+        list[str] | None,
+        typer.Option("--log-drop", metavar="COL", help="Do not note this column; may be repeated.", show_default=False),
+    ] = None,
+    log_size: Annotated[str, typer.Option("--log-size", metavar="SIZE", help="Of all logs; the oldest go.")] = "256M",
     write_monitoring: Annotated[
         Path | None,
         typer.Option(
@@ -103,6 +120,10 @@ def serve_command(
         strict=strict,
         labels_only=labels_only,
         reload=reload,
+        log=str(log.absolute()) if log else "",
+        log_hashed=tuple(log_hash or ()),
+        log_dropped=tuple(log_drop or ()),
+        log_megabytes=opt.parse_size_mb(log_size, option="--log-size"),
     )
     _check(settings)
     run_server(settings, token_file, as_json)

@@ -31,7 +31,9 @@ class Settings:
         strict: refuse cells that cannot be read and columns that the model does not know.
         labels_only: answer no probabilities.
         reload: look for a new model in the folder.
-        log: a folder that observers may write a request log to; "" for none.
+        log: the folder of the request log (`automl.monitor.request_log`); "" for none.
+        log_hashed, log_dropped: columns that it holds as keyed hashes, or not at all.
+        log_megabytes: of all its files together.
     """
 
     model: str
@@ -57,6 +59,9 @@ class Settings:
     labels_only: bool = False
     reload: bool = False
     log: str = ""
+    log_hashed: tuple[str, ...] = ()
+    log_dropped: tuple[str, ...] = ()
+    log_megabytes: float = 256.0
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -64,7 +69,8 @@ class Settings:
     @staticmethod
     def from_json(text: str) -> Settings:
         record = json.loads(text)
-        return Settings(**{**record, "hosts": tuple(record["hosts"])})
+        lists = {name: tuple(value) for name, value in record.items() if isinstance(value, list)}
+        return Settings(**{**record, **lists})
 
     @property
     def is_loopback(self) -> bool:

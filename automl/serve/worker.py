@@ -16,10 +16,15 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutoMLError
+from automl.schema import Role
 from automl.serve.settings import Settings
+
+if TYPE_CHECKING:
+    from automl.serve.model import ServedModel
+    from automl.serve.observers import Observer
 
 STUCK = 70  # exit code of a worker whose model does not come back
 HARD_SECONDS = 2.0
@@ -54,7 +59,7 @@ class Worker:
         model = load_model(Path(settings.model), runtime=settings.runtime, name=settings.name)
         self.metrics = Metrics()
         self.service = Service(
-            model, settings, self.metrics, observers=make_observers(settings), on_stuck=self._give_up
+            model, settings, self.metrics, observers=make_observers(settings, model), on_stuck=self._give_up
         )
         await self._warm_up()
         self.server = self._make_server(make_app(self.service, token=self.token))
@@ -169,10 +174,21 @@ class Worker:
                 self._swap_soon()
 
 
-def make_observers(settings: Settings) -> list[Any]:
-    """Who hears of every answer: functions of (model, rows, outputs, seconds); see `automl.serve.observers`."""
-    del settings
-    return []
+def make_observers(settings: Settings, model: ServedModel) -> list[Observer]:
+    """Who hears of every answer: the request log, where one is wanted."""
+    if not settings.log:
+        return []
+    from automl.monitor.request_log import RequestLog
+
+    columns = [column.name for column in model.predictor.schema.features if column.role is not Role.IMAGE]
+    log = RequestLog(
+        Path(settings.log),
+        columns=columns,
+        hashed=settings.log_hashed,
+        dropped=settings.log_dropped,
+        megabytes=settings.log_megabytes,
+    )
+    return [lambda _, rows, outputs, seconds: log(rows, outputs, seconds)]
 
 
 def _exit_after(seconds: float, code: int) -> None:
