@@ -165,15 +165,16 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
             continue
         series = frame.iloc[:, where[column.name]]
         if column.role is Role.CATEGORY:
-            known = pd.Series(to_text(series, column.format.missing)).isin([None, *column.levels])
+            texts = pd.Series(to_text(series, column.format.missing))
+            known: Array = texts.isin([None, *column.levels]).to_numpy()
             what = "hold a value that was not seen in training"
         elif column.role is Role.NUMBER:
-            known = pd.Series(~np.isnan(parse_numbers(series, column.format)))
+            known = ~np.isnan(parse_numbers(series, column.format))
             what = "cannot be read as numbers and count as missing"
         else:
-            known = pd.Series(~np.isnat(parse_dates(series, column.format)))
+            known = ~np.isnat(parse_dates(series, column.format))
             what = "cannot be read as dates and count as missing"
-        strange = [text for text in to_text(series[~known.to_numpy()], column.format.missing) if text is not None]
+        strange = [text for text in to_text(series[~known], column.format.missing) if text is not None]
         if strange:
             examples = list(dict.fromkeys(strange))
             listed = ", ".join(repr(text[:40]) for text in examples[:3]) + (" …" if len(examples) > 3 else "")
