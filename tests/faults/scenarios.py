@@ -531,7 +531,7 @@ SCENARIOS = (
     Scenario("the split cut in half", "refused", damage_run("data/split.npz", lambda c: c[: len(c) // 2], (3, 5))),
     Scenario("two fits and a resume in one folder", "the first is unharmed", two_at_once),
     Scenario("two resumes at the same moment", "one wins, the other says 7", two_resumes),
-    *(Scenario(f"{seconds} seconds in all", "a model, in time", short_time(seconds)) for seconds in (3, 4, 6)),  # noqa: E501
+    *(Scenario(f"{seconds} seconds in all", "a model, in time", short_time(seconds)) for seconds in (3, 4, 6)),
     Scenario("the clock jumps", "the time is kept", clock_jumps),
     Scenario("no home", "as ever", surroundings("unset HOME")),
     Scenario("a folder for temporary files that is not there", "as ever", surroundings("export TMPDIR=/nowhere")),
