@@ -165,7 +165,8 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
             continue
         series = frame.iloc[:, where[column.name]]
         if column.role is Role.CATEGORY:
-            known = pd.Series(to_text(series, column.format.missing)).isin([None, *column.levels]).to_numpy(dtype=bool)
+            texts = pd.Series(to_text(series, column.format.missing))
+            known: Array = texts.isin([None, *column.levels]).to_numpy()
             what = "hold a value that was not seen in training"
         elif column.role is Role.NUMBER:
             known = ~np.isnan(parse_numbers(series, column.format))

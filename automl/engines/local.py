@@ -36,7 +36,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 LOOK_SECONDS = 0.1
 TREE_LOOK_SECONDS = 1.0
 KILL_GRACE_SECONDS = 5.0
-LOG_CAP_BYTES = 1 << 20
+# A log beyond the first is begun anew by the next worker; beyond the second it is cut while a worker prints.
+LOG_CAP_BYTES, MOST_LOG_BYTES = 1 << 20, 4 << 20
 SCRATCH = "scratch"
 # Of the memory that is free, what jobs may use together.
 MEMORY_SHARE = 0.8
@@ -360,10 +361,20 @@ class LocalEngine:
             used = process.memory_info().rss
             if now - worker.looked_at > TREE_LOOK_SECONDS:  # finding children reads all of /proc
                 worker.looked_at = now
+                self._cap_log(worker)
                 used += sum(child.memory_info().rss for child in process.children(recursive=True))
         except psutil.Error:
             return
         worker.peak_mb = max(worker.peak_mb, used / 2**20)
+
+    def _cap_log(self, worker: _Worker) -> None:
+        """Cut what a worker has printed back to the cap; it goes on after that, as its file is open for appending."""
+        if self.log is None:
+            return
+        with contextlib.suppress(OSError):
+            path = self.log / f"worker-{worker.slot}-{worker.pool}.log"
+            if path.stat().st_size > MOST_LOG_BYTES:
+                os.truncate(path, MOST_LOG_BYTES)
 
     def _kill(self, worker: _Worker) -> None:
         if worker.pid is not None:
@@ -379,6 +390,7 @@ class LocalEngine:
             return
         if worker.verdict is not None and status is Status.FAILED:
             status, reason = worker.verdict
+        self._cap_log(worker)
         seconds = time.monotonic() - worker.ready_at if worker.ready_at is not None else 0.0
         self._done.append(
             Outcome(

@@ -119,6 +119,11 @@ def test_what_a_worker_prints_goes_to_its_log(engine: LocalEngine, tmp_path: Pat
     assert (log.count(b"o"), log.count(b"e")) == (1 << 20, 1 << 20)
 
 
+def test_a_worker_that_prints_without_end_fills_no_disk(engine: LocalEngine, tmp_path: Path) -> None:
+    run(engine, jobs.flood, 20)
+    assert (tmp_path / "log" / "worker-0-core.log").stat().st_size == 4 << 20
+
+
 def test_a_log_beyond_its_cap_is_begun_anew_by_the_next_worker(engine: LocalEngine, tmp_path: Path) -> None:
     run(engine, jobs.flood, 2)
     run(engine, jobs.vanish, 0)

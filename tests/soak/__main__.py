@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -23,7 +24,7 @@ from tests.flow.command import Result, Tool, read_lines
 from tests.outcomes import AS_PROMISED, Outcomes
 from tests.soak.tables import Table, draw_table
 
-COLUMNS = ("shape", "file", "limit", "seconds", "code", "score", "ok", "lost", "said")
+COLUMNS = ("shape", "file", "limit", "seconds", "load", "code", "score", "ok", "lost", "said")
 GRACE_SECONDS = 5.0  # the promise: the limit, and the larger of 5 s and 2%
 MAX_BROKEN_SHARE = 0.005
 # What a run that did its best may answer: a model, data refused, nothing but the constant model.
@@ -71,6 +72,7 @@ def run_table(number: int, outcomes: Outcomes) -> dict[str, Any]:
         file=table.file,
         limit=table.seconds,
         seconds=round(result.seconds, 2),
+        load=round(os.getloadavg()[0], 1),  # what others took of the machine: who is late here may not be to blame
         code=result.code,
         score=result.record.get("score") if result.code == 0 else None,
         ok=statuses["ok"],

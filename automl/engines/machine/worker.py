@@ -56,7 +56,7 @@ def describe_error(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "(its message cannot be read)"
-    first = " ".join(text.split())[:MAX_REASON]
+    first = " ".join(text[: 4 * MAX_REASON].split())[:MAX_REASON]  # splitting a giant message takes giant memory
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
