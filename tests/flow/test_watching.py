@@ -50,6 +50,12 @@ def tool_module(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     return Tool(tmp_path_factory.mktemp("watching"))
 
 
+def test_the_run_was_told_to_tensorboard_while_it_went_on(watched: Tool) -> None:
+    files = sorted(path.parent.name for path in (watched.work / "run/tensorboard").rglob("events.out.tfevents.*"))
+    assert files[0] == "run"
+    assert len(files) >= 3  # and one for each trial
+
+
 def test_a_month_like_training_is_quiet_and_nothing_is_retrained(watched: Tool) -> None:
     looked = watched("monitor", "run", "same.csv", "--json")
     assert looked.code == 0, looked
