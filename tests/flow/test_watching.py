@@ -38,9 +38,8 @@ def watched(tool_module: Tool) -> Tool:
     for name, frame in (("old", old), ("same", same), ("moved", moved)):
         frame.to_csv(tool_module.work / f"{name}.csv", index=False)
     recipe = write_recipe(tool_module.work, "linear")
-    made = tool_module(
-        "fit", "old.csv", "-t", "late", "--trials", "6", "--jobs", "1", "--recipe", recipe, "--out", "run"
-    )
+    words = ("-t", "late", "--trials", "6", "--jobs", "1", "--recipe", recipe, "--track", "tensorboard")
+    made = tool_module("fit", "old.csv", *words, "--out", "run")
     assert made.code == 0, made
     return tool_module
 
