@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ class Keras:
 
         with start_tensorflow() as tf:
             model = build_model(source, column)
-            model.save(folder / FILE)
+            with warnings.catch_warnings():  # of Keras' own way to read its variables
+                warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+                model.save(folder / FILE)
         predictor = source.predictor
         record = {"schema": predictor.schema.to_json(), "classes": list(predictor.task.classes)}
         write_json(folder / "signature.json", record)

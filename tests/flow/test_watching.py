@@ -38,9 +38,8 @@ def watched(tool_module: Tool) -> Tool:
     for name, frame in (("old", old), ("same", same), ("moved", moved)):
         frame.to_csv(tool_module.work / f"{name}.csv", index=False)
     recipe = write_recipe(tool_module.work, "linear")
-    made = tool_module(
-        "fit", "old.csv", "-t", "late", "--trials", "6", "--jobs", "1", "--recipe", recipe, "--out", "run"
-    )
+    words = ("-t", "late", "--trials", "6", "--jobs", "1", "--recipe", recipe, "--track", "tensorboard")
+    made = tool_module("fit", "old.csv", *words, "--out", "run")
     assert made.code == 0, made
     return tool_module
 
@@ -48,6 +47,12 @@ def watched(tool_module: Tool) -> Tool:
 @pytest.fixture(scope="module")
 def tool_module(tmp_path_factory: pytest.TempPathFactory) -> Tool:
     return Tool(tmp_path_factory.mktemp("watching"))
+
+
+def test_the_run_was_told_to_tensorboard_while_it_went_on(watched: Tool) -> None:
+    files = sorted(path.parent.name for path in (watched.work / "run/tensorboard").rglob("events.out.tfevents.*"))
+    assert files[0] == "run"
+    assert len(files) >= 3  # and one for each trial
 
 
 def test_a_month_like_training_is_quiet_and_nothing_is_retrained(watched: Tool) -> None:

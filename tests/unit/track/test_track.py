@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from automl.errors import MissingExtraError, UsageError
-from automl.events import Event, TrialFinished, read_events
+from automl.events import BestImproved, Event, TrialFinished, read_events
 from automl.files import read_json
 from automl.flow import fit
 from automl.recipe import Recipe
@@ -49,7 +49,8 @@ def test_mlflow_has_the_run_its_trials_and_its_files(run: Run, tmp_path: Path, m
     assert (parent.info.run_name, parent.info.status) == ("run", "FINISHED")
     assert parent.data.params["recipe.search.candidates"] == "linear, naive_bayes"
     assert parent.data.metrics["score"] == pytest.approx(read_json(run.evaluation_path)["score"])
-    assert len(client.get_metric_history(parent.info.run_id, "best_score")) >= 2
+    best = [event.score for event in read_events(run.events_path) if isinstance(event, BestImproved)]
+    assert [each.value for each in client.get_metric_history(parent.info.run_id, "best_score")] == pytest.approx(best)
     events = finished(run)
     assert len(children) == len(events)
     linear = next(each for each in children if each.info.run_name == "linear")
