@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.report.blocks import (
+    Album,
     Block,
     Cell,
     Chart,
@@ -69,6 +70,7 @@ def render_html(document: Document) -> str:
         script=script,
         script_hash=digest(script),
         style_hash=digest(style),
+        has_pictures=any(isinstance(block, Album) for section in document.sections for block in section.blocks),
         twin=embed_json(document.to_json()),
     )
 

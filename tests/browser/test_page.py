@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from automl.files import read_json, write_json
+from automl.pictures import encode_uri
 from automl.report.write import write_report
 from tests.browser.conftest import Page
 from tests.golden.runs import (
@@ -158,3 +161,21 @@ def test_axe_finds_nothing_serious(name: str, theme: str, reports: dict[str, Pat
     )
     grave = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}]
     assert grave == []
+
+
+def test_pictures_that_were_asked_for_are_seen_and_nothing_else_may_be(tmp_path: Path, page: Page) -> None:
+    run = write_full_run(tmp_path / "run")
+    profile, evaluation = read_json(run.profile_path), read_json(run.evaluation_path)
+    column = {**profile["profile"]["columns"][0], "name": "photo", "role": "image", "reason": "read as 8 x 8 grey"}
+    profile["profile"]["columns"].append(column)
+    picture = encode_uri(np.arange(64, dtype=np.uint8).reshape(8, 8, 1))
+    evaluation["pictures"] = [
+        {"true": "yes", "predicted": "no", "probability": 0.9, "picture": picture, "map": picture}
+    ]
+    write_json(run.profile_path, profile)
+    write_json(run.evaluation_path, evaluation)
+    written = write_report(run)
+    page.open(written)
+    assert page.run("return [...document.querySelectorAll('.album img')].map((image) => image.naturalWidth)") == [8, 8]
+    assert page.complaints() == []
+    assert {address.split(",")[0] for address in page.requests()} == {written.as_uri(), "data:image/png;base64"}
