@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Mapping
@@ -90,6 +91,11 @@ class Limits:
                 await self.app(scope, _replay(body, receive), send_marked)
         except _GoneError:
             status = GONE
+        except asyncio.CancelledError:  # the time to drain is over
+            if status:
+                raise
+            ending = Refusal(503, "The server is ending", hint="Try again", kind="ending", retry_seconds=2)
+            await answer_error(ending, self.metrics).send(send_marked)
         except Exception as error:
             if not status:  # else it is answered, and told, already
                 answer: Answer = answer_error(error, self.metrics)

@@ -75,6 +75,7 @@ class Worker:
             await asyncio.sleep(0.01)
         self.say({"ready": True, "name": model.name, "version": model.version, "runtime": model.runtime})
         await serving
+        await asyncio.sleep(0.05)  # those that were cut off are told so
         gauges.cancel()
         if grpc_server is not None:
             await grpc_server.stop(grace=1.0)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ class Server:
         """Process ids of those that answer."""
         import psutil
 
-        children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if "automl.serve.worker" in " ".join(child.cmdline())]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):  # one that has just died
+                if "automl.serve.worker" in " ".join(child.cmdline()):
+                    found.append(child.pid)
+        return found
 
     def end(self, seconds: float = 30) -> tuple[int, float]:
         """Exit code after SIGTERM, and how long it took."""
