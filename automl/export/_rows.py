@@ -93,6 +93,8 @@ def _plant(rows: list[dict[str, Any]], schema: Schema, rng: np.random.Generator)
 def _trouble(role: Role, rng: np.random.Generator) -> Any:
     if role is Role.NUMBER:
         return float(rng.choice(EXTREMES))
+    if role is Role.IMAGE:  # a picture that is no picture is refused, by the model as by its export
+        return None
     if role is Role.DATE:
         return str(rng.choice(["1901-02-03T04:05:06", "2199-12-31", "no date"]))
     return UNSEEN
