@@ -317,6 +317,8 @@ def _load_folder(folder: Path) -> Predictor:
     model = load_bag(folder, read_json(folder / "ensemble.json"), schema, task)
     predictor = Predictor(schema, task, model, threshold=float(manifest.get("threshold", 0.5)), manifest=manifest)
     check_golden(folder, predictor, read_json(folder / "golden.json"))
+    if (folder / REFERENCE).exists() and not isinstance(read_json(folder / REFERENCE), dict):
+        raise ArtifactError(f"{folder / REFERENCE} is no reference", hint="Train it again with automl fit")
     return predictor
 
 

@@ -154,6 +154,6 @@ def test_texts_beside_other_columns_are_learned_together(prepared: Prepared) -> 
 def test_a_folder_without_classes_is_refused_in_one_sentence(tool: Tool) -> None:
     (tool.work / "loose").mkdir()
     for number in range(12):
-        (tool.work / "loose" / f"{number}.txt").write_text("some words", encoding="utf-8")
+        (tool.work / "loose" / f"{number}.txt").write_text(f"some words, number {number}", encoding="utf-8")
     result = tool("fit", "loose", "--trials", "1")
     assert result.code == 3 and "no class folders" in result.err and "Traceback" not in result.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class HereEngine:
         return done
 
     def warm(self, pool: str) -> None: ...
+    def at_home(self) -> HereEngine:
+        return self
+
+    def attend(self, log: Path, tell: Callable[[str], None]) -> None: ...
     def cancel(self, ids: set[str] | None = None) -> None: ...
     def close(self) -> None: ...
 
