@@ -7,11 +7,16 @@ import dataclasses
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric
+from automl.metrics import Metric, get_metric
+from automl.run import Run
+from automl.search.oof import Oofs
+from automl.search.trial import SearchData, TrialSpec, fold_folder
 
 # One-sided: a configuration is given up only if it is worse alone and adds nothing to the blend.
 WORSE_Z = 1.5
 BLEND_SHARES = (0.1, 0.25, 0.5)
+# Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
+MIN_ROWS, MIN_PORTFOLIO_ROWS = 60, 250
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,6 +25,47 @@ class Verdict:
 
     promote: bool
     reason: str
+
+
+class Race:
+    """Holds first folds against the best complete configuration, on rows that both have scored.
+
+    Args:
+        oofs: outputs of the complete configurations; it calibrates those of a first fold in the same way.
+        wanted: whether the recipe asks for it.
+    """
+
+    def __init__(self, run: Run, data: SearchData, oofs: Oofs, *, wanted: bool) -> None:
+        self._run, self._data, self._oofs, self._wanted = run, data, oofs, wanted
+        self._metric = get_metric(data.task.metric)
+        self._rows = data.folds[0]
+        self._weight = None if data.weight is None else data.weight[self._rows]
+
+    def is_worth(self, spec: TrialSpec) -> bool:
+        """Few rows tell too little to give a configuration up by, and its other folds cost little."""
+        least = MIN_ROWS if spec.origin == "tpe" else MIN_PORTFOLIO_ROWS
+        return self._wanted and len(self._data.folds) > 1 and len(self._rows) >= least
+
+    def score(self, trial: int) -> float:
+        """Score of a configuration's first fold, as those of complete configurations are counted."""
+        return float(self._metric.score(self._data.target[self._rows], self._read(trial), self._weight))
+
+    def judge(self, trial: int, blend: FloatArray | None) -> Verdict:
+        """Whether it deserves its other folds.
+
+        Args:
+            blend: outputs (n, k) of the current ensemble over all rows, or None.
+        """
+        best = self._oofs.best_outputs(self._rows)
+        if best is None:
+            return Verdict(True, "nothing to compare with yet")
+        blend = None if blend is None else blend[self._rows]
+        y = self._data.target[self._rows]
+        return judge_first_fold(self._metric, y, self._read(trial), best, blend, self._weight)
+
+    def _read(self, trial: int) -> FloatArray:
+        new = np.load(fold_folder(self._run.path, trial, 0) / "oof.npy", allow_pickle=False)
+        return self._oofs.calibrate(new, self._rows).apply(new)
 
 
 def judge_first_fold(

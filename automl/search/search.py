@@ -10,7 +10,6 @@ import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -18,32 +17,29 @@ from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
-from automl.metrics import get_metric
 from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.active import Active
 from automl.search.allotment import Allotment
 from automl.search.budget import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs
 from automl.search.portfolio import make_portfolio
-from automl.search.racing import Verdict, judge_first_fold
+from automl.search.queue import Queue
+from automl.search.racing import Race
 from automl.search.records import Records
 from automl.search.sparing import Sparing
 from automl.search.study import Study
-from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder, run_fold
+from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
 from automl.space import split_params
 
 BATCH = 8
 CONSTANT = "dummy"
 FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
-# A dear configuration of the portfolio lets so many less one go first at a time.
-MOST_OVERTAKEN = 8
 MAX_ATTEMPTS = 2
-# Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
-MIN_RACE_ROWS, MIN_PORTFOLIO_RACE_ROWS = 60, 250
 # How long after the time is up the baselines may still run if there is no model at all.
 LATE_SECONDS = 1.0
 # Larger tables keep this process from its workers for too long, and so do pictures.
@@ -52,22 +48,6 @@ MAX_CELLS_HERE = 2_000_000
 EARLY_WARM_SECONDS = 25.0
 
 OnBag = Callable[[], FloatArray | None]
-
-
-@dataclasses.dataclass
-class _Active:
-    """A configuration on its way."""
-
-    spec: TrialSpec
-    pending: deque[int]
-    attempt: int = 1
-    running: set[int] = dataclasses.field(default_factory=set)
-    done: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    peak_mb: float = 0.0
-    started: float = 0.0
-    fold_limit: float | None = None
-    waits_for_verdict: bool = False
-    ended: bool = False
 
 
 class Search:
@@ -96,9 +76,9 @@ class Search:
         self.run, self.data, self.recipe, self.engine = run, data, recipe, engine
         self.emit, self.clock, self.on_bag, self.should_stop = emit, clock, on_bag, should_stop
         self.memory_mb = memory_mb
-        self.metric = get_metric(data.task.metric)
         self.records = Records(run.search)
         self.oofs = Oofs(run, data)
+        self.race = Race(run, data, self.oofs, wanted=recipe.search.racing)
         self.families = Families(recipe, data.task, data.table)
         share = len(data.trains[0]) / max(1, len(data.target))
         self.costs = CostModel(data.table.shape(data.task), share)
@@ -114,11 +94,11 @@ class Search:
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
         self._update_blend = Sparing(self._make_blend)
-        self.active: dict[int, _Active] = {}
-        self.jobs: dict[str, tuple[_Active, int]] = {}
+        self.active: dict[int, Active] = {}
+        self.jobs: dict[str, tuple[Active, int]] = {}
         self._usual_plans: set[str] = set()
         self._recover()
-        self._portfolio = self._remaining_portfolio()
+        self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
 
     @property
     def _has_model(self) -> bool:
@@ -143,7 +123,7 @@ class Search:
     def _warm_pools(self) -> None:
         """Have slow pools import while quick models are fitted, so that no worker waits for it."""
         if self.by_trials or self.clock.search_left() > EARLY_WARM_SECONDS:
-            for spec in self._portfolio:
+            for spec in self._waiting:
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
                 self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
 
@@ -151,9 +131,10 @@ class Search:
         """Fit the constant model in this process: workers take seconds to start, and there shall be a model by then."""
         table = self.data.table
         is_small = not table.layout.pictures and table.shape(self.data.task).cells <= MAX_CELLS_HERE
-        if not is_small or not self._portfolio or self._portfolio[0].candidate != CONSTANT:
+        spec = self._waiting.take_if_first(CONSTANT) if is_small else None
+        if spec is None:
             return
-        active = self._begin(dataclasses.replace(self._portfolio.popleft(), number=self.records.next_number()))
+        active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
         while active.pending and not active.ended:
             fold = active.pending.popleft()
             job = self._make_job(active, fold)
@@ -193,7 +174,7 @@ class Search:
         # if reading took all the time, the baselines may use what is kept for the rest: better a late model than none
         return "" if not self._has_model and self.clock.left() > -LATE_SECONDS else "complete"
 
-    def _next_job(self) -> tuple[_Active, int] | None:
+    def _next_job(self) -> tuple[Active, int] | None:
         for active in self.active.values():
             if active.pending:
                 return active, active.pending.popleft()
@@ -216,12 +197,12 @@ class Search:
                     return reason
             self._close_batch(batch)
 
-    def _close_batch(self, batch: list[_Active]) -> None:
+    def _close_batch(self, batch: list[Active]) -> None:
         closed = [self._close(active) for active in batch]
         if any(closed):
             self.blend = self.on_bag()
 
-    def _next_batch(self, wanted: int) -> list[_Active]:
+    def _next_batch(self, wanted: int) -> list[Active]:
         """The rest of a batch that a kill cut short, or the next one.
 
         First the baselines alone, so that there is a model soon, then up to each multiple of 8.
@@ -234,19 +215,19 @@ class Search:
             batch.append(self._begin(spec))
         return batch
 
-    def _first_folds(self, batch: list[_Active]) -> Iterator[tuple[_Active, int]]:
+    def _first_folds(self, batch: list[Active]) -> Iterator[tuple[Active, int]]:
         for active in batch:
             while active.pending and not active.ended:
                 yield active, active.pending.popleft()
 
-    def _other_folds(self, batch: list[_Active]) -> Iterator[tuple[_Active, int]]:
+    def _other_folds(self, batch: list[Active]) -> Iterator[tuple[Active, int]]:
         for active in batch:
             if active.waits_for_verdict and not active.ended:
                 self._judge(active)
         yield from self._first_folds(batch)
 
-    def _run_all(self, work: Iterator[tuple[_Active, int]]) -> str:
-        waiting: tuple[_Active, int] | None = next(work, None)
+    def _run_all(self, work: Iterator[tuple[Active, int]]) -> str:
+        waiting: tuple[Active, int] | None = next(work, None)
         while waiting or self.jobs:
             if stop := self._reason_to_end():
                 return stop
@@ -278,20 +259,20 @@ class Search:
                 self.oofs.read(result.trial)
         for spec in self.records.unfinished():
             if self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
-                self._finish(_Active(spec, deque()), "orphaned", "it was running each time the run was killed")
+                self._finish(Active(spec, deque()), "orphaned", "it was running each time the run was killed")
             else:
                 self._begin(spec, attempt=self.records.attempts[spec.number] + 1)
 
-    def _remaining_portfolio(self) -> deque[TrialSpec]:
+    def _remaining_portfolio(self) -> list[TrialSpec]:
         begun = {(spec.candidate, spec.label) for spec in self.records.specs.values()}
         listed = make_portfolio(
             self.families, self.data.task.kind, use=self.recipe.search.portfolio, first=self.recipe.search.first
         )
-        return deque(spec for spec in listed if (spec.candidate, spec.label) not in begun)
+        return [spec for spec in listed if (spec.candidate, spec.label) not in begun]
 
     def _next_spec(self) -> TrialSpec | None:
         number = self.records.next_number()
-        if spec := self._take_from_portfolio():
+        if spec := self._waiting.take():
             return dataclasses.replace(spec, number=number)
         if not self.recipe.search.tune:
             return None
@@ -304,27 +285,11 @@ class Search:
         label = f"{name} #{number}"
         return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
 
-    def _take_from_portfolio(self) -> TrialSpec | None:
-        """The first that fits into the time left; one that would take much of it lets the next few go first."""
-        fitting: list[TrialSpec] = []
-        for spec in list(self._portfolio):
-            if self.families[spec.candidate].is_out:
-                self._portfolio.remove(spec)
-            elif self.allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
-                fitting.append(spec)
-                if not self.allotment.is_dear(spec) or len(fitting) == MOST_OVERTAKEN:
-                    break
-        if not fitting:
-            return None
-        chosen = fitting[0] if self.allotment.is_dear(fitting[-1]) else fitting[-1]
-        self._portfolio.remove(chosen)
-        return chosen
-
-    def _begin(self, spec: TrialSpec, attempt: int = 1) -> _Active:
+    def _begin(self, spec: TrialSpec, attempt: int = 1) -> Active:
         self.records.add_spec(spec)
         folds = range(len(self.data.folds))
-        raced = spec.raced and self._is_worth_a_race(spec) and self.oofs.best is not None
-        active = _Active(
+        raced = spec.raced and self.race.is_worth(spec) and self.oofs.best is not None
+        active = Active(
             spec,
             deque([0] if raced else folds),
             attempt=attempt,
@@ -335,19 +300,14 @@ class Search:
         self.active[spec.number] = active
         return active
 
-    def _is_worth_a_race(self, spec: TrialSpec) -> bool:
-        """Few rows tell too little to give a configuration up by, and its other folds cost little."""
-        least = MIN_RACE_ROWS if spec.origin == "tpe" else MIN_PORTFOLIO_RACE_ROWS
-        return self.recipe.search.racing and len(self.data.folds) > 1 and len(self.data.folds[0]) >= least
-
     # ---- jobs ----------------------------------------------------------------------------------------------------
 
-    def _submit(self, active: _Active, fold: int) -> None:
+    def _submit(self, active: Active, fold: int) -> None:
         spec = active.spec
         worker = self.engine.submit(self._make_job(active, fold))
         self.emit(JobStarted(trial=spec.number, fold=fold, candidate=spec.candidate, worker=worker))
 
-    def _make_job(self, active: _Active, fold: int) -> Job:
+    def _make_job(self, active: Active, fold: int) -> Job:
         """The job of a fold, noted as running."""
         spec = active.spec
         soft, hard = self.allotment.limits(active.fold_limit)
@@ -403,7 +363,7 @@ class Search:
             self._update_blend()
             self._judge_again()
 
-    def _fail(self, active: _Active, outcome: Outcome) -> None:
+    def _fail(self, active: Active, outcome: Outcome) -> None:
         kind, _, rest = outcome.reason.partition(": ")
         status = str(outcome.status)
         reason = outcome.reason
@@ -414,12 +374,12 @@ class Search:
                 file.write(f"trial {active.spec.number} ({active.spec.label})\n{outcome.traceback}\n")
         self._finish(active, status, reason)
 
-    def _judge(self, active: _Active) -> None:
+    def _judge(self, active: Active) -> None:
         """The first fold is there: go on, or give up."""
         active.waits_for_verdict = False
         if 0 not in active.done:
             return
-        verdict = self._compare(active)
+        verdict = self.race.judge(active.spec.number, self.blend)
         if verdict.promote:
             active.pending.extend(range(1, len(self.data.folds)))
         else:
@@ -429,23 +389,12 @@ class Search:
         """A better model is there than when the others' first folds were judged: are they still worth their rest?"""
         for active in list(self.active.values()):
             waits = active.waits_for_verdict or 0 not in active.done
-            if not waits and active.spec.raced and self._is_worth_a_race(active.spec):
-                verdict = self._compare(active)
+            if not waits and active.spec.raced and self.race.is_worth(active.spec):
+                verdict = self.race.judge(active.spec.number, self.blend)
                 if not verdict.promote:
                     self._finish(active, "pruned", verdict.reason)
 
-    def _compare(self, active: _Active) -> Verdict:
-        rows = self.data.folds[0]
-        best = self.oofs.best_outputs(rows)
-        if best is None:
-            return Verdict(True, "nothing to compare with yet")
-        new = np.load(fold_folder(self.run.path, active.spec.number, 0) / "oof.npy", allow_pickle=False)
-        new = self.oofs.calibrate(new, rows).apply(new)
-        weight = None if self.data.weight is None else self.data.weight[rows]
-        blend = None if self.blend is None else self.blend[rows]
-        return judge_first_fold(self.metric, self.data.target[rows], new, best, blend, weight)
-
-    def _close(self, active: _Active) -> bool:
+    def _close(self, active: Active) -> bool:
         """All its folds are there: record it. Returns whether a complete configuration was added."""
         if active.ended or len(active.done) < len(self.data.folds):
             return False
@@ -469,25 +418,11 @@ class Search:
     def _plan_key(self, spec: TrialSpec) -> str:
         return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))
 
-    def _finish(self, active: _Active, status: str, reason: str, score: float | None = None) -> None:
-        active.ended = True
-        active.pending.clear()
+    def _finish(self, active: Active, status: str, reason: str, score: float | None = None) -> None:
         spec = active.spec
-        folds = [active.done[fold] for fold in sorted(active.done)]
         if score is None and status == "pruned":
-            score = folds[0]["score"]
-        result = TrialResult(
-            trial=spec.number, candidate=spec.candidate, label=spec.label, params=spec.params, origin=spec.origin,
-            status=status, score=score,
-            fold_scores=tuple(fold["score"] for fold in folds),
-            fold_seconds=tuple(round(fold["seconds"], 4) for fold in folds),
-            seconds=round(sum(fold["seconds"] for fold in folds), 4),
-            peak_mb=round(active.peak_mb, 1),
-            predict_row_seconds=float(np.mean([fold["predict_row_seconds"] for fold in folds])) if folds else 0.0,
-            row_seconds=float(np.mean([fold.get("row_seconds", 0.0) for fold in folds])) if folds else 0.0,
-            size_bytes=sum(fold["size_bytes"] for fold in folds),
-            reason=reason, started=round(active.started, 3), finished=round(self.clock.elapsed(), 3),
-        )  # fmt: skip
+            score = self.race.score(active.spec.number)
+        result = active.end(status, reason, score, finished=self.clock.elapsed())
         self.records.add_result(result)
         self.active.pop(spec.number, None)
         if spec.candidate in self.families.usable:
@@ -500,7 +435,7 @@ class Search:
         self.emit(
             TrialFinished(
                 trial=spec.number, candidate=spec.candidate, status=status, score=score, seconds=result.seconds,
-                folds=len(folds), peak_mb=result.peak_mb, reason=reason,
+                folds=len(active.done), peak_mb=result.peak_mb, reason=reason,
             )
         )  # fmt: skip
         if active.running:

@@ -11,6 +11,7 @@ import pytest
 from automl.data import Split
 from automl.metrics import get_metric
 from automl.search.oof import Oofs
+from automl.search.racing import Race
 from automl.search.trial import fold_folder
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
@@ -150,6 +151,7 @@ def test_a_metric_of_probabilities_compares_models_by_what_they_know_not_by_how_
             assert oofs.calibrators[7].slope > 1.5
             raw = float(-np.log(timid[np.arange(rows), truth]).mean())
             assert oofs.scores[7] < 0.9 * raw
+            assert Race(stored.run, stored.data, oofs, wanted=True).score(7) < 0.95 * raw  # its first fold alone
             again = Oofs(stored.run, stored.data)
             again.read(7)
             assert np.array_equal(again.outputs[7], oofs.outputs[7])

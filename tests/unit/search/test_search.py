@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Event
 from automl.search.budget import Clock
+from automl.search.queue import Queue
 from automl.search.records import read_results
 from automl.search.search import Search
 from tests.unit.search.runs import StoredRun, store_run
@@ -76,7 +76,9 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
     )
     linear, trees = crossed.spec(1, "linear"), crossed.spec(2, "xgboost")
     constant = dataclasses.replace(crossed.spec(0, "dummy"), origin="baseline", raced=False)
-    search._portfolio = deque([constant, linear, dataclasses.replace(trees, raced=False)])
+    search._waiting = Queue(
+        [constant, linear, dataclasses.replace(trees, raced=False)], search.families, search.allotment
+    )
 
     assert search.go() == "complete"
 
@@ -101,9 +103,9 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
         )
         dear = dataclasses.replace(crossed.spec(1, "random_forest"), reference_seconds=8.0)
         cheap = [dataclasses.replace(crossed.spec(at, "xgboost"), reference_seconds=0.1) for at in (2, 3)]
-        search._portfolio = deque([dear, *cheap])
+        waiting = Queue([dear, *cheap], search.families, search.allotment)
         taken = []
-        while spec := search._take_from_portfolio():
+        while spec := waiting.take():
             taken.append(spec.candidate)
         return taken
 

@@ -1,0 +1,47 @@
+"""The configurations of the portfolio that wait for their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from automl.search.allotment import Allotment
+from automl.search.families import Families
+from automl.search.trial import TrialSpec
+
+# A dear configuration lets so many less one go first at a time.
+MOST_OVERTAKEN = 8
+
+
+class Queue:
+    """Hands out what fits into the time left, in order; families that are out lose their place.
+
+    Args:
+        specs: in the order in which they are to be tried, without numbers.
+    """
+
+    def __init__(self, specs: Iterable[TrialSpec], families: Families, allotment: Allotment) -> None:
+        self._specs = list(specs)
+        self._families, self._allotment = families, allotment
+
+    def __iter__(self) -> Iterator[TrialSpec]:
+        return iter(self._specs)
+
+    def take(self) -> TrialSpec | None:
+        """The first that fits into the time left; one that would take much of it lets the next few go first."""
+        fitting: list[TrialSpec] = []
+        for spec in list(self._specs):
+            if self._families[spec.candidate].is_out:
+                self._specs.remove(spec)
+            elif self._allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
+                fitting.append(spec)
+                if not self._allotment.is_dear(spec) or len(fitting) == MOST_OVERTAKEN:
+                    break
+        if not fitting:
+            return None
+        chosen = fitting[0] if self._allotment.is_dear(fitting[-1]) else fitting[-1]
+        self._specs.remove(chosen)
+        return chosen
+
+    def take_if_first(self, candidate: str) -> TrialSpec | None:
+        """The first of all, if it is of this family."""
+        return self._specs.pop(0) if self._specs and self._specs[0].candidate == candidate else None
