@@ -38,7 +38,6 @@ from automl.events import (
     StageFinished,
     StageStarted,
     WarningRaised,
-    read_events,
 )
 from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
@@ -53,7 +52,7 @@ from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
-from automl.search.budget import Clock, process_age_seconds
+from automl.search.budget import Clock, process_age_seconds, spent_seconds
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData, candidates
 
@@ -98,7 +97,7 @@ def fit(
         RunBusyError, UsageError, EngineError: see their classes.
         SearchError: if nothing but the constant model finished.
     """
-    recipe = apply_shorthands(recipe or Recipe(), changes)
+    recipe = (recipe or Recipe()).with_shorthands(changes)
     for name in () if recipe.search.candidates == "auto" else recipe.search.candidates:
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)
@@ -150,7 +149,7 @@ def resume(
         if record["status"] == "complete":
             return run
         recipe = load_recipe(str(run.recipe_path))
-        spent = spent_seconds(run)
+        spent = spent_seconds(run.events_path)
         began = (time.monotonic() if started is None else started) - spent
         seconds = recipe.budget.seconds
         if seconds is not None and not has_usable_model(run):
@@ -169,23 +168,6 @@ def resume(
             return session.from_dataset(load(record["data"], target=record["target"], recipe=recipe))
         finally:
             workers.close()
-
-
-def apply_shorthands(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """Lay keyword arguments of `fit` over a recipe; `trials` alone lifts the time limit."""
-    budget = {"time": "seconds", "seconds": "seconds", "trials": "trials", "jobs": "jobs", "memory_mb": "memory_mb"}
-    nested: dict[str, Any] = {}
-    for name, value in changes.items():
-        if value is None:
-            continue
-        if name in budget:
-            nested.setdefault("budget", {})[budget[name]] = value
-        else:
-            nested[name] = value
-    limits = nested.get("budget", {})
-    if "trials" in limits and "seconds" not in limits:
-        limits["seconds"] = None
-    return recipe.override(nested, source="the call") if nested else recipe
 
 
 def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
@@ -207,17 +189,6 @@ def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: P
         "versions": {**installed_versions(), "python": sys.version.split()[0]},
         "argv": sys.argv,
     }
-
-
-def spent_seconds(run: Run) -> float:
-    """Time that earlier sessions of a run used, from their events."""
-    spent, began, last = 0.0, None, None
-    for event in read_events(run.events_path):
-        if isinstance(event, RunStarted):
-            spent += (last - began) if began is not None and last is not None else 0.0
-            began = event.at
-        last = event.at
-    return spent + ((last - began) if began is not None and last is not None else 0.0)
 
 
 class _Session:

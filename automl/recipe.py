@@ -34,6 +34,10 @@ Whole = Annotated[int, pydantic.BeforeValidator(_read_number)]
 Real = Annotated[float, pydantic.BeforeValidator(_read_number)]
 
 
+# Keyword arguments of `fit` that stand for a part of the budget.
+SHORTHANDS = {"time": "seconds", "seconds": "seconds", "trials": "trials", "jobs": "jobs", "memory_mb": "memory_mb"}
+
+
 class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
 
@@ -188,6 +192,23 @@ class Recipe(_Part):
             RecipeError: naming every fault.
         """
         return build_recipe(_merge(self.model_dump(), changes), source=source)
+
+    def with_shorthands(self, changes: dict[str, Any]) -> Recipe:
+        """The recipe with keyword arguments of `fit` laid over it; `trials` alone lifts the time limit.
+
+        Raises:
+            RecipeError: naming every fault.
+        """
+        nested: dict[str, Any] = {}
+        for name, value in changes.items():
+            if value is not None and name in SHORTHANDS:
+                nested.setdefault("budget", {})[SHORTHANDS[name]] = value
+            elif value is not None:
+                nested[name] = value
+        limits = nested.get("budget", {})
+        if "trials" in limits and "seconds" not in limits:
+            limits["seconds"] = None
+        return self.override(nested, source="the call") if nested else self
 
     def dump_yaml(self) -> str:
         """The complete recipe; running it repeats the run."""

@@ -21,7 +21,7 @@ from automl.ensemble.artifact import load_predictor
 from automl.errors import DataError, InterruptedRunError, UsageError
 from automl.events import Sink
 from automl.files import read_json, write_json
-from automl.flow import apply_shorthands, fit
+from automl.flow import fit
 from automl.matrix import Array, IntArray
 from automl.monitor.challenge import RULE, hold_against
 from automl.monitor.drift import GATE
@@ -309,8 +309,7 @@ def _fit_challenger(
     changes: dict[str, Any],
 ) -> Run:
     """The challenger's run, begun with the champion's recipe and best configurations."""
-    recipe = warm_recipe(champion, predictor)
-    recipe = apply_shorthands(recipe, changes)
+    recipe = warm_recipe(champion, predictor).with_shorthands(changes)
     source = (
         place.with_name(f".{place.name}.rows") / "training.parquet"
     )  # moves into the run's folder when there is one

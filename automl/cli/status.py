@@ -29,7 +29,7 @@ def status_command(run: opt.RunArgument, as_json: opt.JsonOption = False) -> Non
 def read_status(run: Any) -> dict[str, Any]:
     """Facts of a run at any moment of its life."""
     from automl.events import BestImproved, TrialFinished, read_events
-    from automl.flow import spent_seconds
+    from automl.search.budget import spent_seconds
 
     record = run.record
     counts: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def read_status(run: Any) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "status": status,
-        "seconds": round(spent_seconds(run), 1),
+        "seconds": round(spent_seconds(run.events_path), 1),
         "budget_seconds": record["budget_seconds"],
         "trials_budget": record["trials_budget"],
         "trials": dict(counts),

@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from automl.events import RunStarted, read_events
+
 
 def process_age_seconds() -> float:
     """Seconds since this process began, so that the time spent on imports counts as the user's."""
@@ -56,3 +58,14 @@ class Clock:
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""
         return self.left() - self.reserve()
+
+
+def spent_seconds(events: Path) -> float:
+    """Time that earlier sessions of a run used, from its events.jsonl."""
+    spent, began, last = 0.0, None, None
+    for event in read_events(events):
+        if isinstance(event, RunStarted):
+            spent += (last - began) if began is not None and last is not None else 0.0
+            began = event.at
+        last = event.at
+    return spent + ((last - began) if began is not None and last is not None else 0.0)

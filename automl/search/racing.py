@@ -9,6 +9,7 @@ import numpy as np
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
+from automl.search.calibration import MIN_ROWS as MIN_CALIBRATION_ROWS
 from automl.search.oof import Oofs
 from automl.search.trial import SearchData, TrialSpec, fold_folder
 
@@ -44,6 +45,8 @@ class Race:
     def is_worth(self, spec: TrialSpec) -> bool:
         """Few rows tell too little to give a configuration up by, and its other folds cost little."""
         least = MIN_ROWS if spec.origin == "tpe" else MIN_PORTFOLIO_ROWS
+        if self._metric.is_proper:  # it must be calibrated to be held against what is
+            least = max(least, MIN_CALIBRATION_ROWS)
         return self._wanted and len(self._data.folds) > 1 and len(self._rows) >= least
 
     def score(self, trial: int) -> float:

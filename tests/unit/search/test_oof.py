@@ -141,7 +141,7 @@ def test_a_metric_of_probabilities_compares_models_by_what_they_know_not_by_how_
     kind = np.array(["ash", "elm", "oak"])[truth]
     frame = pd.DataFrame({"a": margins[:, 0], "b": margins[:, 1], "kind": kind})
     for metric, calibrated in (("log_loss", True), ("accuracy", False)):
-        stored = store_run(tmp_path / metric, frame, "kind", metric=metric)
+        stored = store_run(tmp_path / metric, frame, "kind", metric=metric, split={"folds": 3, "repeats": 1})
         oofs = Oofs(stored.run, stored.data)
         timid = np.exp(margins / 3) / np.exp(margins / 3).sum(axis=1, keepdims=True)
         lay_down(stored, 7, *(timid[scored] for scored in stored.data.folds))
