@@ -109,7 +109,7 @@ def test_any_bytes_are_a_data_set_or_refused(
 def test_bytes_of_nothing_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with only_refusals():
-        read_table(tmp_path / "t.csv")
+        assert len(read_table(tmp_path / "t.csv").frame.columns) >= 1
 
 
 @given(text=st.text(st.characters(codec="utf-8"), max_size=300))
@@ -117,7 +117,7 @@ def test_bytes_of_nothing_are_read_or_refused(tmp_path: Path, content: bytes) ->
 def test_any_text_is_a_recipe_or_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     with only_refusals():
-        load_recipe(str(tmp_path / "mine.yaml"))
+        assert isinstance(load_recipe(str(tmp_path / "mine.yaml")), Recipe)
 
 
 @pytest.fixture(scope="module")
