@@ -103,13 +103,19 @@ class Allotment:
         share = max(MIN_FOLD_SECONDS, share)
         return min(share, self.own_seconds) if self.own_seconds else share
 
-    def limits(self, fold_seconds: float | None) -> tuple[float | None, float]:
-        """When a fold that begins now should return its best, and when it is ended by force (inf: never)."""
+    def limits(self, fold_seconds: float | None, folds_left: int = 1) -> tuple[float | None, float]:
+        """When a fold that begins now should return its best, and when it is ended by force (inf: never).
+
+        Args:
+            folds_left: of its bag, this one included. The time left is for all of them: a bag that lacks a fold at the
+                end is lost, while most families do with less time what they can.
+        """
         if fold_seconds is None:
             return None, math.inf
         soft = fold_seconds
         if not self.by_trials:
-            soft = max(MIN_FOLD_SECONDS, min(soft, self.clock.search_left() - END_SECONDS))
+            left, rounds = self.clock.search_left(), -(-folds_left // self.slots)
+            soft = max(MIN_FOLD_SECONDS, min(soft, left / rounds - END_SECONDS))
         return None if self.by_trials else soft, soft * HARD_FACTOR + HARD_SECONDS
 
     def _expect(self, name: str, reference_seconds: float | None) -> float | None:

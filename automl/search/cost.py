@@ -16,9 +16,16 @@ MEMORY = 12  # the last fits that the machine's pace is taken from
 
 @cache
 def read_portfolio_file() -> dict[str, Any]:
-    """`portfolio.json`: lists by kind of task, and how each family's time grows with a table."""
+    """`portfolio.json`: for each size of table, lists by kind of task and how each family's time grows."""
     record: dict[str, Any] = json.loads(files("automl.search").joinpath("portfolio.json").read_text(encoding="utf-8"))
     return record
+
+
+def read_portfolio(rows: int) -> dict[str, Any]:
+    """What was learned on tables of about so many rows."""
+    fitting = [size for size in read_portfolio_file()["sizes"] if size["from_rows"] <= rows]
+    found: dict[str, Any] = max(fitting, key=lambda size: int(size["from_rows"]))
+    return found
 
 
 class CostModel:
@@ -30,7 +37,7 @@ class CostModel:
     """
 
     def __init__(self, shape: Shape, share: float = 0.8) -> None:
-        record = read_portfolio_file()
+        record = read_portfolio(shape.rows)
         reference, growth = record["reference"], record["growth"]
         facts = {"rows": shape.rows * share, "columns": shape.columns, "outputs": max(1, shape.outputs)}
         facts["outputs"] = 1 if shape.outputs <= 2 else shape.outputs

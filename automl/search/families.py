@@ -65,7 +65,7 @@ class Families:
     def __init__(self, recipe: Recipe, task: Task, table: Table) -> None:
         wanted = recipe.search.candidates
         names = candidates.names() if wanted == "auto" else tuple(dict.fromkeys(("dummy", *wanted)))
-        shape = table.shape(task)
+        self.shape = shape = table.shape(task)
         self.task = task
         self.only_texts, self.only_pictures = table.layout.has_only_texts, table.layout.has_only_pictures
         self.usable: dict[str, Family] = {}

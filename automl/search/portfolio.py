@@ -1,7 +1,8 @@
 """Configurations known to be good, in the order in which they are tried.
 
-For tables the order is learned: `portfolio.json` lists, for each kind of task, the configurations that lower an
-ensemble's regret soonest on many tables, with the seconds each takes on a table of reference size. What pictures and
+For tables the order is learned: `portfolio.json` lists, for small and large tables and each kind of task, the
+configurations that lower an ensemble's regret soonest on many tables, with the seconds each takes on one of reference
+size. What pictures and
 texts begin with is listed here.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from automl.recipe import Configuration
-from automl.search.cost import read_portfolio_file
+from automl.search.cost import read_portfolio
 from automl.search.families import Families
 from automl.search.trial import TrialSpec, candidates
 from automl.task import TaskKind
@@ -91,7 +92,7 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
     tables where there are other columns. Families that no entry names (plug-ins) follow with their defaults, so that
     each is tried at least once.
     """
-    listed = list_table_entries(kind)
+    listed = list_table_entries(kind, families.shape.rows)
     pictures = any(family.candidate.needs.pictures == "pixels" for family in families.usable.values())
     texts = WORDS.family in families.usable
     special = [*((WORDS, *TEXT_ENTRIES) if texts else ()), *(PICTURE_ENTRIES if pictures else ())]
@@ -142,11 +143,11 @@ def _put_first(listed: list[Entry], first: Sequence[Configuration]) -> list[Entr
     return [*baselines, *own, *(entry for entry in listed if entry.origin != "baseline")] if own else listed
 
 
-def list_table_entries(kind: TaskKind) -> list[Entry]:
-    """The baselines, then what was learned for this kind of task."""
+def list_table_entries(kind: TaskKind, rows: int) -> list[Entry]:
+    """The baselines, then what was learned for this kind of task on tables of this size."""
     learned = [
         Entry(entry["family"], entry["name"], entry["params"], seconds=entry["seconds"])
-        for entry in read_portfolio_file()["lists"][str(kind)]
+        for entry in read_portfolio(rows)["lists"][str(kind)]
     ]
     plain = {entry.family: entry.seconds for entry in learned if not entry.params}
     first = [

@@ -50,8 +50,19 @@ class Race:
         return self._wanted and len(self._data.folds) > 1 and len(self._rows) >= least
 
     def score(self, trial: int) -> float:
-        """Score of a configuration's first fold, as those of complete configurations are counted."""
-        return float(self._metric.score(self._data.target[self._rows], self._read(trial), self._weight))
+        """What all rows would likely score, by the first fold: the best complete configuration's score, and the
+        difference between the two on the rows that both have scored.
+
+        Folds differ more than configurations do, so that the fold's own score would rank by the luck of its rows.
+        """
+        y = self._data.target[self._rows]
+        own = float(self._metric.score(y, self._read(trial), self._weight))
+        best = self._oofs.best
+        if best is None:
+            return own
+        beside = float(self._metric.score(y, self._oofs.outputs[best][self._rows], self._weight))
+        likely = self._oofs.scores[best] + own - beside
+        return likely if np.isfinite(likely) else own
 
     def judge(self, trial: int, blend: FloatArray | None) -> Verdict:
         """Whether it deserves its other folds.

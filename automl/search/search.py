@@ -310,7 +310,7 @@ class Search:
     def _make_job(self, active: Active, fold: int) -> Job:
         """The job of a fold, noted as running."""
         spec = active.spec
-        soft, hard = self.allotment.limits(active.fold_limit)
+        soft, hard = self.allotment.limits(active.fold_limit, len(self.data.folds) - len(active.done))
         place = fold_folder(self.run.path, spec.number, fold)
         payload = {
             "run": str(self.run.path),

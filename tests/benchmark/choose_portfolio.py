@@ -17,7 +17,7 @@ import numpy as np
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
-from tests.benchmark.configurations import CONFIGURATIONS
+from tests.benchmark.configurations import CONFIGURATIONS, suit
 
 TARGET = Path(__file__).parents[2] / "automl" / "search" / "portfolio.json"
 START = ("dummy", "linear")
@@ -26,8 +26,15 @@ ROUNDS = 12
 LEAST_SECONDS = 0.3  # what a fold costs whatever its model: preparing, keeping, answering golden rows
 TIME_POWER = 0.3  # 1 would put all that is cheap first
 OTHER_KIND = 0.15  # weight of tables of another kind of task, so that few tables do not rule alone
-REFERENCE = {"rows": 2000, "columns": 20, "outputs": 1}
-EXPONENTS = {"rows": (0.2, 1.3), "columns": (0.0, 1.2), "outputs": (0.0, 1.1)}
+REFERENCES = {
+    "small": {"rows": 2000, "columns": 20, "outputs": 1},
+    "large": {"rows": 9600, "columns": 20, "outputs": 1},
+}
+# Large tables that teach are all of about one size, so that what they say of growth with rows is held closer.
+EXPONENTS = {
+    "small": {"rows": (0.2, 1.3), "columns": (0.0, 1.2), "outputs": (0.0, 1.1)},
+    "large": {"rows": (0.8, 1.1), "columns": (0.0, 1.2), "outputs": (0.0, 1.1)},
+}
 
 
 class Record:
@@ -37,7 +44,7 @@ class Record:
         facts = lines[0]
         self.kind: str = facts["kind"]
         self.metric: Metric = get_metric(facts["metric"])
-        self.facts = {name: facts[name] for name in REFERENCE}
+        self.facts = {name: facts[name] for name in ("rows", "columns", "outputs")}
         self.y: Array = np.load(folder / "target.npy")
         good = [line for line in lines if line["status"] == "ok" and (folder / f"{line['configuration']}.npy").exists()]
         self.outputs: dict[str, FloatArray] = {
@@ -69,18 +76,18 @@ class Record:
         return float(np.mean(losses))
 
 
-def choose(out: Path) -> None:
-    """Read `out`, write the portfolio, print each step and its regret."""
+def choose(out: Path, size: str, from_rows: int) -> None:
+    """Read `out`, write the portfolio of a size for tables of `from_rows` and more, print each step and its regret."""
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     tables = sorted({line["table"] for line in lines})
     records = []
     for table in tables:
         own = [line for line in lines if line["table"] == table]
-        if {line["configuration"] for line in own} >= {each.name for each in CONFIGURATIONS}:
+        if {line["configuration"] for line in own} >= {each.name for each in suit(size)}:
             records.append(Record(out / "predictions" / table, own))
     print(f"{len(records)} tables, {sum(line.get('seconds', 0) for line in lines) / 3600:.2f} processor hours")
-    lists = {kind: choose_list(records, kind) for kind in ("binary", "multiclass", "regression")}
-    families, seconds = fit_costs(records)
+    lists = {kind: choose_list(records, kind, size) for kind in ("binary", "multiclass", "regression")}
+    families, seconds = fit_costs(records, size)
     by_name = {each.name: each for each in CONFIGURATIONS}
     chosen = {
         kind: [
@@ -95,11 +102,13 @@ def choose(out: Path) -> None:
         ]
         for kind, entries in lists.items()
     }
-    text = json.dumps({"version": 1, "reference": REFERENCE, "growth": families, "lists": chosen}, indent=1)
-    TARGET.write_text(text + "\n", encoding="utf-8")
+    learned = {"name": size, "from_rows": from_rows, "reference": REFERENCES[size], "growth": families, "lists": chosen}
+    others = [each for each in json.loads(TARGET.read_text(encoding="utf-8"))["sizes"] if each["name"] != size]
+    sizes = sorted([*others, learned], key=lambda each: int(each["from_rows"]))
+    TARGET.write_text(json.dumps({"version": 2, "sizes": sizes}, indent=1) + "\n", encoding="utf-8")
 
 
-def choose_list(records: list[Record], kind: str) -> list[tuple[str, float]]:
+def choose_list(records: list[Record], kind: str, size: str) -> list[tuple[str, float]]:
     """(configuration, mean regret once it is in) in the order chosen, for one kind of task."""
     weights = np.array([1.0 if record.kind == kind else OTHER_KIND for record in records])
     own = np.array([record.kind == kind for record in records])
@@ -107,7 +116,7 @@ def choose_list(records: list[Record], kind: str) -> list[tuple[str, float]]:
     regrets = np.array([record.regret(names) for record in records])
     entries = [(name, float(regrets[own].mean())) for name in START]
     print(f"== {kind}: {own.sum()} tables, regret {regrets[own].mean():.4f} after {', '.join(START)}")
-    waiting = [each.name for each in CONFIGURATIONS if each.name not in START]
+    waiting = [each.name for each in suit(size) if each.name not in START]
     while waiting and len(names) < LENGTH:
         found = []
         for name in waiting:
@@ -128,22 +137,24 @@ def choose_list(records: list[Record], kind: str) -> list[tuple[str, float]]:
     return entries
 
 
-def fit_costs(records: list[Record]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+def fit_costs(records: list[Record], size: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Growth of each family's seconds with rows, columns and outputs, and each configuration's seconds on the
     reference table: least squares on logarithms, with exponents held to what is plausible."""
+    reference = REFERENCES[size]
     growth: dict[str, dict[str, float]] = {}
     seconds: dict[str, float] = {}
-    for family in sorted({each.family for each in CONFIGURATIONS}):
-        own = [each.name for each in CONFIGURATIONS if each.family == family]
+    for family in sorted({each.family for each in suit(size)}):
+        own = [each.name for each in suit(size) if each.family == family]
         rows = [(record, name) for record in records for name in own if name in record.seconds]
-        x = np.array([[np.log(record.facts[fact] / REFERENCE[fact]) for fact in REFERENCE] for record, _ in rows])
+        x = np.array([[np.log(record.facts[fact] / reference[fact]) for fact in reference] for record, _ in rows])
         y = np.log([max(record.seconds[name], 0.01) for record, name in rows])
         places = np.array([own.index(name) for _, name in rows])
         level = np.eye(len(own))[places]
         ridge = np.vstack([np.hstack([level, x]), np.hstack([np.zeros((3, len(own))), np.eye(3)])])
         found = np.linalg.lstsq(ridge, np.concatenate([y, np.zeros(3)]), rcond=None)[0]
         slopes = {
-            fact: float(np.clip(found[len(own) + place], *EXPONENTS[fact])) for place, fact in enumerate(REFERENCE)
+            fact: float(np.clip(found[len(own) + place], *EXPONENTS[size][fact]))
+            for place, fact in enumerate(reference)
         }
         growth[family] = {fact: round(slope, 3) for fact, slope in slopes.items()}
         rest = y - x @ np.array(list(slopes.values()))

@@ -44,6 +44,23 @@ def _draw_boosters(count: int) -> list[Configuration]:
     return found
 
 
+def _draw_histograms(count: int) -> list[Configuration]:
+    """Histogram boosting at random: few leaves and slow steps as well as many and quick ones."""
+    rng = np.random.default_rng(11)
+    found = []
+    for number in range(count):
+        params = _model(
+            learning_rate=round(float(np.exp(rng.uniform(np.log(0.02), np.log(0.12)))), 4),
+            max_leaf_nodes=round(float(np.exp(rng.uniform(np.log(6), np.log(96))))),
+            min_samples_leaf=round(float(np.exp(rng.uniform(np.log(5), np.log(100))))),
+            max_features=round(float(rng.uniform(0.25, 0.9)), 2),
+            l2_regularization=round(float(np.exp(rng.uniform(np.log(1e-2), np.log(20)))), 3),
+        )
+        matrix = _matrix(encode=str(rng.choice(["auto", "target", "ordinal"])))
+        found.append(Configuration(f"histogram r{number}", "hist_gradient_boosting", params | matrix))
+    return found
+
+
 CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration("dummy", "dummy", {}),
     Configuration("linear", "linear", {}),
@@ -137,10 +154,76 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
             reg_lambda=0.8,
         ),
     ),
+    Configuration(
+        "xgboost leaves",
+        "xgboost",
+        _model(
+            learning_rate=0.04,
+            max_depth=6,
+            min_child_weight=10.0,
+            subsample=0.8,
+            colsample_bylevel=0.5,
+            reg_lambda=1.0,
+            grow_policy="lossguide",
+        ),
+    ),
+    Configuration(
+        "xgboost many leaves",
+        "xgboost",
+        _model(
+            learning_rate=0.03,
+            max_depth=8,
+            min_child_weight=16.0,
+            subsample=0.85,
+            colsample_bylevel=0.4,
+            reg_lambda=2.0,
+            grow_policy="lossguide",
+        ),
+    ),
+    Configuration(
+        "xgboost slow shallow",
+        "xgboost",
+        _model(
+            learning_rate=0.05,
+            max_depth=5,
+            min_child_weight=5.0,
+            subsample=0.8,
+            colsample_bylevel=0.4,
+            reg_lambda=5.0,
+        )
+        | _matrix(encode="target"),
+    ),
+    Configuration(
+        "histogram slow",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.03, max_leaf_nodes=31, min_samples_leaf=25, max_features=0.4, l2_regularization=1.0),
+    ),
+    Configuration(
+        "histogram target",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.05, max_leaf_nodes=40, min_samples_leaf=30, max_features=0.5) | _matrix(encode="target"),
+    ),
+    Configuration(
+        "histogram few",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=40, max_features=0.3, l2_regularization=0.1),
+    ),
     *_draw_boosters(8),
+    *_draw_histograms(6),
     Configuration("mlp", "keras_mlp", {}),
     Configuration("mlp fast", "keras_mlp", _model(learning_rate=0.012, units=192, epochs=60) | _matrix(scale="robust")),
     Configuration("tabm", "keras_tabm", {}),
     Configuration("tabm quantile", "keras_tabm", _matrix(scale="quantile")),
     Configuration("tabm large", "keras_tabm", _model(members=32, units=256, bins=48) | _matrix(scale="quantile")),
 )
+
+# What large tables do without: too slow there, or never of use.
+SMALL_ONLY = ("svm_rbf", "naive_bayes", "svm_linear")
+SMALL_NAMES = ("linear strong", "linear sparse", "neighbours many", "extra trees all", "extra trees", "forest leaf 5")
+
+
+def suit(size: str) -> tuple[Configuration, ...]:
+    """Those that are run on tables of a size."""
+    if size == "small":
+        return CONFIGURATIONS
+    return tuple(each for each in CONFIGURATIONS if each.family not in SMALL_ONLY and each.name not in SMALL_NAMES)

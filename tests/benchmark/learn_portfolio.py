@@ -1,17 +1,19 @@
 """Learns the order of the portfolio: runs many configurations on many tables, then chooses the list that helps soonest.
 
     python -m tests.benchmark.learn_portfolio run    --tables FOLDER --out FOLDER [--judges FOLDER] [--hours 4]
-    python -m tests.benchmark.learn_portfolio choose --out FOLDER
+    python -m tests.benchmark.learn_portfolio choose --out FOLDER --size small
 
 `run` appends a line to results.jsonl for each (table, configuration) and can be ended and begun again at any time.
-`choose` writes automl/search/portfolio.json and prints the regret of the list. `--tables` holds Parquet files with an
-index.json of {name, task, target}, or folders with train.csv and meta.json; a table that shares more than 1% of its
-rows with a test.csv below `--judges` is refused.
+`choose` writes the lists of one size into automl/search/portfolio.json and prints their regret. Large tables want
+another order, and their own model of costs: `--size large` takes tables of at least 5,000 rows, with 12,000 of them.
+`--tables` holds Parquet files with an index.json of {name, task, target}, or folders with train.csv and meta.json; a
+table that shares more than 1% of its rows with a test.csv below `--judges` is refused.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -31,13 +33,23 @@ from automl.profile.describe import find_all
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.trial import PRELOAD, SearchData, candidates, fold_folder, trial_space
-from tests.benchmark.configurations import CONFIGURATIONS, Configuration
+from tests.benchmark.configurations import Configuration, suit
 from tests.benchmark.timing import timed_fold
 
-MAX_ROWS = 3_000
-FOLDS = 3
 FIT_SECONDS = 10.0
 MAX_SHARED = 0.01
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Size:
+    """Which tables teach, how many of their rows, and how many folds these are cut into, of which one is run."""
+
+    least_rows: int
+    most_rows: int
+    folds: int
+
+
+SIZES = {"small": Size(0, 3_000, 3), "large": Size(5_000, 12_000, 5)}
 
 
 def main() -> None:
@@ -48,13 +60,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=4.0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--size", choices=tuple(SIZES), default="small")
+    parser.add_argument("--only", help="run this table alone")
     options = parser.parse_args()
     if options.action == "run":
         run(options)
     else:
         from tests.benchmark.choose_portfolio import choose
 
-        choose(options.out)
+        choose(options.out, options.size, SIZES[options.size].least_rows)
 
 
 # ---- tables ------------------------------------------------------------------------------------------------------
@@ -74,9 +88,11 @@ def list_tables(folders: list[Path]) -> Iterator[tuple[str, Path, str]]:
     yield from sorted(found, key=lambda item: hashlib.sha256(item[0].encode()).digest())
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path, size: Size) -> pd.DataFrame:
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    return frame.sample(min(len(frame), MAX_ROWS), random_state=0).reset_index(drop=True)
+    if len(frame) < size.least_rows:
+        return frame[:0]
+    return frame.sample(min(len(frame), size.most_rows), random_state=0).reset_index(drop=True)
 
 
 def hash_rows(frame: pd.DataFrame) -> set[int]:
@@ -107,23 +123,29 @@ def run(options: argparse.Namespace) -> None:
     engine = LocalEngine(options.jobs, preload=PRELOAD)
     try:
         for name, path, target in list_tables(options.tables):
-            missing = [each for each in CONFIGURATIONS if (name, each.name) not in done]
-            if not missing or spent + time.monotonic() - began > 3600 * options.hours:
+            missing = [each for each in suit(options.size) if (name, each.name) not in done]
+            if (
+                (options.only and name != options.only)
+                or not missing
+                or spent + time.monotonic() - began > 3600 * options.hours
+            ):
                 continue
-            frame = read(path)
+            frame = read(path, SIZES[options.size])
+            if frame.empty:
+                continue
             shared = len(hash_rows(frame) & judges) / len(frame)
             if shared > MAX_SHARED:
                 print(f"{name}: refused, {shared:.1%} of its rows are in a test file", flush=True)
                 continue
-            run_table(name, frame, target, missing, engine, options.out, results)
+            run_table(name, frame, target, missing, engine, options.out, results, SIZES[options.size].folds)
             print(f"{name}: {len(missing)} configurations, {time.monotonic() - began:.0f} s", flush=True)
     finally:
         engine.close()
 
 
-def prepare_table(frame: pd.DataFrame, target: str, out: Path) -> Run:
-    """A run folder with the table's arrays and three folds, of which the first is used."""
-    recipe = Recipe().override({"split": {"folds": FOLDS, "repeats": 1}, "data": {}})
+def prepare_table(frame: pd.DataFrame, target: str, out: Path, folds: int) -> Run:
+    """A run folder with the table's arrays and its folds, of which the first is used."""
+    recipe = Recipe().override({"split": {"folds": folds, "repeats": 1}, "data": {}})
     dataset = load(frame, target=target, recipe=recipe)
     findings = find_all(dataset, None)
     dataset = apply_findings(dataset, findings)
@@ -137,10 +159,17 @@ def prepare_table(frame: pd.DataFrame, target: str, out: Path) -> Run:
 
 
 def run_table(
-    name: str, frame: pd.DataFrame, target: str, wanted: list[Configuration], engine: LocalEngine, out: Path, to: Path
+    name: str,
+    frame: pd.DataFrame,
+    target: str,
+    wanted: list[Configuration],
+    engine: LocalEngine,
+    out: Path,
+    to: Path,
+    folds: int,
 ) -> None:
     """All configurations on one table; their predictions go to predictions/<table>/."""
-    work = prepare_table(frame, target, out / "work" / name)  # workers remember a run by its path
+    work = prepare_table(frame, target, out / "work" / name, folds)  # workers remember a run by its path
     data = SearchData(work.data)
     kept = out / "predictions" / name
     kept.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl.ensemble.selection import MAX_MODELS, blend_outputs, sample_rows, select_ensemble
+from automl.ensemble import selection
+from automl.ensemble.selection import LEAST_BAGGED_ROWS, MAX_MODELS, blend_outputs, sample_rows, select_ensemble
 from automl.errors import SearchError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
@@ -40,7 +41,7 @@ def make_models(name: str, models: int, rows: int, seed: int) -> tuple[Any, dict
 @given(
     name=st.sampled_from(METRICS),
     models=st.integers(1, 8),
-    rows=st.integers(4, 60),
+    rows=st.integers(4, 60) | st.integers(LEAST_BAGGED_ROWS - 5, LEAST_BAGGED_ROWS + 100),
     seed=st.integers(0, 10_000),
     rounds=st.integers(1, 30),
     max_members=st.integers(1, 9),
@@ -56,7 +57,7 @@ def test_weights_are_shares_of_few_models_and_never_worse_than_the_best_alone(
     assert set(found) <= set(outputs)
     assert all(share > 0 for share in found.values())
     assert sum(found.values()) == pytest.approx(1.0)
-    assert len(found) <= min(max_members, rounds)
+    assert len(found) <= (min(max_members, rounds) if rows < LEAST_BAGGED_ROWS else max_members)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     sign = -1 if metric.maximize else 1
     best = min(sign * metric.score(y, each, weight) for each in outputs.values())
@@ -115,6 +116,26 @@ def test_of_very_many_models_only_the_best_are_looked_at() -> None:
     outputs = {trial: values(1 + trial, 1 + trial) for trial in range(MAX_MODELS)}
     outputs[99] = values(-100, -100)
     assert select_ensemble(outputs, np.zeros(2), get_metric("mae"), rounds=150).weights == {0: 1.0}
+
+
+def test_on_few_rows_repeated_climbs_follow_the_luck_of_the_rows_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of one kind with errors of their own: on other rows of the same kind about the same should be chosen."""
+    metric = get_metric("log_loss")
+
+    def choose(seed: int) -> Any:
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 2, 300)
+        shared = rng.normal(0, 2, len(y))
+        odds = [2 * y - 1 + shared + rng.normal(0, 1 + place / 4, len(y)) for place in range(8)]
+        chances = [1 / (1 + np.exp(-each)) for each in odds]
+        outputs = {place: np.column_stack([1 - each, each]).astype(np.float32) for place, each in enumerate(chances)}
+        found = select_ensemble(outputs, y, metric).weights
+        return np.array([found.get(place, 0.0) for place in range(8)])
+
+    repeated = np.array([choose(seed) for seed in range(16)])
+    monkeypatch.setattr(selection, "LEAST_BAGGED_ROWS", 1_000)
+    single = np.array([choose(seed) for seed in range(16)])
+    assert repeated.std(axis=0).mean() < 0.9 * single.std(axis=0).mean()
 
 
 def test_rows_are_sampled_where_they_are_too_many_and_the_sample_follows_the_seed() -> None:

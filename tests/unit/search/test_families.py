@@ -12,7 +12,7 @@ import pytest
 from automl import registry
 from automl.preprocess.table import Layout, Table
 from automl.recipe import Recipe
-from automl.search.cost import read_portfolio_file
+from automl.search.cost import read_portfolio
 from automl.search.families import Families
 from automl.search.portfolio import make_portfolio
 from automl.search.trial import candidates
@@ -226,7 +226,7 @@ def test_what_an_entry_asks_for_is_a_parameter_of_its_family_on_a_mixed_table(ki
     """A misspelt name would be left out in silence."""
     families = make_families(kind=kind)
     specs = {spec.label: spec for spec in make_portfolio(families, kind)}
-    listed = read_portfolio_file()["lists"][str(kind)]
+    listed = read_portfolio(families.shape.rows)["lists"][str(kind)]
     for entry in listed:
         asked = entry["params"]
         if entry["family"] in families.usable and asked:
@@ -301,7 +301,7 @@ def test_what_was_made_for_pictures_comes_first_where_there_is_nothing_else_and_
         )
         families = make_families(kind=TaskKind.BINARY, table=table)
         first = make_portfolio(families, TaskKind.BINARY)[2:6]
-        of_tables = {entry["name"] for entry in read_portfolio_file()["lists"]["binary"]}
+        of_tables = {entry["name"] for entry in read_portfolio(families.shape.rows)["lists"]["binary"]}
         assert any(spec.label in of_tables for spec in first) == bool(others)
         assert "linear on filters" in {spec.label for spec in first}
 

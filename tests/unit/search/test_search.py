@@ -111,3 +111,25 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
 
     assert order(3600.0) == ["random_forest", "xgboost", "xgboost"]
     assert order(60.0) == ["xgboost", "xgboost", "random_forest"]
+
+
+def test_the_time_left_is_shared_out_so_that_a_bag_ends_whole(crossed: StoredRun) -> None:
+    search = Search(
+        run=crossed.run,
+        data=crossed.data,
+        recipe=crossed.recipe,
+        engine=LateEngine(frozenset()),
+        emit=lambda event: None,
+        clock=Clock(time.monotonic(), 60.0),
+        on_bag=lambda: None,
+        should_stop=lambda: "",
+        memory_mb=4000.0,
+    )
+    allotment, left = search.allotment, search.clock.search_left()
+    allotment.note_slots(2)
+    assert allotment.limits(4.0, folds_left=1)[0] == 4.0
+    alone, _ = allotment.limits(1000.0, folds_left=2)
+    third, hard = allotment.limits(1000.0, folds_left=6)  # three after each other on each of two workers
+    assert alone is not None and third is not None
+    assert alone == pytest.approx(left, abs=1.0)
+    assert third == pytest.approx(left / 3, abs=1.0) and hard > third
