@@ -71,6 +71,7 @@ def select_ensemble(
     seed: int = 0,
     max_cells: int = MAX_CELLS,
     allowance: Allowance | None = None,
+    repeat: bool = True,
 ) -> Selection:
     """Choose members and weights.
 
@@ -81,6 +82,7 @@ def select_ensemble(
         seed: for the sample of rows, where there are too many to score at each step.
         max_cells: how many numbers may be mixed in one step.
         allowance: what members may cost together; models that are too dear by themselves are left out, unless all are.
+        repeat: whether the climb is repeated on few rows; once is quicker.
 
     Raises:
         SearchError: if there is nothing to choose from.
@@ -100,7 +102,7 @@ def select_ensemble(
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
     costs = None if allowance is None else allowance.shares(trials)
     shares = np.zeros(len(trials))
-    for judge, drawn in _plan_climbs(metric, y_used, stack, seed, max_members):
+    for judge, drawn in _plan_climbs(metric, y_used, stack, seed, repeat=repeat and max_members > 1):
         part, part_weight = stack[:, drawn], None if weight_used is None else weight_used[drawn]
         alone = _losses(judge, y_used[drawn], part, part_weight)
         if not np.isfinite(alone).any():  # the rows drawn are of one class
@@ -120,11 +122,11 @@ def select_ensemble(
 
 
 def _plan_climbs(
-    metric: Metric, y: Array, stack: FloatArray, seed: int, max_members: int
+    metric: Metric, y: Array, stack: FloatArray, seed: int, *, repeat: bool
 ) -> Iterator[tuple[Metric, Array]]:
     """By which metric and on which rows to climb: once on all of them, or several times on rows drawn anew."""
     n = len(y)
-    if not LEAST_BAGGED_ROWS <= n <= BAGGED_ROWS or len(stack) < 2 or max_members < 2:
+    if not repeat or not LEAST_BAGGED_ROWS <= n <= BAGGED_ROWS or len(stack) < 2:
         yield metric, np.arange(n)
         return
     rng = np.random.default_rng([seed, 19])

@@ -26,6 +26,7 @@ ROUNDS = 12
 LEAST_SECONDS = 0.3  # what a fold costs whatever its model: preparing, keeping, answering golden rows
 TIME_POWER = 0.3  # 1 would put all that is cheap first
 OTHER_KIND = 0.15  # weight of tables of another kind of task, so that few tables do not rule alone
+LEAST_TABLES = 3  # a kind of task with fewer large tables keeps the order of small ones
 REFERENCES = {
     "small": {"rows": 2000, "columns": 20, "outputs": 1},
     "large": {"rows": 9600, "columns": 20, "outputs": 1},
@@ -69,7 +70,7 @@ class Record:
         losses = []
         for inside, outside in (self.halves, self.halves[::-1]):
             part = {number: outputs[inside] for number, outputs in stack.items()}
-            chosen = select_ensemble(part, self.y[inside], self.metric, rounds=ROUNDS)
+            chosen = select_ensemble(part, self.y[inside], self.metric, rounds=ROUNDS, repeat=False)
             blend = blend_outputs({number: outputs[outside] for number, outputs in stack.items()}, chosen.weights)
             score = self.metric.score(self.y[outside], blend)
             losses.append(-score if self.metric.maximize else score)
@@ -89,7 +90,7 @@ def choose(out: Path, size: str, from_rows: int) -> None:
     lists = {kind: choose_list(records, kind, size) for kind in ("binary", "multiclass", "regression")}
     families, seconds = fit_costs(records, size)
     by_name = {each.name: each for each in CONFIGURATIONS}
-    chosen = {
+    chosen: dict[str, list[dict[str, Any]]] = {
         kind: [
             {
                 "name": name,
@@ -102,10 +103,34 @@ def choose(out: Path, size: str, from_rows: int) -> None:
         ]
         for kind, entries in lists.items()
     }
-    learned = {"name": size, "from_rows": from_rows, "reference": REFERENCES[size], "growth": families, "lists": chosen}
-    others = [each for each in json.loads(TARGET.read_text(encoding="utf-8"))["sizes"] if each["name"] != size]
-    sizes = sorted([*others, learned], key=lambda each: int(each["from_rows"]))
-    TARGET.write_text(json.dumps({"version": 2, "sizes": sizes}, indent=1) + "\n", encoding="utf-8")
+    sizes = {each["name"]: each for each in json.loads(TARGET.read_text(encoding="utf-8"))["sizes"]}
+    for kind in chosen:
+        if size != "small" and sum(record.kind == kind for record in records) < LEAST_TABLES:
+            chosen[kind] = move_list(sizes["small"], kind, REFERENCES[size], seconds)
+            print(f"== {kind}: too few tables, the order of small ones is kept")
+    for family, exponents in sizes.get("small", {"growth": {}})["growth"].items():
+        families.setdefault(family, exponents)
+    sizes[size] = {
+        "name": size,
+        "from_rows": from_rows,
+        "reference": REFERENCES[size],
+        "growth": families,
+        "lists": chosen,
+    }
+    ordered = sorted(sizes.values(), key=lambda each: int(each["from_rows"]))
+    TARGET.write_text(json.dumps({"version": 2, "sizes": ordered}, indent=1) + "\n", encoding="utf-8")
+
+
+def move_list(
+    small: dict[str, Any], kind: str, reference: dict[str, int], seconds: dict[str, float]
+) -> list[dict[str, Any]]:
+    """A list of small tables with what its entries take on large ones: as measured there, or as they grow."""
+    moved = []
+    for entry in small["lists"][kind]:
+        growth = small["growth"][entry["family"]]
+        grown = entry["seconds"] * (reference["rows"] / small["reference"]["rows"]) ** max(0.8, growth["rows"])
+        moved.append(entry | {"seconds": round(seconds.get(entry["name"], grown), 3)})
+    return moved
 
 
 def choose_list(records: list[Record], kind: str, size: str) -> list[tuple[str, float]]:
