@@ -52,7 +52,7 @@ from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
-from automl.search.budget import Clock, process_age_seconds, spent_seconds
+from automl.clock import Clock, process_age_seconds, spent_seconds
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData, candidates
 
@@ -105,7 +105,7 @@ def fit(
     workers = open_engine(engine, make_settings(recipe, PRELOAD, bool(accelerators)))
     try:
         workers.warm("core")  # imports happen while the data is read
-        dataset = load(data, target=target, recipe=recipe)
+        dataset = load(data, target=target, recipe=recipe, deadline=time.monotonic() + clock.read_left())
         source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
         test = test or find_test(data)
         run = Run.create(
@@ -253,9 +253,14 @@ class _Session:
 
     def _profile(self, dataset: Dataset) -> list[Finding]:
         new = read_new(dataset, self.run.record["test"], self.recipe, labelled=True)
-        findings = find_all(dataset, new)
+        deadline = time.monotonic() + self.clock.look_left()
+        findings = find_all(dataset, new, deadline=deadline)
+        profile = summarize(dataset, deadline=deadline)
+        if profile.undescribed:
+            text = f"{profile.undescribed:,} column(s) stand without figures in the report"
+            self.emit(Decision(topic="profile", text=text, reason="the time was too short to describe them"))
         record = {
-            "profile": summarize(dataset).to_json(),
+            "profile": profile.to_json(),
             "findings": [finding.to_json() for finding in findings],
             "notices": [dataclasses.asdict(notice) for notice in dataset.notices],
         }
@@ -268,7 +273,10 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
-        self._keep_reference(lambda: store_columns(self.run.data, dataset))
+        if self.clock.look_left() > 0:
+            self._keep_reference(lambda: store_columns(self.run.data, dataset))
+        else:
+            self.emit(WarningRaised(text="automl monitor will have nothing to compare with: the time was too short"))
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -342,12 +350,13 @@ class _Session:
     def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
         if not builder.weights:
             return
-        seconds = None
+        seconds, last = None, self.clock.last_left() - REPORT_SECONDS
         if self.clock.seconds is not None:
             left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
             seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
             seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
-        evaluator = Evaluator(self.run, data, self.recipe, self.engine.at_home(), seconds=seconds)
+        deadline = time.monotonic() + last
+        evaluator = Evaluator(self.run, data, self.recipe, self.engine.at_home(), seconds=seconds, deadline=deadline)
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)

@@ -33,11 +33,14 @@ GOLDEN_ROWS = 16
 UNSEEN_LEVEL = "a value never seen"
 
 
-def load(data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe) -> Dataset:
-    """Read a table and settle its task and metric."""
+def load(
+    data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe, deadline: float = float("inf")
+) -> Dataset:
+    """Read a table and settle its task and metric; `deadline` as in `automl.data.infer.infer_schema`."""
     if recipe.data.embeddings and not Path(recipe.data.embeddings).is_file():
         raise DataError(f"There is no file {recipe.data.embeddings!r}", hint="Check the path of --embeddings")
-    dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
+    source = Path(data) if isinstance(data, str) else data
+    dataset = load_dataset(source, target=target, recipe=recipe, deadline=deadline)
     name = resolve_metric(recipe.metric, dataset.task.kind)
     task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
     return dataclasses.replace(dataset, task=task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import time
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,27 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
+TOO_SHORT = "the time was too short to look at it; give it more with --time"
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Table:
-    """What the columns of one table tell about each other."""
+    """What the columns of one table tell about each other.
+
+    Attributes:
+        comma: whether some column can only be meant with decimal commas.
+        day_first: the order of day and month, where a column leaves no doubt of it.
+        guesses: column → number format and date format of its texts alone, as they need not be guessed twice.
+    """
 
     comma: bool
     day_first: bool | None
+    guesses: dict[str, tuple[Guess | None, Guess | None]]
 
 
 def infer_schema(
-    frame: pd.DataFrame, options: DataOptions, *, separator: str = ""
+    frame: pd.DataFrame, options: DataOptions, *, separator: str = "", deadline: float = float("inf")
 ) -> tuple[Schema, pd.DataFrame, list[Notice]]:
     """Give each column a role.
 
@@ -62,6 +71,8 @@ def infer_schema(
         frame: raw feature columns (n, d); see `automl.data.table.RawTable`.
         options: `roles` overrides guesses, `drop` leaves out, `keep` uses what looks like an identifier.
         separator: of the text table; a semicolon speaks for decimal commas.
+        deadline: `time.monotonic()` from which on no further column is looked at, but for those that options name:
+            what is left of a very wide table is left out, and noticed.
 
     Returns:
         The schema with every column in it, the typed frame of its features, and what was guessed and dropped.
@@ -73,12 +84,14 @@ def infer_schema(
     dropped = set(options.drop)
     used = [name for name in map(str, frame.columns) if name not in dropped and options.roles.get(name) != "ignore"]
     labels = columns_of(frame)
-    found = {name: collect(name, frame[labels[name]]) for name in used}
+    found, unseen = _collect_all(frame, labels, used, {*options.roles, *options.keep}, deadline)
     table = _compare_columns(found, separator)
     columns = []
     for name in map(str, frame.columns):
         if name not in found:
-            columns.append(_ignored(name, "left out as asked"))
+            columns.append(_ignored(name, TOO_SHORT if name in unseen else "left out as asked"))
+            if name in unseen:
+                remarks.add("column", name, "not used", TOO_SHORT)
             continue
         column = _infer_column(found[name], options, table, remarks)
         columns.append(column)
@@ -88,6 +101,20 @@ def infer_schema(
     columns = _finish(columns, typed, set(options.keep) | set(options.roles), remarks)
     features = [column.name for column in columns if column.role is not Role.IGNORE]
     return Schema(tuple(columns)), typed[features] if len(features) < typed.shape[1] else typed, remarks.notices()
+
+
+def _collect_all(
+    frame: pd.DataFrame, labels: dict[str, Any], used: list[str], wanted: set[str], deadline: float
+) -> tuple[dict[str, Evidence], set[str]]:
+    """Evidence of the columns, and the names of those that the time did not allow."""
+    found: dict[str, Evidence] = {}
+    unseen: set[str] = set()
+    for name in used:
+        if found and name not in wanted and time.monotonic() > deadline:
+            unseen.add(name)
+        else:
+            found[name] = collect(name, frame[labels[name]])
+    return found, unseen
 
 
 def digest(values: Array) -> str:
@@ -101,19 +128,20 @@ def _compare_columns(found: dict[str, Evidence], separator: str) -> _Table:
     """Marks and orders that are beyond doubt in one column decide for the doubtful ones."""
     comma = False
     votes = set()
+    guesses: dict[str, tuple[Guess | None, Guess | None]] = {}
     for evidence in found.values():
         if not evidence.texts:
             continue
         texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
         numbers = guess_numbers(texts, counts)
+        dates = guess_dates(texts, counts) if numbers is None else None
+        guesses[evidence.name] = numbers, dates
         if numbers is not None:
             comma = comma or is_comma_evidence(numbers)
-            continue
-        dates = guess_dates(texts, counts)
-        if dates is not None:
+        elif dates is not None:
             votes.add(is_day_first(dates))
     votes.discard(None)
-    return _Table(comma or separator == ";", votes.pop() if len(votes) == 1 else None)
+    return _Table(comma or separator == ";", votes.pop() if len(votes) == 1 else None, guesses)
 
 
 def _ignored(name: str, reason: str) -> Column:
@@ -150,10 +178,13 @@ def _guess_role(evidence: Evidence, table: _Table, remarks: Remarks, *, kept: bo
     if words & _TRUTH_WORDS and words <= {*_TRUTH_WORDS, "0", "1"}:
         return _category_column(evidence, "true or false", remarks, levels=("False", "True"))
     number_texts, number_counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-    numbers = guess_numbers(number_texts, number_counts, comma=table.comma)
+    numbers, dates = table.guesses[name]
+    if table.comma:
+        numbers = guess_numbers(number_texts, number_counts, comma=True)
     if numbers is not None and not all(_EXPONENT_CODE.fullmatch(text) for text in number_texts):
         return _text_numbers(evidence, numbers, remarks)
-    dates = guess_dates(texts, counts, day_first=table.day_first)
+    if table.day_first is not None or len(texts) != len(number_texts) or table.guesses[name][0] is not None:
+        dates = guess_dates(texts, counts, day_first=table.day_first)
     if dates is not None:
         return _date_column(evidence, dates, remarks)
     return _word_column(evidence, texts, counts, remarks)

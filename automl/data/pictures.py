@@ -24,13 +24,14 @@ MAX_ARRAY_BYTES = 2 << 30
 MAX_FAULTY_SHARE = 0.1
 FIRST_CELLS = 200  # rows that tell whether a column may hold pictures
 LOOKED_AT = 50  # distinct texts that decide it, and pictures whose range is measured
+_ENDINGS = tuple(SUFFIXES)
 _ADDRESS = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 def looks_like_pictures(texts: list[str]) -> bool:
     """Whether the texts of a column are paths or data URIs of pictures, but for one in ten."""
     sample = list(dict.fromkeys(texts))[:LOOKED_AT]
-    hits = sum(text.startswith(URI) or Path(text).suffix.lower() in SUFFIXES for text in sample)
+    hits = sum(text.startswith(URI) or text.lower().endswith(_ENDINGS) for text in sample)
     return len(sample) > 0 and hits >= 0.9 * len(sample)
 
 
@@ -42,7 +43,7 @@ def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTabl
         cells = raw.frame[label]
         if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
             continue
-        texts = [cell for cell in cells.iloc[:FIRST_CELLS] if isinstance(cell, str) and cell.strip()]
+        texts = [cell for cell in cells.iloc[:FIRST_CELLS].to_numpy() if isinstance(cell, str) and cell.strip()]
         if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
             continue
         found.append(str(label))

@@ -11,7 +11,7 @@ from automl.evaluate.jobs import measure_study, registry
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
 from automl.run import Run
-from automl.search.budget import Clock
+from automl.clock import Clock
 from automl.search.trial import candidates
 
 GRACE_SECONDS = 1.0

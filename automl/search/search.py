@@ -22,7 +22,7 @@ from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.active import Active
 from automl.search.allotment import Allotment
-from automl.search.budget import Clock
+from automl.clock import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs

@@ -11,7 +11,7 @@ import pytest
 from automl.evaluate.studies import read_studies
 from automl.flow import _Session
 from automl.recipe import Recipe
-from automl.search.budget import Clock
+from automl.clock import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_regression_table
 

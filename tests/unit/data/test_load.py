@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.data.infer import TOO_SHORT
 from automl.data.load import load_dataset
 from automl.errors import DataError
 from automl.recipe import Recipe, build_recipe
@@ -193,3 +194,12 @@ def test_the_callers_frame_is_left_as_it_was() -> None:
     before = frame.copy(deep=True)
     load_dataset(frame, target="y", recipe=Recipe())
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_without_time_the_columns_of_a_wide_table_are_left_out_and_named() -> None:
+    frame = pd.DataFrame({f"x{i}": np.arange(30) * 1.5 + i for i in range(40)} | {"y": ["a", "b"] * 15})
+    recipe = recipe_of(roles={"x7": "category"}, keep=["x9"])
+    dataset = load_dataset(frame, target="y", recipe=recipe, deadline=0.0)
+    assert [column.name for column in dataset.schema.features] == ["x0", "x7", "x9"]
+    assert dataset.schema["x3"].reason == TOO_SHORT
+    assert any("(37 columns)" in notice.text and notice.reason == TOO_SHORT for notice in dataset.notices)

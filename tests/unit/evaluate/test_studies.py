@@ -27,7 +27,7 @@ from automl.evaluate.studies import (
 from automl.matrix import FloatArray
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
-from automl.search.budget import Clock
+from automl.clock import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 
