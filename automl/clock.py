@@ -26,6 +26,9 @@ PLAIN_SECONDS = 6.7
 READ_SHARE, LOOK_SHARE = 0.3, 0.4
 # The promise: at its prompt no later than the limit and the larger of these, less what ending the process takes.
 LATE_SECONDS, LATE_SHARE, EXIT_SECONDS = 5.0, 0.02, 1.0
+REPORT_SECONDS = 1.2
+# What an evaluation gets at least, and at most where the search ended long before its time.
+MIN_EVALUATE_SECONDS, WRAP_UP_SECONDS = 2.0, 8.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +69,14 @@ class Clock:
     def look_left(self) -> float:
         """Seconds for what is worth knowing of a table before the search, but is not needed for it."""
         return float("inf") if self.seconds is None else LOOK_SHARE * self.seconds - self.elapsed()
+
+    def evaluate_seconds(self) -> float | None:
+        """Seconds for the corrected score and all that is measured beside it; None for a run limited by trials."""
+        if self.seconds is None:
+            return None
+        left = self.left() - REPORT_SECONDS - self.study_seconds()
+        seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.seconds + 2)
+        return min(seconds, WRAP_UP_SECONDS) if self.left() > 2 * WRAP_UP_SECONDS else seconds
 
     def last_left(self) -> float:
         """Seconds until the command must have written its last file to keep the promise."""

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.clock import REPORT_SECONDS, Clock, process_age_seconds, spent_seconds
 from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, open_engine
@@ -52,16 +53,12 @@ from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
-from automl.clock import Clock, process_age_seconds, spent_seconds
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORT_SECONDS = 1.2
-WRAP_UP_SECONDS = 8.0
-MIN_EVALUATE_SECONDS = 2.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 
@@ -350,13 +347,11 @@ class _Session:
     def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
         if not builder.weights:
             return
-        seconds, last = None, self.clock.last_left() - REPORT_SECONDS
-        if self.clock.seconds is not None:
-            left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
-            seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
-            seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
-        deadline = time.monotonic() + last
-        evaluator = Evaluator(self.run, data, self.recipe, self.engine.at_home(), seconds=seconds, deadline=deadline)
+        evaluator = Evaluator(
+            self.run, data, self.recipe, self.engine.at_home(),
+            seconds=self.clock.evaluate_seconds(),
+            deadline=time.monotonic() + self.clock.last_left() - REPORT_SECONDS,
+        )  # fmt: skip
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
