@@ -84,8 +84,9 @@ def infer_schema(
     dropped = set(options.drop)
     used = [name for name in map(str, frame.columns) if name not in dropped and options.roles.get(name) != "ignore"]
     labels = columns_of(frame)
-    found, unseen = _collect_all(frame, labels, used, {*options.roles, *options.keep}, deadline)
-    table = _compare_columns(found, separator)
+    found, guesses = _look_at(frame, labels, used, {*options.roles, *options.keep}, deadline)
+    unseen = {name for name in used if name not in found}
+    table = _compare_columns(guesses, separator)
     columns = []
     for name in map(str, frame.columns):
         if name not in found:
@@ -103,18 +104,21 @@ def infer_schema(
     return Schema(tuple(columns)), typed[features] if len(features) < typed.shape[1] else typed, remarks.notices()
 
 
-def _collect_all(
+def _look_at(
     frame: pd.DataFrame, labels: dict[str, Any], used: list[str], wanted: set[str], deadline: float
-) -> tuple[dict[str, Evidence], set[str]]:
-    """Evidence of the columns, and the names of those that the time did not allow."""
+) -> tuple[dict[str, Evidence], dict[str, tuple[Guess | None, Guess | None]]]:
+    """Evidence of the columns, as far as the time goes, and number and date format of those that hold texts."""
     found: dict[str, Evidence] = {}
-    unseen: set[str] = set()
+    guesses: dict[str, tuple[Guess | None, Guess | None]] = {}
     for name in used:
         if found and name not in wanted and time.monotonic() > deadline:
-            unseen.add(name)
-        else:
-            found[name] = collect(name, frame[labels[name]])
-    return found, unseen
+            continue
+        evidence = found[name] = collect(name, frame[labels[name]])
+        if evidence.texts:
+            texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
+            numbers = guess_numbers(texts, counts)
+            guesses[name] = numbers, guess_dates(texts, counts) if numbers is None else None
+    return found, guesses
 
 
 def digest(values: Array) -> str:
@@ -124,23 +128,10 @@ def digest(values: Array) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def _compare_columns(found: dict[str, Evidence], separator: str) -> _Table:
+def _compare_columns(guesses: dict[str, tuple[Guess | None, Guess | None]], separator: str) -> _Table:
     """Marks and orders that are beyond doubt in one column decide for the doubtful ones."""
-    comma = False
-    votes = set()
-    guesses: dict[str, tuple[Guess | None, Guess | None]] = {}
-    for evidence in found.values():
-        if not evidence.texts:
-            continue
-        texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-        numbers = guess_numbers(texts, counts)
-        dates = guess_dates(texts, counts) if numbers is None else None
-        guesses[evidence.name] = numbers, dates
-        if numbers is not None:
-            comma = comma or is_comma_evidence(numbers)
-        elif dates is not None:
-            votes.add(is_day_first(dates))
-    votes.discard(None)
+    comma = any(numbers is not None and is_comma_evidence(numbers) for numbers, _ in guesses.values())
+    votes = {is_day_first(dates) for _, dates in guesses.values() if dates is not None} - {None}
     return _Table(comma or separator == ";", votes.pop() if len(votes) == 1 else None, guesses)
 
 
