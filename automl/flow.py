@@ -270,10 +270,8 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
-        if self.clock.look_left() > 0:
-            self._keep_reference(lambda: store_columns(self.run.data, dataset))
-        else:
-            self.emit(WarningRaised(text="automl monitor will have nothing to compare with: the time was too short"))
+        deadline = time.monotonic() + self.clock.look_left()
+        self._keep_reference(lambda: store_columns(self.run.data, dataset, deadline=deadline))
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -350,7 +348,7 @@ class _Session:
         evaluator = Evaluator(
             self.run, data, self.recipe, self.engine.at_home(),
             seconds=self.clock.evaluate_seconds(),
-            deadline=time.monotonic() + self.clock.last_left() - REPORT_SECONDS,
+            deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
         )  # fmt: skip
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
@@ -367,7 +365,8 @@ class _Session:
         except AutoMLError:
             raise
         except Exception as error:
-            text = f"automl monitor will have nothing to compare with: {type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+            text = f"automl monitor will have nothing to compare with: {reason}"
             self.emit(WarningRaised(text=text[:300]))
 
     def _study(self, builder: EnsembleBuilder) -> None:
