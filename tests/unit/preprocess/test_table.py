@@ -11,7 +11,7 @@ from automl.preprocess.table import count_text
 
 def test_texts_are_counted_alike_one_by_one_and_side_by_side() -> None:
     rng = np.random.default_rng(0)
-    letters = np.array(list("aZ9 \t\n\x1c\x0b.") + ["é", "٣", "Ü"])
+    letters = np.array([*"aZ9 \t\n\x1c\x0b.é٣Ü"])
     texts = ["".join(rng.choice(letters[: 9 if i % 3 else 12], rng.integers(0, 12))) for i in range(500)]
     cells = np.array([None, *texts, np.nan, "", " "], dtype=object)
     wanted = [
