@@ -31,7 +31,6 @@ from automl.events import (
     Bus,
     DataLoaded,
     Decision,
-    Event,
     JsonlSink,
     RunFinished,
     RunStarted,
@@ -43,7 +42,7 @@ from automl.events import (
 from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
-from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
+from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset, tell_of_data
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
@@ -204,7 +203,8 @@ class _Session:
         self._start()
         findings = self._stage("profile", lambda: self._profile(dataset), "findings of the data")
         dataset = apply_findings(dataset, findings)
-        self._say_decisions(dataset, findings)
+        for event in tell_of_data(dataset, findings):
+            self.emit(event)
         split = self._stage("split", lambda: self._split(dataset, findings), "")
         self._say_loaded(dataset.task.to_json(), dataset.n_rows, len(dataset.schema.features), len(split))
         return self._search_and_finish(dataset.schema)
@@ -430,15 +430,6 @@ class _Session:
                 folds=folds,
             )
         )
-
-    def _say_decisions(self, dataset: Dataset, findings: list[Finding]) -> None:
-        for notice in dataset.notices:
-            self.emit(Decision(topic=notice.topic, text=notice.text, reason=notice.reason))
-        for finding in findings:
-            event: Event = Decision(topic=finding.kind, text=finding.text, reason=finding.action)
-            if finding.severity == "risk":
-                event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
-            self.emit(event)
 
 
 def command_started() -> float:
