@@ -208,6 +208,11 @@ def is_missing(cell: Any) -> bool:
     return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, float | np.floating) and cell != cell)
 
 
+def text_of(cell: Any) -> str | None:
+    """The canonical text of one cell; see `to_text`."""
+    return _text(cell)
+
+
 def _text(cell: Any, marks: frozenset[str] = frozenset()) -> str | None:
     if isinstance(cell, str):
         text = cell.strip()
