@@ -43,6 +43,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
+# So many columns are looked at whatever the time; of a wide table this is not all.
+FEWEST_COLUMNS = 100
 TOO_SHORT = "the time was too short to look at it; give it more with --time"
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
 
@@ -111,7 +113,7 @@ def _look_at(
     found: dict[str, Evidence] = {}
     guesses: dict[str, tuple[Guess | None, Guess | None]] = {}
     for name in used:
-        if found and name not in wanted and time.monotonic() > deadline:
+        if len(found) >= FEWEST_COLUMNS and name not in wanted and time.monotonic() > deadline:
             continue
         evidence = found[name] = collect(name, frame[labels[name]])
         if evidence.texts:

@@ -77,7 +77,7 @@ def load_dataset(
         source: as in `read_table`.
         target: name of the column to be predicted; None where the format has one, as folders of classes do.
         recipe: `data` and `task` are used here.
-        deadline: as in `infer_schema`.
+        deadline: as in `infer_schema` and `decode_columns`.
 
     Raises:
         DataError: if the table cannot be read or learned from: no such column, no rows, fewer than 10 of them, one
@@ -90,7 +90,7 @@ def load_dataset(
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
     _check_table(frame, target, name)
     _check_options(frame, target, options)
-    album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop})
+    album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
     task, values, notices = infer_task(
         frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
