@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import time
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl import cells
-from automl.data.evidence import Evidence, collect
+from automl.data.evidence import Evidence
 from automl.data.formats import (
     MISSING,
     NO_NUMBER,
@@ -21,10 +20,9 @@ from automl.data.formats import (
     guess_dates,
     guess_number_dates,
     guess_numbers,
-    is_comma_evidence,
-    is_day_first,
 )
 from automl.data.remarks import Remarks
+from automl.data.survey import Survey, survey
 from automl.errors import DataError
 from automl.matrix import Array
 from automl.recipe import DataOptions
@@ -43,25 +41,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
-# So many columns are looked at whatever the time; of a wide table this is not all.
-FEWEST_COLUMNS = 100
 TOO_SHORT = "the time was too short to look at it; give it more with --time"
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Table:
-    """What the columns of one table tell about each other.
-
-    Attributes:
-        comma: whether some column can only be meant with decimal commas.
-        day_first: the order of day and month, where a column leaves no doubt of it.
-        guesses: column → number format and date format of its texts alone, as they need not be guessed twice.
-    """
-
-    comma: bool
-    day_first: bool | None
-    guesses: dict[str, tuple[Guess | None, Guess | None]]
 
 
 def infer_schema(
@@ -86,9 +67,8 @@ def infer_schema(
     dropped = set(options.drop)
     used = [name for name in map(str, frame.columns) if name not in dropped and options.roles.get(name) != "ignore"]
     labels = columns_of(frame)
-    found, guesses = _look_at(frame, labels, used, {*options.roles, *options.keep}, deadline)
+    found, table = survey(frame, labels, used, {*options.roles, *options.keep}, deadline, separator)
     unseen = {name for name in used if name not in found}
-    table = _compare_columns(guesses, separator)
     columns = []
     for name in map(str, frame.columns):
         if name not in found:
@@ -106,23 +86,6 @@ def infer_schema(
     return Schema(tuple(columns)), typed[features] if len(features) < typed.shape[1] else typed, remarks.notices()
 
 
-def _look_at(
-    frame: pd.DataFrame, labels: dict[str, Any], used: list[str], wanted: set[str], deadline: float
-) -> tuple[dict[str, Evidence], dict[str, tuple[Guess | None, Guess | None]]]:
-    """Evidence of the columns, as far as the time goes, and number and date format of those that hold texts."""
-    found: dict[str, Evidence] = {}
-    guesses: dict[str, tuple[Guess | None, Guess | None]] = {}
-    for name in used:
-        if len(found) >= FEWEST_COLUMNS and name not in wanted and time.monotonic() > deadline:
-            continue
-        evidence = found[name] = collect(name, frame[labels[name]])
-        if evidence.texts:
-            texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-            numbers = guess_numbers(texts, counts)
-            guesses[name] = numbers, guess_dates(texts, counts) if numbers is None else None
-    return found, guesses
-
-
 def digest(values: Array) -> str:
     """16 hex digits of an array's content."""
     plain = pd.util.hash_array(values) if values.dtype == object else np.ascontiguousarray(values)
@@ -130,18 +93,11 @@ def digest(values: Array) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def _compare_columns(guesses: dict[str, tuple[Guess | None, Guess | None]], separator: str) -> _Table:
-    """Marks and orders that are beyond doubt in one column decide for the doubtful ones."""
-    comma = any(numbers is not None and is_comma_evidence(numbers) for numbers, _ in guesses.values())
-    votes = {is_day_first(dates) for _, dates in guesses.values() if dates is not None} - {None}
-    return _Table(comma or separator == ";", votes.pop() if len(votes) == 1 else None, guesses)
-
-
 def _ignored(name: str, reason: str) -> Column:
     return Column(name=name, role=Role.IGNORE, reason=reason, required=False)
 
 
-def _infer_column(evidence: Evidence, options: DataOptions, table: _Table, remarks: Remarks) -> Column:
+def _infer_column(evidence: Evidence, options: DataOptions, table: Survey, remarks: Remarks) -> Column:
     name = evidence.name
     forced = options.roles.get(name)
     if forced is not None:
@@ -154,7 +110,7 @@ def _infer_column(evidence: Evidence, options: DataOptions, table: _Table, remar
     return column
 
 
-def _guess_role(evidence: Evidence, table: _Table, remarks: Remarks, *, kept: bool) -> Column:
+def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bool) -> Column:
     name = evidence.name
     if evidence.kind == "date":
         return _date_column(evidence, Guess(format=CellFormat(date_format="iso"), reason="a column of dates"), remarks)
@@ -183,7 +139,7 @@ def _guess_role(evidence: Evidence, table: _Table, remarks: Remarks, *, kept: bo
     return _word_column(evidence, texts, counts, remarks)
 
 
-def _grouped_format(evidence: Evidence, table: _Table) -> Guess:
+def _grouped_format(evidence: Evidence, table: Survey) -> Guess:
     """Among decimal commas, "1.234" is a thousand and more; elsewhere a dot is a decimal mark."""
     if table.comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\."):
         return Guess(
@@ -368,7 +324,7 @@ def _category_column(evidence: Evidence, reason: str, remarks: Remarks, levels: 
     )
 
 
-def _force(evidence: Evidence, role: Role, table: _Table, remarks: Remarks) -> Column:
+def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> Column:
     """The column in the role a user asked for."""
     name, reason = evidence.name, "as asked"
     if role is Role.IGNORE:
@@ -388,7 +344,7 @@ def _force(evidence: Evidence, role: Role, table: _Table, remarks: Remarks) -> C
     return Column(name=name, role=role, reason=reason, format=CellFormat(missing=MISSING))
 
 
-def _force_date(evidence: Evidence, table: _Table) -> Column:
+def _force_date(evidence: Evidence, table: Survey) -> Column:
     texts, counts = evidence.without((*MISSING, *ODD_MISSING))
     guess = guess_dates(texts, counts, day_first=table.day_first) if texts else None
     if guess is None and evidence.values is not None:
