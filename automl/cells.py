@@ -106,6 +106,13 @@ def parse_dates(series: pd.Series[Any], cell_format: CellFormat = PLAIN) -> Arra
         return np.asarray(plain.to_numpy(dtype="datetime64[us]"))
     if cell_format.date_format in ("epoch_s", "epoch_ms"):
         return _epoch_dates(series, cell_format)
+    if _is_arrow_text(series) and len(series) > SMALL_ROWS and cell_format.date_format in ("", "iso"):
+        try:  # most columns of dates are written plainly throughout
+            plain_texts = pc.utf8_trim_whitespace(as_arrow(series))
+            plain_texts = pc.if_else(pc.equal(plain_texts, ""), None, plain_texts)
+            return np.array(pc.cast(plain_texts, pa.timestamp("us")).to_numpy(zero_copy_only=False))
+        except pa.ArrowInvalid:
+            pass
     texts = pd.Series(to_text(series, cell_format.missing), dtype=object)
     moments = _read_dates(texts, cell_format.date_format or "iso")
     failed = np.isnat(moments) & texts.notna().to_numpy()
@@ -199,6 +206,11 @@ def number_text(value: float) -> str:
 def is_missing(cell: Any) -> bool:
     """Whether a Python object stands for no value: None, NaN, NaT or pandas' NA."""
     return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, float | np.floating) and cell != cell)
+
+
+def text_of(cell: Any) -> str | None:
+    """The canonical text of one cell; see `to_text`."""
+    return _text(cell)
 
 
 def _text(cell: Any, marks: frozenset[str] = frozenset()) -> str | None:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.clock import REPORT_SECONDS, Clock, process_age_seconds, spent_seconds
 from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, open_engine
@@ -30,7 +31,6 @@ from automl.events import (
     Bus,
     DataLoaded,
     Decision,
-    Event,
     JsonlSink,
     RunFinished,
     RunStarted,
@@ -42,7 +42,7 @@ from automl.events import (
 from automl.files import read_json, telling_full_disk, write_json, write_text
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
-from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset
+from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset, tell_of_data
 from automl.preprocess.table import TableEncoder
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
@@ -52,16 +52,12 @@ from automl.recipe import Recipe, load_recipe
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
-from automl.search.budget import Clock, process_age_seconds, spent_seconds
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORT_SECONDS = 1.2
-WRAP_UP_SECONDS = 8.0
-MIN_EVALUATE_SECONDS = 2.0
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
 
@@ -105,7 +101,7 @@ def fit(
     workers = open_engine(engine, make_settings(recipe, PRELOAD, bool(accelerators)))
     try:
         workers.warm("core")  # imports happen while the data is read
-        dataset = load(data, target=target, recipe=recipe)
+        dataset = load(data, target=target, recipe=recipe, deadline=time.monotonic() + clock.read_left())
         source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
         test = test or find_test(data)
         run = Run.create(
@@ -207,7 +203,8 @@ class _Session:
         self._start()
         findings = self._stage("profile", lambda: self._profile(dataset), "findings of the data")
         dataset = apply_findings(dataset, findings)
-        self._say_decisions(dataset, findings)
+        for event in tell_of_data(dataset, findings):
+            self.emit(event)
         split = self._stage("split", lambda: self._split(dataset, findings), "")
         self._say_loaded(dataset.task.to_json(), dataset.n_rows, len(dataset.schema.features), len(split))
         return self._search_and_finish(dataset.schema)
@@ -253,9 +250,14 @@ class _Session:
 
     def _profile(self, dataset: Dataset) -> list[Finding]:
         new = read_new(dataset, self.run.record["test"], self.recipe, labelled=True)
-        findings = find_all(dataset, new)
+        deadline = time.monotonic() + self.clock.look_left()
+        findings = find_all(dataset, new, deadline=deadline)
+        profile = summarize(dataset, deadline=deadline)
+        if profile.undescribed:
+            text = f"{profile.undescribed:,} column(s) stand without figures in the report"
+            self.emit(Decision(topic="profile", text=text, reason="the time was too short to describe them"))
         record = {
-            "profile": summarize(dataset).to_json(),
+            "profile": profile.to_json(),
             "findings": [finding.to_json() for finding in findings],
             "notices": [dataclasses.asdict(notice) for notice in dataset.notices],
         }
@@ -268,7 +270,8 @@ class _Session:
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
-        self._keep_reference(lambda: store_columns(self.run.data, dataset))
+        deadline = time.monotonic() + self.clock.look_left()
+        self._keep_reference(lambda: store_columns(self.run.data, dataset, deadline=deadline))
         if self.recipe.data.embeddings and table.texts:
             have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
             said = f"{have:,} of {words:,} words have a vector"
@@ -342,12 +345,11 @@ class _Session:
     def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
         if not builder.weights:
             return
-        seconds = None
-        if self.clock.seconds is not None:
-            left = self.clock.left() - REPORT_SECONDS - self.clock.study_seconds()
-            seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.clock.seconds + 2)
-            seconds = min(seconds, WRAP_UP_SECONDS) if self.clock.left() > 2 * WRAP_UP_SECONDS else seconds
-        evaluator = Evaluator(self.run, data, self.recipe, self.engine.at_home(), seconds=seconds)
+        evaluator = Evaluator(
+            self.run, data, self.recipe, self.engine.at_home(),
+            seconds=self.clock.evaluate_seconds(),
+            deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
+        )  # fmt: skip
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
             self.emit(warning)
@@ -363,7 +365,8 @@ class _Session:
         except AutoMLError:
             raise
         except Exception as error:
-            text = f"automl monitor will have nothing to compare with: {type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+            text = f"automl monitor will have nothing to compare with: {reason}"
             self.emit(WarningRaised(text=text[:300]))
 
     def _study(self, builder: EnsembleBuilder) -> None:
@@ -427,15 +430,6 @@ class _Session:
                 folds=folds,
             )
         )
-
-    def _say_decisions(self, dataset: Dataset, findings: list[Finding]) -> None:
-        for notice in dataset.notices:
-            self.emit(Decision(topic=notice.topic, text=notice.text, reason=notice.reason))
-        for finding in findings:
-            event: Event = Decision(topic=finding.kind, text=finding.text, reason=finding.action)
-            if finding.severity == "risk":
-                event = WarningRaised(text=f"{finding.text} {finding.action}".strip())
-            self.emit(event)
 
 
 def command_started() -> float:

@@ -12,10 +12,12 @@ import binascii
 import contextlib
 import contextvars
 import io
+import math
 import os
 import struct
 import tempfile
 import threading
+import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +42,8 @@ MAX_PIXELS = 50_000_000  # told by the header, before anything is unpacked: 50 m
 MAX_FILE_BYTES = 256 << 20
 MAX_THREADS = 8
 IN_MEMORY_BYTES = 64 << 20
+FEWEST = 100  # pictures that are read whatever the time
+TOO_LATE = "the time was too short to read it"
 _GREY = ("1", "L")
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
@@ -107,12 +111,17 @@ def shorten(cell: str) -> str:
     return "/".join(cell.replace(INSIDE, "/").split("/")[-2:])
 
 
-def decode_all(cells: Sequence[Any] | Array, picture: PictureFormat) -> tuple[Array, dict[int, str]]:
+def decode_all(
+    cells: Sequence[Any] | Array, picture: PictureFormat, *, deadline: float = float("inf")
+) -> tuple[Array, dict[int, str]]:
     """Decode in parallel, each picture brought to one size at once, so that no two large ones are kept.
+
+    Args:
+        deadline: `time.monotonic()` from which on no more are read than a hundred; they come in a random order.
 
     Returns:
         Pixels (n, h, w, c) uint8, in memory or, above 64 MB, in a mapped file that vanishes with the array;
-        and row → reason of those that could not be read.
+        and row → reason of those that could not be read, `TOO_LATE` where it is the time.
     """
     shape = (len(cells), picture.height, picture.width, picture.channels)
     pixels = _allocate(shape)
@@ -122,7 +131,14 @@ def decode_all(cells: Sequence[Any] | Array, picture: PictureFormat) -> tuple[Ar
         faults = {row: "no data URI, and files are not read here" for row in rows if not cells[row].startswith(URI)}
         rows = [row for row in rows if row not in faults]
 
+    if math.isfinite(deadline):
+        rows = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))]
+    first = set(rows[:FEWEST])
+
     def decode(row: int) -> None:
+        if time.monotonic() > deadline and row not in first:
+            faults[row] = TOO_LATE
+            return
         try:
             pixels[row] = decode_cell(str(cells[row]), picture)
         except PictureError as error:

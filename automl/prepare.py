@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from automl.data.sensitive import store_groups
 from automl.data.split import make_split
 from automl.ensemble.artifact import golden_records
 from automl.errors import DataError, did_you_mean
+from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
 from automl.pictures import encode_uri
@@ -31,13 +34,18 @@ if TYPE_CHECKING:
 
 GOLDEN_ROWS = 16
 UNSEEN_LEVEL = "a value never seen"
+# Warnings of one kind that are told one by one: a wide table may have hundreds.
+MOST_WARNINGS = 8
 
 
-def load(data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe) -> Dataset:
-    """Read a table and settle its task and metric."""
+def load(
+    data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe, deadline: float = float("inf")
+) -> Dataset:
+    """Read a table and settle its task and metric; `deadline` as in `automl.data.infer.infer_schema`."""
     if recipe.data.embeddings and not Path(recipe.data.embeddings).is_file():
         raise DataError(f"There is no file {recipe.data.embeddings!r}", hint="Check the path of --embeddings")
-    dataset = load_dataset(Path(data) if isinstance(data, str) else data, target=target, recipe=recipe)
+    source = Path(data) if isinstance(data, str) else data
+    dataset = load_dataset(source, target=target, recipe=recipe, deadline=deadline)
     name = resolve_metric(recipe.metric, dataset.task.kind)
     task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
     return dataclasses.replace(dataset, task=task)
@@ -122,6 +130,24 @@ def store_dataset(
     (folder / "golden").mkdir(exist_ok=True)
     encoder.encode(golden).save(folder / "golden")
     write_json(folder / "golden.json", golden_records(golden, dataset.schema))
+
+
+def tell_of_data(dataset: Dataset, findings: list[Finding]) -> Iterator[Event]:
+    """What was guessed on reading and what was found, as events; risks are warnings, the first of each kind."""
+    for notice in dataset.notices:
+        yield Decision(topic=notice.topic, text=notice.text, reason=notice.reason)
+    risks: Counter[str] = Counter()
+    for finding in findings:
+        is_risk = finding.severity == "risk"
+        risks[finding.kind] += is_risk
+        if is_risk and risks[finding.kind] <= MOST_WARNINGS:
+            yield WarningRaised(text=f"{finding.text} {finding.action}".strip())
+        else:
+            yield Decision(topic=finding.kind, text=finding.text, reason=finding.action)
+    for kind, count in risks.items():
+        if count > MOST_WARNINGS:
+            more = f"{count - MOST_WARNINGS:,} more findings of this risk ({kind}) stand in the report"
+            yield WarningRaised(text=more)
 
 
 def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:

@@ -147,7 +147,7 @@ class SklearnEstimator:
         raise NoGraphError(f"{type(self.model).__name__} of {self.candidate!r} has no form as a graph")
 
     def save(self, folder: Path) -> None:
-        from skops.io import dump
+        from automl.candidates._skops import dump
 
         dump(self.model, folder / FILE)
         write_record(folder, self.candidate, self.facts())
@@ -212,7 +212,7 @@ def read_skops(path: Path) -> Any:
     Raises:
         ArtifactError: for anything else; the foreign types are named.
     """
-    from skops.io import get_untrusted_types, load
+    from automl.candidates._skops import get_untrusted_types, load
 
     if path.stat().st_size > MAX_BYTES:
         raise refuse(path.parent, f"{path.name} is larger than {MAX_BYTES >> 30} GiB")

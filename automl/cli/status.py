@@ -28,8 +28,8 @@ def status_command(run: opt.RunArgument, as_json: opt.JsonOption = False) -> Non
 
 def read_status(run: Any) -> dict[str, Any]:
     """Facts of a run at any moment of its life."""
+    from automl.clock import spent_seconds
     from automl.events import BestImproved, TrialFinished, read_events
-    from automl.search.budget import spent_seconds
 
     record = run.record
     counts: Counter[str] = Counter()

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """A table ready to learn from; rows with a missing target are gone (and noticed).
+    """A table ready to learn from; rows with a missing target are gone (and noticed). It equals only itself.
 
     Attributes:
         frame: typed feature columns (n, d), as `Schema.parse` gives them, in the order of `schema.features`.

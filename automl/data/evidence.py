@@ -153,12 +153,8 @@ def _object_evidence(name: str, series: pd.Series[Any]) -> Evidence:
         return evidence
     if kind == "boolean":
         return Evidence(name, series, "bool", len(series), int(series.notna().sum()))
-    texts = pa.array([_as_text(cell) for cell in held], type=pa.large_string())
-    return _text_evidence(name, series, texts)
-
-
-def _as_text(cell: Any) -> str | None:
-    return cell if isinstance(cell, str) else cells.to_text(pd.Series([cell], dtype=object))[0]
+    texts = [cell if isinstance(cell, str) else cells.text_of(cell) for cell in held]
+    return _text_evidence(name, series, pa.array(texts, type=pa.large_string()))
 
 
 def _text_evidence(name: str, series: pd.Series[Any], texts: Any) -> Evidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -103,7 +104,7 @@ def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -
         comma: whether other columns of the table have decimal commas.
     """
     total = int(counts.sum())
-    if total == 0 or not _worth_trying(texts, counts, total):
+    if total == 0 or not _worth_trying(texts, counts, total) or not _may_be_numbers(texts, counts, total, comma):
         return None
     parts = [_split_unit(text) for text in texts]
     prefix, suffix = (
@@ -149,6 +150,17 @@ def _worth_trying(texts: Sequence[str], counts: Array, total: int) -> bool:
     return int(counts[lacking].sum()) <= BAD_SHARE * total if lacking else True
 
 
+def _may_be_numbers(texts: Sequence[str], counts: Array, total: int, comma: bool) -> bool:
+    """Whether some style reads the first texts, units aside: dates and codes need not be split to the last."""
+    bodies = [_split_unit(text)[1] for text in texts[: max(_PROBE, len(texts) // 50)]]
+    for style in _COMMA_FIRST if comma else _STYLES:
+        pattern = _grammar(*style)
+        misses = [index for index, body in enumerate(bodies) if not pattern.fullmatch(body)]
+        if not misses or int(counts[misses].sum()) <= BAD_SHARE * total:
+            return True
+    return False
+
+
 def _split_unit(text: str) -> tuple[str, str, str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
@@ -169,6 +181,7 @@ def _common_unit(units: list[str], counts: Array) -> str | None:
     return kinds.pop() if having >= 0.9 * int(counts.sum()) else None
 
 
+@functools.cache
 def _grammar(decimal: str, thousands: str) -> re.Pattern[str]:
     mark = re.escape(decimal)
     plain = rf"\d+(?:{mark}\d*)?|{mark}\d+"
@@ -266,7 +279,7 @@ def is_day_first(guess: Guess) -> bool | None:
 def _as_series(texts: Sequence[str]) -> pd.Series[Any]:
     import pandas as pd
 
-    return pd.Series(list(texts), dtype=object)
+    return pd.Series(list(texts), dtype="str")
 
 
 def guess_number_dates(name: str, values: Array) -> Guess | None:

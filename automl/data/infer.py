@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl import cells
-from automl.data.evidence import Evidence, collect
+from automl.data.evidence import Evidence
 from automl.data.formats import (
     MISSING,
     NO_NUMBER,
@@ -20,10 +20,9 @@ from automl.data.formats import (
     guess_dates,
     guess_number_dates,
     guess_numbers,
-    is_comma_evidence,
-    is_day_first,
 )
 from automl.data.remarks import Remarks
+from automl.data.survey import Survey, survey
 from automl.errors import DataError
 from automl.matrix import Array
 from automl.recipe import DataOptions
@@ -42,19 +41,12 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
+TOO_SHORT = "the time was too short to look at it; give it more with --time"
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Table:
-    """What the columns of one table tell about each other."""
-
-    comma: bool
-    day_first: bool | None
-
-
 def infer_schema(
-    frame: pd.DataFrame, options: DataOptions, *, separator: str = ""
+    frame: pd.DataFrame, options: DataOptions, *, separator: str = "", deadline: float = float("inf")
 ) -> tuple[Schema, pd.DataFrame, list[Notice]]:
     """Give each column a role.
 
@@ -62,6 +54,8 @@ def infer_schema(
         frame: raw feature columns (n, d); see `automl.data.table.RawTable`.
         options: `roles` overrides guesses, `drop` leaves out, `keep` uses what looks like an identifier.
         separator: of the text table; a semicolon speaks for decimal commas.
+        deadline: `time.monotonic()` from which on no further column is looked at, but for those that options name:
+            what is left of a very wide table is left out, and noticed.
 
     Returns:
         The schema with every column in it, the typed frame of its features, and what was guessed and dropped.
@@ -73,12 +67,14 @@ def infer_schema(
     dropped = set(options.drop)
     used = [name for name in map(str, frame.columns) if name not in dropped and options.roles.get(name) != "ignore"]
     labels = columns_of(frame)
-    found = {name: collect(name, frame[labels[name]]) for name in used}
-    table = _compare_columns(found, separator)
+    found, table = survey(frame, labels, used, {*options.roles, *options.keep}, deadline, separator)
+    unseen = {name for name in used if name not in found}
     columns = []
     for name in map(str, frame.columns):
         if name not in found:
-            columns.append(_ignored(name, "left out as asked"))
+            columns.append(_ignored(name, TOO_SHORT if name in unseen else "left out as asked"))
+            if name in unseen:
+                remarks.add("column", name, "not used", TOO_SHORT)
             continue
         column = _infer_column(found[name], options, table, remarks)
         columns.append(column)
@@ -97,30 +93,11 @@ def digest(values: Array) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def _compare_columns(found: dict[str, Evidence], separator: str) -> _Table:
-    """Marks and orders that are beyond doubt in one column decide for the doubtful ones."""
-    comma = False
-    votes = set()
-    for evidence in found.values():
-        if not evidence.texts:
-            continue
-        texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-        numbers = guess_numbers(texts, counts)
-        if numbers is not None:
-            comma = comma or is_comma_evidence(numbers)
-            continue
-        dates = guess_dates(texts, counts)
-        if dates is not None:
-            votes.add(is_day_first(dates))
-    votes.discard(None)
-    return _Table(comma or separator == ";", votes.pop() if len(votes) == 1 else None)
-
-
 def _ignored(name: str, reason: str) -> Column:
     return Column(name=name, role=Role.IGNORE, reason=reason, required=False)
 
 
-def _infer_column(evidence: Evidence, options: DataOptions, table: _Table, remarks: Remarks) -> Column:
+def _infer_column(evidence: Evidence, options: DataOptions, table: Survey, remarks: Remarks) -> Column:
     name = evidence.name
     forced = options.roles.get(name)
     if forced is not None:
@@ -133,7 +110,7 @@ def _infer_column(evidence: Evidence, options: DataOptions, table: _Table, remar
     return column
 
 
-def _guess_role(evidence: Evidence, table: _Table, remarks: Remarks, *, kept: bool) -> Column:
+def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bool) -> Column:
     name = evidence.name
     if evidence.kind == "date":
         return _date_column(evidence, Guess(format=CellFormat(date_format="iso"), reason="a column of dates"), remarks)
@@ -150,16 +127,19 @@ def _guess_role(evidence: Evidence, table: _Table, remarks: Remarks, *, kept: bo
     if words & _TRUTH_WORDS and words <= {*_TRUTH_WORDS, "0", "1"}:
         return _category_column(evidence, "true or false", remarks, levels=("False", "True"))
     number_texts, number_counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-    numbers = guess_numbers(number_texts, number_counts, comma=table.comma)
+    numbers, dates = table.guesses[name]
+    if table.comma:
+        numbers = guess_numbers(number_texts, number_counts, comma=True)
     if numbers is not None and not all(_EXPONENT_CODE.fullmatch(text) for text in number_texts):
         return _text_numbers(evidence, numbers, remarks)
-    dates = guess_dates(texts, counts, day_first=table.day_first)
+    if table.day_first is not None or len(texts) != len(number_texts) or table.guesses[name][0] is not None:
+        dates = guess_dates(texts, counts, day_first=table.day_first)
     if dates is not None:
         return _date_column(evidence, dates, remarks)
     return _word_column(evidence, texts, counts, remarks)
 
 
-def _grouped_format(evidence: Evidence, table: _Table) -> Guess:
+def _grouped_format(evidence: Evidence, table: Survey) -> Guess:
     """Among decimal commas, "1.234" is a thousand and more; elsewhere a dot is a decimal mark."""
     if table.comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\."):
         return Guess(
@@ -344,7 +324,7 @@ def _category_column(evidence: Evidence, reason: str, remarks: Remarks, levels: 
     )
 
 
-def _force(evidence: Evidence, role: Role, table: _Table, remarks: Remarks) -> Column:
+def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> Column:
     """The column in the role a user asked for."""
     name, reason = evidence.name, "as asked"
     if role is Role.IGNORE:
@@ -364,7 +344,7 @@ def _force(evidence: Evidence, role: Role, table: _Table, remarks: Remarks) -> C
     return Column(name=name, role=role, reason=reason, format=CellFormat(missing=MISSING))
 
 
-def _force_date(evidence: Evidence, table: _Table) -> Column:
+def _force_date(evidence: Evidence, table: Survey) -> Column:
     texts, counts = evidence.without((*MISSING, *ODD_MISSING))
     guess = guess_dates(texts, counts, day_first=table.day_first) if texts else None
     if guess is None and evidence.values is not None:

@@ -68,13 +68,16 @@ def find_test(source: Path | str | pd.DataFrame) -> Path | None:
     return collection.find_test(Path(source)) if collection is not None else None  # type: ignore[arg-type]
 
 
-def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe) -> Dataset:
+def load_dataset(
+    source: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe, deadline: float = float("inf")
+) -> Dataset:
     """Read a table, find out the task, and give each column a role.
 
     Args:
         source: as in `read_table`.
         target: name of the column to be predicted; None where the format has one, as folders of classes do.
         recipe: `data` and `task` are used here.
+        deadline: as in `infer_schema` and `decode_columns`.
 
     Raises:
         DataError: if the table cannot be read or learned from: no such column, no rows, fewer than 10 of them, one
@@ -87,7 +90,7 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
     name = "table" if isinstance(source, pd.DataFrame) else _stem(Path(source))
     _check_table(frame, target, name)
     _check_options(frame, target, options)
-    album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop})
+    album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
     task, values, notices = infer_task(
         frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
@@ -102,7 +105,9 @@ def load_dataset(source: Path | str | pd.DataFrame, *, target: str | None, recip
     times = read_times(kept, options.time)
     aside = _columns_aside(options)
     features = kept[[label for label in kept.columns if str(label) != target and str(label) not in aside]]
-    schema, typed, remarks = infer_schema(features, album.force_roles(options), separator=table.separator)
+    schema, typed, remarks = infer_schema(
+        features, album.force_roles(options), separator=table.separator, deadline=deadline
+    )
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
     schema = album.complete(schema)

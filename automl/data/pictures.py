@@ -14,7 +14,7 @@ import pandas as pd
 from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array, IntArray
-from automl.pictures import SUFFIXES, URI, Header, decode_all, list_faults, measure_range, probe_all
+from automl.pictures import SUFFIXES, TOO_LATE, URI, Header, decode_all, list_faults, measure_range, probe_all
 from automl.recipe import DataOptions
 from automl.schema import Column, Notice, PictureFormat, Role, Schema
 
@@ -24,13 +24,14 @@ MAX_ARRAY_BYTES = 2 << 30
 MAX_FAULTY_SHARE = 0.1
 FIRST_CELLS = 200  # rows that tell whether a column may hold pictures
 LOOKED_AT = 50  # distinct texts that decide it, and pictures whose range is measured
+_ENDINGS = tuple(SUFFIXES)
 _ADDRESS = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 def looks_like_pictures(texts: list[str]) -> bool:
     """Whether the texts of a column are paths or data URIs of pictures, but for one in ten."""
     sample = list(dict.fromkeys(texts))[:LOOKED_AT]
-    hits = sum(text.startswith(URI) or Path(text).suffix.lower() in SUFFIXES for text in sample)
+    hits = sum(text.startswith(URI) or text.lower().endswith(_ENDINGS) for text in sample)
     return len(sample) > 0 and hits >= 0.9 * len(sample)
 
 
@@ -42,7 +43,7 @@ def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTabl
         cells = raw.frame[label]
         if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
             continue
-        texts = [cell for cell in cells.iloc[:FIRST_CELLS] if isinstance(cell, str) and cell.strip()]
+        texts = [cell for cell in cells.iloc[:FIRST_CELLS].to_numpy() if isinstance(cell, str) and cell.strip()]
         if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
             continue
         found.append(str(label))
@@ -95,11 +96,12 @@ class Album:
         return dataclasses.replace(column, role=Role.IMAGE, picture=picture, reason=reason)
 
 
-def decode_columns(table: RawTable, *, aside: Collection[str]) -> Album:
+def decode_columns(table: RawTable, *, aside: Collection[str], deadline: float = float("inf")) -> Album:
     """Decode all picture columns of a table.
 
     Args:
         aside: columns that no model sees.
+        deadline: `time.monotonic()` from which on no more pictures are read; rows without theirs are left out.
 
     Raises:
         DataError: if more than a tenth of a column's pictures cannot be read; nothing is trained then.
@@ -114,8 +116,9 @@ def decode_columns(table: RawTable, *, aside: Collection[str]) -> Album:
     formats, pixels, notices = {}, {}, []
     for name in names:
         cells = frame[name].astype(object).where(frame[name].notna(), None).to_numpy(dtype=object).copy()
-        formats[name], pixels[name], faults, remarks = _decode_column(name, cells, alone=alone)
+        formats[name], pixels[name], faults, remarks = _decode_column(name, cells, deadline, alone=alone)
         notices += remarks
+        keep[[row for row, reason in faults.items() if reason == TOO_LATE]] = False
         cells[list(faults)] = None
         keep &= ~(pd.isna(cells) & alone)
         frame = frame.assign(**{name: pd.Series(cells, index=frame.index, dtype="str")})
@@ -127,18 +130,23 @@ def decode_columns(table: RawTable, *, aside: Collection[str]) -> Album:
 
 
 def _decode_column(
-    name: str, cells: Array, *, alone: bool
+    name: str, cells: Array, deadline: float, *, alone: bool
 ) -> tuple[PictureFormat, Array, dict[int, str], list[Notice]]:
     headers, faults = probe_all(cells)
     _refuse_if_many(name, cells, faults)
     sound = cells.copy()
     sound[list(faults)] = None
     picture = choose_format(headers, sound, len(cells))
-    pixels, late = decode_all(sound, picture)
-    faults |= late
+    pixels, unread = decode_all(sound, picture, deadline=deadline)
+    late = {row: reason for row, reason in unread.items() if reason == TOO_LATE}
+    faults |= {row: reason for row, reason in unread.items() if row not in late}
     _refuse_if_many(name, cells, faults)
     told = {str(cells[row]): reason for row, reason in sorted(faults.items())}
-    return picture, pixels, faults, _describe(name, headers, picture, told, alone=alone)
+    notices = _describe(name, headers, picture, told, alone=alone)
+    if late:
+        text = f"learned from {len(cells) - len(late):,} of {len(cells):,} rows, drawn at random"
+        notices.append(Notice(topic="rows", text=text, reason="the time was too short to read all pictures"))
+    return picture, pixels, faults | late, notices
 
 
 def choose_format(headers: list[Header], cells: Array, rows: int) -> PictureFormat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from automl.engines import Engine, Job, Limits, Status
@@ -31,6 +32,7 @@ DETAIL_SHARE = 0.15
 PARAMETER_SECONDS = 1.0
 # Beyond its time a part is given this much before it is ended; the promise to the user has room for it.
 GRACE_SECONDS = 2.0
+LOOK_SECONDS = 0.1
 
 
 class Evaluator:
@@ -38,10 +40,22 @@ class Evaluator:
 
     Args:
         seconds: time for all jobs together; None for a run by trials, where counts decide.
+        deadline: `time.monotonic()` at which what is not there is given up, whatever hinders it: a machine so busy that
+            workers do not come to their work must not make the command late.
     """
 
-    def __init__(self, run: Run, data: SearchData, recipe: Recipe, engine: Engine, *, seconds: float | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        data: SearchData,
+        recipe: Recipe,
+        engine: Engine,
+        *,
+        seconds: float | None,
+        deadline: float = float("inf"),
+    ) -> None:
         self.run, self.data, self.recipe, self.engine, self.seconds = run, data, recipe, engine, seconds
+        self.deadline = deadline
         self.warnings: list[Event] = []
 
     def evaluate(self) -> dict[str, Any]:
@@ -51,13 +65,16 @@ class Evaluator:
         running: set[str] = set()
         parameters: dict[str, Any] | None = None if self._is_detailed else {"skipped": ["parameters"]}
         while waiting or running:
+            if time.monotonic() > self.deadline:
+                self._give_up([*sorted(running), *(job.id for job in waiting)])
+                break
             while waiting and self.engine.free_slots() > 0:
                 job = waiting.pop(0)
                 self.engine.submit(job)
                 running.add(job.id)
             if parameters is None:  # the parent's own work, while the workers are busy
                 parameters = describe_parameters(self.run, maximize=self.data.task.maximize, seconds=PARAMETER_SECONDS)
-            for outcome in self.engine.wait(0.25):
+            for outcome in self.engine.wait(LOOK_SECONDS):
                 if outcome.id not in running:
                     continue
                 running.discard(outcome.id)
@@ -71,6 +88,11 @@ class Evaluator:
         write_json(self.run.details_path, join_details(values.get("details"), parameters or {}))
         correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
         return result
+
+    def _give_up(self, names: list[str]) -> None:
+        self.engine.cancel()
+        text = f"evaluation: {', '.join(names)} missing: the time was over before"
+        self.warnings.append(WarningRaised(text=text))
 
     @property
     def _is_detailed(self) -> bool:

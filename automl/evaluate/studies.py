@@ -6,12 +6,12 @@ import math
 import time
 from typing import Any
 
+from automl.clock import Clock
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.jobs import measure_study, registry
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
 from automl.run import Run
-from automl.search.budget import Clock
 from automl.search.trial import candidates
 
 GRACE_SECONDS = 1.0

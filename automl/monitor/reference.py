@@ -4,6 +4,7 @@ distribution of the predictions for rows that no model had seen, the importance 
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,25 @@ MOST_CELLS = 10_000_000
 MOST_PICTURES = 5_000
 
 
-def store_columns(folder: Path, dataset: Dataset) -> None:
+def store_columns(folder: Path, dataset: Dataset, *, deadline: float = float("inf")) -> None:
     """Write the reference of the columns beside the arrays of a run; every model that is saved carries it."""
-    write_json(folder / NAME, describe_columns(dataset))
+    write_json(folder / NAME, describe_columns(dataset, deadline=deadline))
 
 
-def describe_columns(dataset: Dataset) -> dict[str, Any]:
-    """The reference of the columns; a second for 100,000 rows of 50 columns. No row can be put together from it."""
+def describe_columns(dataset: Dataset, *, deadline: float = float("inf")) -> dict[str, Any]:
+    """The reference of the columns; a second for 100,000 rows of 50 columns. No row can be put together from it.
+
+    Args:
+        deadline: `time.monotonic()` by which it must be whole; half of the columns would be no reference.
+
+    Raises:
+        TimeoutError: if it is not.
+    """
     rows = sample_rows(dataset.n_rows, most=max(1_000, min(MOST_ROWS, MOST_CELLS // max(1, dataset.frame.shape[1]))))
     columns = {}
     for column in dataset.schema.features:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the time was too short")
         pixels = dataset.pixels.get(column.name)
         chosen = rows if pixels is None else rows[:: max(1, len(rows) // MOST_PICTURES)]
         cells = dataset.frame[column.name].iloc[chosen]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MISSING = -1
 UNSEEN = -2
 TEXT_FACTS = ("characters", "words", "digits", "capitals")
+# Bytes that `str.split` splits at.
+_BLANK = np.isin(np.arange(256), [*range(9, 14), *range(28, 33)])
 # Below this many rows a dict look-up a cell beats building an index.
 FEW_ROWS = 256
 
@@ -301,10 +303,30 @@ def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -
 
 def count_text(values: Array) -> FloatArray:
     """(n, 4) float32: characters, words, digits and capital letters of each text; NaN where there is none."""
-    rows = [
-        (len(text), len(text.split()), len(re.findall(r"\d", text)), sum(map(str.isupper, text)))
-        if isinstance(text, str)
-        else (np.nan,) * len(TEXT_FACTS)
-        for text in values
-    ]
-    return np.array(rows, dtype=np.float32).reshape(len(values), len(TEXT_FACTS))
+    facts = np.full((len(values), len(TEXT_FACTS)), np.nan, dtype=np.float32)
+    plain: list[int] = []
+    for place, text in enumerate(values):
+        if not isinstance(text, str):
+            continue
+        if text and text.isascii():
+            plain.append(place)
+        else:
+            words, digits = len(text.split()), len(re.findall(r"\d", text))
+            facts[place] = len(text), words, digits, sum(map(str.isupper, text))
+    if plain:
+        facts[plain] = _count_plain([values[place] for place in plain])
+    return facts
+
+
+def _count_plain(texts: list[str]) -> FloatArray:
+    """The same of texts in ASCII, none of them empty: counted side by side, byte by byte."""
+    letters = np.frombuffer("".join(texts).encode("ascii"), dtype=np.uint8)
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    inside = ~_BLANK[letters]
+    begins = inside.copy()
+    begins[1:] &= ~inside[:-1]
+    begins[starts] = inside[starts]
+    digits, capitals = (letters >= 48) & (letters <= 57), (letters >= 65) & (letters <= 90)
+    counts = [np.add.reduceat(flags, starts, dtype=np.int64) for flags in (begins, digits, capitals)]
+    return np.column_stack([lengths, *counts]).astype(np.float32)

@@ -46,7 +46,10 @@ class Finding:
 
 
 class FindingPlugin(Protocol):
-    """One file of `automl.profile.findings`: looks for one kind of trouble."""
+    """One file of `automl.profile.findings`: looks for one kind of trouble.
+
+    A plug-in with `always = True` is asked even where there is no time: what it finds has effects.
+    """
 
     def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
         """Findings in `dataset`; `new` is the typed frame of a second file (`--test`, `check DATA NEW`) or None."""

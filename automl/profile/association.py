@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ MOST_ROWS = 5_000  # of a sample, and fewer if there are many columns
 MOST_CELLS = 10_000_000
 BLOCK = 256  # columns handled at once, so that memory is bounded
 ORDERED = (Role.NUMBER, Role.DATE)
+# Several findings and the summary ask for the same figures of the same table.
+_measured: WeakKeyDictionary[Dataset, list[Association]] = WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,13 @@ def sample_rows(n_rows: int, n_columns: int = 1, *, most: int = MOST_ROWS) -> In
 
 
 def measure_columns(dataset: Dataset) -> list[Association]:
-    """Associations of the feature columns (pictures left out), in their order."""
+    """Associations of the feature columns (pictures left out), in their order; measured once a data set."""
+    if dataset not in _measured:
+        _measured[dataset] = _measure(dataset)
+    return _measured[dataset]
+
+
+def _measure(dataset: Dataset) -> list[Association]:
     rows = sample_rows(dataset.n_rows, dataset.frame.shape[1])
     target = dataset.target[rows]
     if len(rows) < 2 or np.ptp(target) == 0:

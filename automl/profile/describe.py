@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,20 +22,31 @@ registry: Registry[FindingPlugin] = Registry("automl.profile.findings", noun="fi
 SEVERITIES = ("risk", "warning", "note")
 
 
-def find_all(dataset: Dataset, new: pd.DataFrame | None = None) -> list[Finding]:
+def find_all(dataset: Dataset, new: pd.DataFrame | None = None, *, deadline: float = float("inf")) -> list[Finding]:
     """All findings, the gravest first; a plug-in that fails becomes a note with its reason.
 
     Args:
         new: typed frame of a second file (`--test`, `automl check DATA NEW`), or None.
+        deadline: `time.monotonic()` from which on only what has effects is looked for; a note says what was not.
     """
     findings: list[Finding] = []
+    left_out: list[str] = []
     for name in registry.names():
         try:
+            plugin = registry.get(name)
+            if time.monotonic() > deadline and not getattr(plugin, "always", False):
+                left_out.append(name)
+                continue
             with np.errstate(over="ignore", invalid="ignore"):  # squares of values near 1e308
-                findings += registry.get(name).find(dataset, new)
+                findings += plugin.find(dataset, new)
         except Exception as error:  # one check must not cost the run
             reason = f"{type(error).__name__}: {error}"[:300]
             findings.append(Finding(kind=name, severity="note", text=f"The check {name!r} failed: {reason}"))
+    if left_out:
+        text = f"The time did not allow to look for {', '.join(left_out)}"
+        findings.append(
+            Finding(kind="time", severity="note", text=text, action="automl check DATA looks for everything")
+        )
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 

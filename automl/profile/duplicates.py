@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from automl.data import Dataset
 
 BLOCK = 64  # columns hashed at once: in a wide table the first ones tell most rows apart
+_found: WeakKeyDictionary[Dataset, Duplicates | None] = WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,13 @@ class Duplicates:
 
 
 def find_duplicates(dataset: Dataset) -> Duplicates | None:
-    """Equal feature rows; None if there are none, or no features."""
+    """Equal feature rows; None if there are none, or no features. Looked for once a data set."""
+    if dataset not in _found:
+        _found[dataset] = _find(dataset)
+    return _found[dataset]
+
+
+def _find(dataset: Dataset) -> Duplicates | None:
     contents = dataset.contents
     keys = _hash_rows(contents)
     if keys is None:

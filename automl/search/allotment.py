@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from automl.search.budget import Clock
+from automl.clock import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.trial import POOL_START_SECONDS, TrialSpec

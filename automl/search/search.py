@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from automl.clock import Clock
 from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
@@ -22,7 +23,6 @@ from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.active import Active
 from automl.search.allotment import Allotment
-from automl.search.budget import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs

@@ -45,10 +45,15 @@ PRELOAD = {
         "sklearn.neighbors",
         "sklearn.svm",
         "xgboost",
-        "skops.io",
+        "automl.candidates._skops",
         "automl.search.trial",
     ),
-    "keras": ("sklearn.preprocessing", "skops.io", "automl.candidates._keras_loaded", "automl.search.trial"),
+    "keras": (
+        "sklearn.preprocessing",
+        "automl.candidates._skops",
+        "automl.candidates._keras_loaded",
+        "automl.search.trial",
+    ),
 }
 # What a pool's first worker costs before its first job.
 POOL_START_SECONDS = {"keras": 8.0}

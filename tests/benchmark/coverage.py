@@ -1,18 +1,24 @@
-"""Whether the reported interval holds the true score: many simulated tasks, each scored on 100,000 fresh rows.
+"""Whether the reported interval holds the true score: many simulated tasks, each scored on 100,000 fresh rows, and
+30 real ones, each fitted on some rows of a table and scored on all others.
 
-    python -m tests.benchmark.coverage --tasks 200 --out FOLDER [--seconds 10 | --trials 10] [--candidates all]
+    python -m tests.benchmark.coverage --out FOLDER [--tasks 200] [--real 30] [--minutes 7]
+        [--seconds 10 | --trials 10] [--candidates all]
 
 Nets are left out unless asked for: they take nine tenths of the time, and what is measured here, the correction for
 having chosen among many, does not hang on them.
 
-A line a task goes to coverage.jsonl, so that it can be ended and begun again; the summary is printed at the end.
+A line a task goes to coverage.jsonl, so that it can be ended and begun again; the table and the summary go to
+coverage.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +27,77 @@ import pandas as pd
 
 import automl
 from automl.metrics import get_metric
+from tests.outcomes import AS_PROMISED, Outcomes
 
 FRESH_ROWS = 100_000
 ROWS = (150, 300, 600, 1200)
 KINDS = ("binary", "multiclass", "regression")
+DATASETS = Path(__file__).parents[2] / "datasets"
+REAL = (
+    ("social_survey.csv", "married", "binary"),
+    ("social_survey.csv", "age", "regression"),
+    ("social_survey.csv", "relig", "multiclass"),
+    ("social_survey.csv", "tvhours", "regression"),
+    ("social_survey.csv", "partyid", "multiclass"),
+    ("penguins.csv", "body_mass_g", "regression"),
+)
+COLUMNS = ("kind", "target", "rows", "reported", "low", "high", "true", "flattery")
 CANDIDATES = "linear,naive_bayes,xgboost,extra_trees,hist_gradient_boosting"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Rows to learn from, and rows that tell the truth; `kind` is that of a simulated task, or "real"."""
+
+    kind: str
+    target: str
+    frame: pd.DataFrame
+    fresh: pd.DataFrame
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--real", type=int, default=30)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--candidates", default=CANDIDATES, help="families by name, or all")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "coverage.jsonl"
-    whole = path.read_bytes() if path.exists() else b""
-    whole = whole[: whole.rfind(b"\n") + 1]  # an ended measurement may have left half a line
-    path.write_bytes(whole)
-    lines = [json.loads(line) for line in whole.splitlines()]
-    done = {line["task"] for line in lines}
-    for number in range(options.tasks):
-        if number in done:
-            continue
-        line = run_task(number, options)
-        lines.append(line)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-    print(json.dumps(summarize(lines), indent=1))
+    outcomes = Outcomes(options.out, "coverage", COLUMNS)
+    deadline = time.monotonic() + 60 * options.minutes
+    tasks = [(f"{number}", number, draw_task) for number in range(options.tasks)]
+    tasks += [(f"real {number}", number, draw_real) for number in range(options.real)]
+    for name, number, draw in tasks:
+        if time.monotonic() > deadline:
+            break
+        if not outcomes.has(name):
+            run_task(name, number, draw, options, outcomes)
+    summary = summarize(outcomes.records)
+    outcomes.write_table("Coverage", ["```json", *json.dumps(summary, indent=1).splitlines(), "```"])
+    print(json.dumps(summary, indent=1))
 
 
-def draw_task(number: int, rows: int) -> tuple[pd.DataFrame, str]:
+def draw_task(number: int) -> Task:
+    """One of the simulated worlds."""
+    frame, kind = draw_world(number, ROWS[(number // 3) % len(ROWS)])
+    return Task(kind, "target", frame, draw_world(number, FRESH_ROWS)[0])
+
+
+def draw_real(number: int) -> Task:
+    """Some rows of a real table to learn from, all others to score on; rare classes are left out."""
+    file, target, kind = REAL[number % len(REAL)]
+    frame = pd.read_csv(DATASETS / file).dropna(subset=[target])
+    if kind != "regression":
+        frame = frame[frame.groupby(target)[target].transform("size") >= 60]
+    order = np.random.default_rng([number, 3]).permutation(len(frame))
+    rows = min(len(frame) // 2, ROWS[(number // len(REAL)) % len(ROWS)])
+    return Task("real", target, frame.iloc[order[:rows]], frame.iloc[order[rows:]])
+
+
+def draw_world(number: int, rows: int) -> tuple[pd.DataFrame, str]:
     """A table of one of the simulated worlds; the same number is always the same world, however many rows are drawn."""
     world = np.random.default_rng([number, 1])
     rng = np.random.default_rng([number, 2, rows])
@@ -79,48 +122,56 @@ def draw_task(number: int, rows: int) -> tuple[pd.DataFrame, str]:
     return frame, kind
 
 
-def run_task(number: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Fit, read the reported score, and score the deployed model on fresh rows of the same world."""
-    rows = ROWS[(number // 3) % len(ROWS)]
-    frame, kind = draw_task(number, rows)
+def run_task(
+    name: str, number: int, draw: Callable[[int], Task], options: argparse.Namespace, outcomes: Outcomes
+) -> None:
+    """Fit, read the reported score, and score the deployed model on rows that it has not seen."""
+    task = draw(number)
     out = options.out / "run"
     shutil.rmtree(out, ignore_errors=True)
     limit = {"time": options.seconds} if options.seconds else {"trials": options.trials}
     families = options.candidates.split(",") if options.candidates != "all" else "auto"
     recipe = automl.Recipe().override({"search": {"candidates": families}})
-    run = automl.fit(frame, target="target", out=out, seed=number, jobs=options.jobs, recipe=recipe, **limit)
+    run = automl.fit(task.frame, target=task.target, out=out, seed=number, jobs=options.jobs, recipe=recipe, **limit)
     found = json.loads(run.evaluation_path.read_text(encoding="utf-8"))
-    fresh, _ = draw_task(number, FRESH_ROWS)
     predictor = automl.load(run.path)
-    y = predictor.encode_target(fresh["target"])
-    true = float(get_metric(found["metric"]).score(y, predictor.predict_outputs(fresh)))
+    metric, y = get_metric(found["metric"]), predictor.encode_target(task.fresh[task.target])
+    outputs = predictor.predict_outputs(task.fresh)
+    true = float(metric.score(y, outputs))
+    rng = np.random.default_rng(number)
+    drawn = [rng.integers(0, len(y), len(y)) for _ in range(100 if task.kind == "real" else 0)]
+    error = float(np.std([metric.score(y[rows], outputs[rows]) for rows in drawn])) if drawn else 0.0
     sign = 1 if found["maximize"] else -1
-    return {
-        "task": number,
-        "kind": kind,
-        "rows": rows,
-        "reported": found["score"],
-        "raw": found["raw_score"],
-        "low": found["low"],
-        "high": found["high"],
-        "true": true,
-        "held": bool(found["low"] <= true <= found["high"]),
-        "flattery": sign * (found["score"] - true),
-        "width": found["high"] - found["low"],
-    }
+    width = (found["high"] - found["low"]) / 2
+    held = bool(abs((found["low"] + found["high"]) / 2 - true) <= np.hypot(width, 1.96 * error))
+    outcomes.add(
+        name,
+        AS_PROMISED if held else "the interval does not hold the true score",
+        kind=task.kind,
+        target=task.target,
+        rows=len(task.frame),
+        reported=found["score"],
+        raw=found["raw_score"],
+        low=found["low"],
+        high=found["high"],
+        true=true,
+        error=error,
+        flattery=sign * (found["score"] - true),
+    )
 
 
 def summarize(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Share of intervals that hold the truth, and flattery in units of the interval's standard error."""
     result: dict[str, Any] = {}
-    for kind in ("all", *KINDS):
-        own = [line for line in lines if kind in ("all", line["kind"])]
+    for kind in ("simulated", *KINDS, "real"):
+        own = [line for line in lines if line["kind"] == kind or (kind == "simulated" and line["kind"] != "real")]
         if not own:
             continue
-        units = np.array([line["flattery"] / max(line["width"] / 3.92, 1e-12) for line in own])
+        errors = [np.hypot((line["high"] - line["low"]) / 3.92, line["error"]) for line in own]
+        units = np.array([line["flattery"] for line in own]) / np.maximum(errors, 1e-12)
         result[kind] = {
             "tasks": len(own),
-            "held": round(float(np.mean([line["held"] for line in own])), 4),
+            "held": round(float(np.mean([line["verdict"] == AS_PROMISED for line in own])), 4),
             "flattery_in_standard_errors": round(float(units.mean()), 3),
             "its_standard_error": round(float(units.std(ddof=1) / np.sqrt(len(units))), 3) if len(units) > 1 else None,
         }

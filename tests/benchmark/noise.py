@@ -1,8 +1,8 @@
 """How often a run claims to be better than a constant where there is nothing to learn: noise of every kind.
 
-    python -m tests.benchmark.noise --tasks 200 --out FOLDER [--seconds 5 | --trials 6]
+    python -m tests.benchmark.noise --out FOLDER [--tasks 200] [--minutes 7] [--seconds 5 | --trials 6]
 
-A line a task goes to noise.jsonl, so that it can be ended and begun again; the summary is printed at the end.
+A line a task goes to noise.jsonl, so that it can be ended and begun again; the table and the summary go to noise.md.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--trials", type=int, default=6)
     options = parser.parse_args()
     outcomes = Outcomes(options.out, "noise", ("kind", "rows", "score", "low", "high"))
+    deadline = time.monotonic() + 60 * options.minutes
     for number in range(options.tasks):
+        if time.monotonic() > deadline:
+            break
         if not outcomes.has(str(number)):
             run_task(number, options, outcomes)
-    print(json.dumps(summarize(outcomes.records), indent=1))
+    summary = summarize(outcomes.records)
+    outcomes.write_table("Noise", ["```json", *json.dumps(summary, indent=1).splitlines(), "```"])
+    print(json.dumps(summary, indent=1))
 
 
 def draw_noise(number: int) -> tuple[pd.DataFrame, str]:

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from automl.clock import Clock
 from automl.engines import Engine, Job, Outcome, Status
 from automl.ensemble.build import EnsembleBuilder
 from automl.files import read_json
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
-from automl.search.budget import Clock
 from automl.search.records import read_results
 from automl.search.search import Search
 from automl.search.trial import SearchData, fold_folder

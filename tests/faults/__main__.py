@@ -1,6 +1,6 @@
 """Does to runs what may happen to them, and writes the table of what came of it.
 
-    python -m tests.faults --out FOLDER [--only TEXT …]
+    python -m tests.faults --out FOLDER [--only TEXT …] [--minutes 7]
 
 The table goes to FOLDER/faults.md, a JSON line a scenario to FOLDER/faults.jsonl, which is gone on with if it is there.
 Exit code 1 if a promise is broken.
@@ -12,6 +12,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.faults.scenarios import SCENARIOS, CannotRunError, Scenario
@@ -25,10 +26,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="scenarios whose name holds one of these texts")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     options = parser.parse_args()
+    deadline = time.monotonic() + 60 * options.minutes
     outcomes = Outcomes(options.out, "faults", COLUMNS)
     for scenario in SCENARIOS:
         wanted = not options.only or any(text in scenario.name for text in options.only)
+        if time.monotonic() > deadline:
+            break
         if wanted and not outcomes.has(scenario.name):
             run(scenario, outcomes)
     outcomes.write_table("Faults")

@@ -1,6 +1,6 @@
 """Readers and predictions under bytes that were changed at random.
 
-A few examples always; `FUZZ_EXAMPLES=100000 pytest tests/fuzz -m "slow or not slow"` goes on for as long as one likes.
+A few examples always; `python -m tests.fuzz --out FOLDER --minutes 30` goes on for as long as one likes.
 """
 
 from __future__ import annotations

@@ -44,6 +44,15 @@ def test_importing_automl_takes_less_than_150_ms() -> None:
     assert statistics.median(float(_python(code)) for _ in range(5)) < 0.15
 
 
+def test_what_scikit_learn_could_work_with_is_not_imported_with_skops(tmp_path: Path) -> None:
+    """skops walks through all of scikit-learn, which imports torch where it is installed: a second of each start."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("")
+    code = "import sys; sys.path.insert(0, {}); import {}; print('torch' in sys.modules)"
+    assert _python(code.format(repr(str(tmp_path)), "automl.candidates._skops")).strip() == "False"
+    assert _python(code.format(repr(str(tmp_path)), "skops.io")).strip() == "True"
+
+
 def test_the_public_names_are_the_five_nouns_and_the_version() -> None:
     assert automl.__all__ == ["Predictor", "Recipe", "Run", "__version__", "fit", "load"]
     assert set(automl.__all__) <= set(dir(automl))

@@ -13,6 +13,7 @@ from automl import prepare
 from automl.data import Dataset
 from automl.ensemble.artifact import golden_frame
 from automl.errors import DataError, UsageError
+from automl.events import Decision, WarningRaised
 from automl.files import read_json
 from automl.preprocess.table import MISSING, UNSEEN, TableEncoder
 from automl.profile import Finding
@@ -165,3 +166,13 @@ def test_a_second_file_is_read_as_the_first_ones_columns(small_table: pd.DataFra
     assert new is not None
     assert list(new.columns) == ["age", "income", "city"]
     np.testing.assert_allclose(new["income"], small_table["income"].head(7))
+
+
+def test_a_risk_of_hundreds_of_columns_is_told_eight_times() -> None:
+    dataset = load(pd.DataFrame({"x": np.arange(30) % 7, "y": ["a", "b"] * 15}), "y")
+    findings = [Finding(kind="time_order", severity="risk", text=f"column {i}") for i in range(300)]
+    events = list(prepare.tell_of_data(dataset, [*findings, Finding(kind="constant", severity="note", text="flat")]))
+    warnings = [event.text for event in events if isinstance(event, WarningRaised)]
+    assert warnings[:8] == [f"column {i}" for i in range(8)]
+    assert warnings[8:] == ["292 more findings of this risk (time_order) stand in the report"]
+    assert sum(isinstance(event, Decision) and event.topic == "time_order" for event in events) == 292

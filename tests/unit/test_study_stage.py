@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from automl.clock import Clock
 from automl.evaluate.studies import read_studies
 from automl.flow import _Session
 from automl.recipe import Recipe
-from automl.search.budget import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_regression_table
 

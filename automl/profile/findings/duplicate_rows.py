@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class DuplicateRows:
     """Exact duplicates; those that few distinct values make by chance are only mentioned."""
 
+    always = True  # the split goes by it
+
     def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
         duplicates = find_duplicates(dataset)
         if duplicates is None:

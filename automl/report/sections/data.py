@@ -204,7 +204,7 @@ def _columns_table(columns: list[dict[str, Any]]) -> Table:
 def _column_row(column: dict[str, Any]) -> tuple[Cell, ...]:
     role = str(column.get("role") or "?")
     missing, distinct, link = column.get("missing"), column.get("distinct"), column.get("association")
-    described = role != "ignore"  # nothing is counted in a column that is left out
+    described = role != "ignore" and bool(distinct)  # nothing is counted in what is left out, or had no time
     return (
         str(column.get("name", "?")),
         Tag(text=role, tone=_TONES.get(role, "neutral")),

@@ -246,3 +246,15 @@ def test_a_table_without_a_target_asks_for_one(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 12)
     with pytest.raises(UsageError, match="Which column is to be learned"):
         load_dataset(tmp_path / "t.csv", target=None, recipe=Recipe())
+
+
+def test_without_time_a_hundred_pictures_are_read_and_the_other_rows_left_out(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", {"cat": 90, "dog": 60})
+    dataset = load_dataset(folder, target=None, recipe=Recipe(), deadline=0.0)
+    assert dataset.n_rows == len(dataset.pixels["path"]) == len(dataset.frame) == 100
+    assert min(np.bincount(dataset.target)) > 20  # drawn at random
+    assert "learned from 100 of 150 rows, drawn at random (the time was too short to read all pictures)" in texts(
+        dataset
+    )
+    whole = load_dataset(folder, target=None, recipe=Recipe())
+    np.testing.assert_array_equal(dataset.pixels["path"], whole.pixels["path"][dataset.row_ids])

@@ -182,3 +182,12 @@ def test_importance_stops_at_its_time_with_what_it_has(stored: StoredRun) -> Non
     first, second = (measure_importance({**payload, "seconds": 60.0})["drops"] for _ in range(2))
     assert first == second
     assert len(first["size"]) == 5
+
+
+def test_what_is_not_there_at_the_deadline_is_given_up(stored: StoredRun) -> None:
+    evaluator = Evaluator(stored.run, stored.data, stored.recipe, HereEngine(), seconds=3.0, deadline=0.0)
+    result = evaluator.evaluate()
+    (warning,) = evaluator.warnings
+    assert isinstance(warning, WarningRaised) and warning.text.startswith("evaluation: honest score, quality, cost")
+    assert (result["score"], result["low"]) == (result["raw_score"], None)
+    assert "not corrected" in result["method"]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.clock import Clock
 from automl.ensemble.bag import BagModel
 from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
@@ -27,7 +28,6 @@ from automl.evaluate.studies import (
 from automl.matrix import FloatArray
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
-from automl.search.budget import Clock
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.data.load import load_dataset
 from automl.ensemble.artifact import load_predictor
 from automl.errors import DataError, UsageError
 from automl.monitor.drift import compare, relative_importance
-from automl.monitor.reference import read_reference
+from automl.monitor.reference import describe_columns, read_reference
 from automl.monitor.watch import watch
+from automl.recipe import Recipe
 from automl.report.drift import drift_blocks, drift_document
 from automl.report.html import render_html
 from tests.unit.monitor.conftest import World
@@ -160,3 +162,9 @@ def test_the_page_and_the_terminal_show_training_beside_now(world: World) -> Non
     kinds = [type(block).__name__ for block in drift_blocks(record)]
     assert kinds[0] == "Paragraph"
     assert kinds.count("Table") == 2
+
+
+def test_a_reference_that_is_not_whole_in_time_is_none(world: World) -> None:
+    dataset = load_dataset(world.make_rows(50, 0), target="label", recipe=Recipe())
+    with pytest.raises(TimeoutError, match="too short"):
+        describe_columns(dataset, deadline=0.0)

@@ -394,3 +394,11 @@ def test_forty_thousand_rows_are_checked_quickly() -> None:
     started = time.perf_counter()
     find_all(dataset)
     assert time.perf_counter() - started < 4.0
+
+
+def test_without_time_only_what_the_split_goes_by_is_looked_for() -> None:
+    twins = make_dataset({"x": np.tile(np.arange(30.0), 2), "y": np.tile(np.linspace(0, 1, 30), 2)}, np.arange(60) % 2)
+    found = {finding.kind: finding for finding in find_all(twins, deadline=0.0)}
+    assert set(found) == {"duplicate_rows", "time"}
+    assert found["duplicate_rows"].effects == {"group_rows": True}
+    assert "target_leak" in found["time"].text and "duplicate_rows" not in found["time"].text

@@ -151,3 +151,11 @@ def test_a_table_of_ten_thousand_columns_is_described_in_bounded_time() -> None:
     started = time.perf_counter()
     profile = summarize(dataset)
     assert time.perf_counter() - started < 20 and len(profile.columns) == 10_000
+
+
+def test_without_time_columns_are_only_mentioned() -> None:
+    dataset = make_dataset({"x": np.arange(20.0), "c": np.array(["p", "q"] * 10, dtype=object)}, np.arange(20) % 2)
+    profile = summarize(dataset, deadline=0.0)
+    assert [column.name for column in profile.columns] == ["x", "c"]
+    assert profile.undescribed == 2 and summarize(dataset).undescribed == 0
+    assert profile.target.classes == (("a", 10), ("b", 10))

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.clock import Clock
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Event
-from automl.search.budget import Clock
 from automl.search.queue import Queue
 from automl.search.records import read_results
 from automl.search.search import Search

@@ -1,4 +1,4 @@
-"""The clock of a run: when the search must end so that everything after it still fits into the promised time."""
+"""The clock of a run, which every stage can ask: how long it may take so that all that comes after it still fits."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def process_age_seconds() -> float:
 
 # What score, importance, report and saving need of a reserve before explanations have a share in it.
 PLAIN_SECONDS = 6.7
+# Shares of the limit after which no more is read of a table than is needed, and nothing more told of it.
+READ_SHARE, LOOK_SHARE = 0.3, 0.4
+# The promise: at its prompt no later than the limit and the larger of these, less what ending the process takes.
+LATE_SECONDS, LATE_SHARE, EXIT_SECONDS = 5.0, 0.02, 1.0
+REPORT_SECONDS = 1.2
+# What an evaluation gets at least, and at most where the search ended long before its time.
+MIN_EVALUATE_SECONDS, WRAP_UP_SECONDS = 2.0, 8.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +61,28 @@ class Clock:
     def study_seconds(self) -> float:
         """Seconds of the reserve that are for explaining the model; below a minute a report is a plain one."""
         return 0.0 if self.seconds is None or self.seconds < 60 else min(6.0, 0.03 * self.seconds)
+
+    def read_left(self) -> float:
+        """Seconds in which further columns of a table may be looked at."""
+        return float("inf") if self.seconds is None else READ_SHARE * self.seconds - self.elapsed()
+
+    def look_left(self) -> float:
+        """Seconds for what is worth knowing of a table before the search, but is not needed for it."""
+        return float("inf") if self.seconds is None else LOOK_SHARE * self.seconds - self.elapsed()
+
+    def evaluate_seconds(self) -> float | None:
+        """Seconds for the corrected score and all that is measured beside it; None for a run limited by trials."""
+        if self.seconds is None:
+            return None
+        left = self.left() - REPORT_SECONDS - self.study_seconds()
+        seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.seconds + 2)
+        return min(seconds, WRAP_UP_SECONDS) if self.left() > 2 * WRAP_UP_SECONDS else seconds
+
+    def last_left(self) -> float:
+        """Seconds until the command must have written its last file to keep the promise."""
+        if self.seconds is None:
+            return float("inf")
+        return self.left() + max(LATE_SECONDS, LATE_SHARE * self.seconds) - EXIT_SECONDS
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from automl.search.budget import Clock, process_age_seconds
+from automl.clock import Clock, process_age_seconds
 
 
 @pytest.fixture
@@ -56,13 +56,9 @@ def test_explanations_have_a_share_from_a_minute_on() -> None:
 
 
 def test_a_process_knows_how_long_ago_it_began() -> None:
-    script = (
-        "import time; time.sleep(0.5)\n"
-        "from automl.search.budget import process_age_seconds\n"
-        "print(process_age_seconds())"
-    )
+    script = "import time; time.sleep(0.5)\nfrom automl.clock import process_age_seconds\nprint(process_age_seconds())"
     began = time.monotonic()
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
     command = [sys.executable, "-c", script]
     age = float(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60).stdout)
     assert 0.4 < age < time.monotonic() - began + 0.1
@@ -74,3 +70,16 @@ def test_where_the_system_does_not_tell_a_processes_age_it_is_none(monkeypatch: 
 
     monkeypatch.setattr(Path, "read_text", refuse)
     assert process_age_seconds() == 0.0
+
+
+def test_the_last_file_is_due_before_the_promise_is_broken(now: None) -> None:
+    short, long = Clock(started=1027.0, seconds=3.0), Clock(started=0.0, seconds=1000.0)
+    assert (short.left(), short.last_left()) == (0.0, 4.0)  # a second for ending the process
+    assert long.last_left() == -30.0 + 20.0 - 1.0
+    assert Clock(started=0.0, seconds=None).last_left() == float("inf")
+
+
+def test_looking_at_a_table_has_a_share_of_the_time(now: None) -> None:
+    clock = Clock(started=1027.0, seconds=10.0)
+    assert (clock.read_left(), clock.look_left()) == (0.0, 1.0)
+    assert Clock(started=0.0, seconds=None).look_left() == Clock(started=0.0, seconds=None).read_left() == float("inf")

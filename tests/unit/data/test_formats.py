@@ -1,0 +1,45 @@
+"""Formats of numbers and dates, told from the first texts where that suffices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl import cells
+from automl.data.formats import guess_dates, guess_numbers
+from automl.matrix import Array
+from automl.schema import CellFormat
+
+ISO = CellFormat(date_format="iso", missing=("NA",))
+DATES = (
+    "2020-01-31", "2020-01-31 10:20:30", "2020-01-31T10:20", "2020-1-3", "2020-02-30", " 2021-05-06 ", "NA", "",
+    "2020-01-31T10:20:30Z", "2020-01-31 10", "2020-01-31T10:20:30.123456", "0001-01-01", "2020-01", "1600-01-01",
+    "2020-01-31T10:20:30+02:00",
+)  # fmt: skip
+
+
+def counts_of(texts: list[str]) -> Array:
+    return np.ones(len(texts), dtype=np.int64)
+
+
+def test_a_few_words_among_many_numbers_do_not_hide_them() -> None:
+    texts = [f"{i},5 €" for i in range(3_000)]
+    texts[1500:1510] = [f"none {i}" for i in range(10)]
+    guess = guess_numbers(texts, counts_of(texts))
+    assert guess is not None and (guess.format.decimal, guess.format.suffix, guess.bad_rows) == (",", "€", 10)
+
+
+def test_days_are_dates_and_no_numbers() -> None:
+    texts = [f"20{i % 90 + 10}-0{i % 9 + 1}-1{i % 7}" for i in range(3_000)]
+    assert guess_numbers(texts, counts_of(texts)) is None
+    dates = guess_dates(texts, counts_of(texts))
+    assert dates is not None and dates.format.date_format == "iso"
+
+
+@pytest.mark.parametrize("first", DATES)
+@pytest.mark.parametrize("second", DATES)
+def test_a_whole_column_of_dates_is_read_as_its_cells_are_one_by_one(first: str, second: str) -> None:
+    column = pd.Series([first, second, None] * 30, dtype="str")
+    alone = [cells.parse_dates(column[place : place + 1], ISO)[0] for place in range(3)]
+    np.testing.assert_array_equal(cells.parse_dates(column, ISO), np.array(alone * 30))
