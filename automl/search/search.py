@@ -33,6 +33,7 @@ from automl.search.records import Records
 from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
+from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 from automl.space import split_params
 
 BATCH = 8
@@ -72,10 +73,11 @@ class Search:
         on_bag: OnBag,
         should_stop: Callable[[], str],
         memory_mb: float,
+        all_rows: AllRows | None = None,
     ) -> None:
         self.run, self.data, self.recipe, self.engine = run, data, recipe, engine
         self.emit, self.clock, self.on_bag, self.should_stop = emit, clock, on_bag, should_stop
-        self.memory_mb = memory_mb
+        self.memory_mb, self.all_rows = memory_mb, all_rows
         self.records = Records(run.search)
         self.oofs = Oofs(run, data)
         self.race = Race(run, data, self.oofs, wanted=recipe.search.racing)
@@ -146,8 +148,25 @@ class Search:
 
     def _go_by_time(self) -> str:
         reason = self._feed_workers()
+        if reason == "complete" and self.all_rows is not None:
+            reason = self._fit_all_rows(self.all_rows)
         self._update_blend.catch_up(at_once=True)
         return reason
+
+    def _fit_all_rows(self, rows: AllRows) -> str:
+        """The best configuration once more, on all rows and all cores; it ends what is still running."""
+        spec = rows.choose(self.records.results, self.families, maximize=self.data.task.maximize)
+        if spec is None:
+            return "complete"
+        self.engine.cancel()
+        for outcome in self.engine.wait(0.0):
+            self._take(outcome)
+        self.active.clear()
+        self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
+        active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
+        text = f"{spec.label} ({rows.total:,} of them) are fitted"
+        self.emit(Decision(topic="rows", text=text, reason="it is the best of those that can learn piece by piece"))
+        return self._run_all(iter([(active, active.pending.popleft())]))
 
     def _make_blend(self) -> None:
         self.blend = self.on_bag()
@@ -258,7 +277,9 @@ class Search:
             if result.status == "ok":
                 self.oofs.read(result.trial)
         for spec in self.records.unfinished():
-            if self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
+            if spec.origin == ORIGIN:  # what is best now, not then, is fitted on all rows at the end
+                self._finish(Active(spec, deque()), "orphaned", "it was running when the run was killed")
+            elif self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
                 self._finish(Active(spec, deque()), "orphaned", "it was running each time the run was killed")
             else:
                 self._begin(spec, attempt=self.records.attempts[spec.number] + 1)
@@ -330,6 +351,8 @@ class Search:
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
             files=Files(root=self.run.path, reads=("data",), leaves=f"search/models/{place.name}"),
         )
+        if self.all_rows is not None and spec.origin == ORIGIN:
+            job = self.all_rows.make_job(job, self.recipe, self.engine, self.clock)
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
         return job
@@ -353,7 +376,8 @@ class Search:
             self._fail(active, outcome)
             return
         active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
-        self.families.note_fold(spec.candidate, outcome.seconds)
+        if spec.origin != ORIGIN:
+            self.families.note_fold(spec.candidate, outcome.seconds)
         self.costs.note(spec.candidate, spec.reference_seconds, outcome.seconds)
         if self.by_trials:
             return
