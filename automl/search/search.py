@@ -164,9 +164,9 @@ class Search:
         self.active.clear()
         self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
         active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
-        text = f"{spec.label} ({rows.total:,} of them) are fitted"
+        text = f"{spec.label} learns from all {rows.total:,} rows but those that score"
         self.emit(Decision(topic="rows", text=text, reason="it is the best of those that can learn piece by piece"))
-        return self._run_all(iter([(active, active.pending.popleft())]))
+        return self._run_all(iter([(active, active.pending.popleft())])) or "complete"
 
     def _make_blend(self) -> None:
         self.blend = self.on_bag()
@@ -376,7 +376,9 @@ class Search:
             self._fail(active, outcome)
             return
         active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
-        if spec.origin != ORIGIN:
+        if spec.origin == ORIGIN:
+            self.emit(Decision(topic="rows", text=f"{spec.label} has learned from {outcome.value['rows']:,} rows"))
+        else:
             self.families.note_fold(spec.candidate, outcome.seconds)
         self.costs.note(spec.candidate, spec.reference_seconds, outcome.seconds)
         if self.by_trials:

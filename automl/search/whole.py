@@ -23,8 +23,8 @@ from automl.search.families import Families
 from automl.search.pieces import run_all_rows
 from automl.search.trial import SearchData, TrialResult, TrialSpec
 
-ORIGIN = "all rows"
-LABEL = ", all rows"
+ORIGIN = "file"
+LABEL = " (whole file)"
 # Of the time that reading has left.
 TIME_SHARE = 0.5
 # How much later than asked the fit may end.

@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=5)
     parser.add_argument("--restarts", type=int, default=3)
     asked = parser.parse_args()
+    asked.out = asked.out.resolve()
     asked.out.mkdir(parents=True, exist_ok=True)
     counts = dict(zip(WAYS, (asked.kills, asked.cuts, asked.restarts), strict=True))
     if counts["network cut for 10 s"] and (reason := why_not()):

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="in place of seconds: the same trials on both")
     parser.add_argument("--rounds", type=int, default=1)
     asked = parser.parse_args()
+    asked.out = asked.out.resolve()
     asked.out.mkdir(parents=True)
     tool = Tool(asked.out)
     limit = ("--trials", str(asked.trials)) if asked.trials else ("--time", f"{asked.seconds}s")
