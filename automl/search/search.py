@@ -17,7 +17,6 @@ from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
-from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.active import Active
@@ -26,6 +25,7 @@ from automl.search.budget import Clock
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs
+from automl.search.plans import Plans
 from automl.search.portfolio import make_portfolio
 from automl.search.queue import Queue
 from automl.search.racing import Race
@@ -34,7 +34,6 @@ from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
-from automl.space import split_params
 
 BATCH = 8
 CONSTANT = "dummy"
@@ -98,7 +97,7 @@ class Search:
         self._update_blend = Sparing(self._make_blend)
         self.active: dict[int, Active] = {}
         self.jobs: dict[str, tuple[Active, int]] = {}
-        self._usual_plans: set[str] = set()
+        self.plans = Plans(self.families)
         self._recover()
         self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
 
@@ -413,6 +412,8 @@ class Search:
 
     def _judge_again(self) -> None:
         """A better model is there than when the others' first folds were judged: are they still worth their rest?"""
+        if not self.race.has_moved(self.blend):
+            return
         for active in list(self.active.values()):
             waits = active.waits_for_verdict or 0 not in active.done
             if not waits and active.spec.raced and self.race.is_worth(active.spec):
@@ -431,19 +432,6 @@ class Search:
         self._finish(active, "ok", "", score)
         return True
 
-    def _drop_matrices(self, spec: TrialSpec) -> None:
-        """Free the disk of a tuned configuration's matrices, unless they are the usual ones or in use."""
-        if spec.origin != "tpe":
-            self._usual_plans.add(self._plan_key(spec))
-            return
-        in_use = {self._plan_key(active.spec) for active in self.active.values()} | self._usual_plans
-        key = self._plan_key(spec)
-        if key not in in_use and not any(job_active.spec is spec for job_active, _ in self.jobs.values()):
-            self.engine.forget(self.run.path, f"search/cache/{key}-*")
-
-    def _plan_key(self, spec: TrialSpec) -> str:
-        return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))
-
     def _finish(self, active: Active, status: str, reason: str, score: float | None = None) -> None:
         spec = active.spec
         if score is None and status == "pruned":
@@ -457,7 +445,9 @@ class Search:
             self.study.tell(
                 spec.number, told, family=spec.candidate, params=spec.params, space=self.families[spec.candidate].space
             )
-            self._drop_matrices(spec)
+            in_use = [other.spec for other in (*self.active.values(), *(job for job, _ in self.jobs.values()))]
+            if pattern := self.plans.name_unused(spec, in_use):
+                self.engine.forget(self.run.path, pattern)
         self.emit(
             TrialFinished(
                 trial=spec.number, candidate=spec.candidate, status=status, score=score, seconds=result.seconds,
