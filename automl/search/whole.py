@@ -27,6 +27,8 @@ ORIGIN = "file"
 LABEL = " (whole file)"
 # Of the time that reading has left.
 TIME_SHARE = 0.5
+# Of the time until the fit has to be over, what it is told: a round, and what follows the last one, take their time.
+FIT_SHARE = 0.92
 # How much later than asked the fit may end.
 LATE_FIT_SECONDS = 10.0
 
@@ -63,7 +65,7 @@ class AllRows:
             clock: one whose search may last until the fit has to be ended.
         """
         memory_mb = engine.slots * memory_for_jobs(recipe, engine)
-        seconds = max(1.0, clock.left() - clock.reserve() - END_SECONDS)
+        seconds = FIT_SHARE * max(1.0, clock.left() - clock.reserve() - END_SECONDS)
         told = {
             "file": str(self.path),
             "file_rows": self.total,
@@ -72,7 +74,7 @@ class AllRows:
             "threads": engine.slots,
             "seconds": seconds,
         }
-        limits = Limits(seconds=seconds + LATE_FIT_SECONDS, memory_mb=memory_mb)
+        limits = Limits(seconds=seconds / FIT_SHARE + LATE_FIT_SECONDS, memory_mb=memory_mb)
         return dataclasses.replace(job, function=run_all_rows, payload={**job.payload, **told}, limits=limits)
 
 

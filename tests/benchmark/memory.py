@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -28,6 +29,7 @@ class Usage:
         peak_mb: highest sum over the process tree of resident memory, shared pages counted once (Linux: PSS).
         peak_rss_mb: the same with shared pages counted for each process.
         own_peak_mb: of the command's first process alone.
+        parts_mb: of each process, when the sum was highest.
         moments: (seconds, MB of the tree) at each look.
     """
 
@@ -36,12 +38,13 @@ class Usage:
     peak_mb: float
     peak_rss_mb: float
     own_peak_mb: float
+    parts_mb: tuple[int, ...]
     moments: tuple[tuple[float, float], ...]
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, Any]:
         record = dataclasses.asdict(self)
         del record["moments"]
-        return {name: round(value, 2) for name, value in record.items()}
+        return {name: round(value, 2) if isinstance(value, float) else value for name, value in record.items()}
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None) -> Usage:
@@ -50,29 +53,35 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Pa
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("wb")) if log else None
         process = subprocess.Popen(command, env=None if env is None else dict(env), stdout=output, stderr=output)
-        moments, peak_rss, own = [], 0.0, 0.0
+        moments: list[tuple[float, float]] = []
+        parts: list[float] = [0.0]
+        peak_rss = own = 0.0
         while process.poll() is None:
-            pss, rss, first = _look(process.pid)
-            moments.append((round(time.monotonic() - began, 2), pss))
-            peak_rss, own = max(peak_rss, rss), max(own, first)
+            found, rss = _look(process.pid)
+            moments.append((round(time.monotonic() - began, 2), sum(found)))
+            parts = max(parts, found, key=sum)
+            peak_rss, own = max(peak_rss, rss), max(own, *found[:1])
             time.sleep(LOOK_SECONDS)
-    peak = max((mb for _, mb in moments), default=0.0)
+    peak = sum(parts)
     return Usage(
         code=process.returncode, seconds=time.monotonic() - began, peak_mb=peak, peak_rss_mb=peak_rss,
-        own_peak_mb=own, moments=tuple(moments),
+        own_peak_mb=own, parts_mb=tuple(map(round, parts)), moments=tuple(moments),
     )  # fmt: skip
 
 
-def _look(pid: int) -> tuple[float, float, float]:
-    """PSS and RSS of the tree, and PSS of its root, in MB."""
-    pss = rss = first = 0.0
+def _look(pid: int) -> tuple[list[float], float]:
+    """PSS of each process, the root first, and RSS of all, in MB."""
+    found, rss = [0.0], 0.0
     with contextlib.suppress(psutil.Error):
         for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
             with contextlib.suppress(psutil.Error, OSError, ValueError, IndexError):
                 own = _pss(process.pid)
-                pss, rss = pss + own, rss + process.memory_info().rss / 2**20
-                first = own if process.pid == pid else first
-    return pss, rss, first
+                rss += process.memory_info().rss / 2**20
+                if process.pid == pid:
+                    found[0] = own
+                else:
+                    found.append(own)
+    return found, rss
 
 
 def _pss(pid: int) -> float:
