@@ -32,6 +32,7 @@ _BOOLEANS = {"true": "True", "TRUE": "True", "false": "False", "FALSE": "False"}
 _TRUTH = {"1": "True", "1.0": "True", "0": "False", "0.0": "False"}
 _NOT_A_TIME = np.datetime64("NaT", "us")
 _LAST_EXACT = 1e15
+_PLAIN_TYPES = frozenset(("int64", "int32", "float64", "float32"))
 LARGEST = float(np.finfo(np.float32).max)  # models see float32, where anything larger is infinite
 
 
@@ -47,15 +48,30 @@ def to_text(series: pd.Series[Any], missing: Iterable[str] = ()) -> Array:
     marks = frozenset(missing)
     if len(series) <= SMALL_ROWS:
         return _objects([_text(cell, marks) for cell in series.to_numpy(dtype=object)])
+    codes, texts = code_text(series, marks)
+    return _objects([*texts, None])[codes]
+
+
+def code_text(series: pd.Series[Any], missing: Iterable[str] = ()) -> tuple[Array, list[str | None]]:
+    """`to_text` without a Python object a cell: codes (n,) int64, -1 for missing, and what text each stands for.
+
+    Several codes may stand for one text, and a code for None. Texts are in the order of their first cells.
+    """
+    marks = frozenset(missing)
     if _is_arrow_text(series):
         coded = as_arrow(series).dictionary_encode()
-        return _spread(coded.indices, [_text(cell, marks) for cell in coded.dictionary.to_pylist()])
-    values = series.to_numpy(dtype=object)
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return codes, [_text(cell, marks) for cell in coded.dictionary.to_pylist()]
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes, used = pd.factorize(series.cat.codes.to_numpy(), use_na_sentinel=False)
+        cells = [series.cat.categories[place] if place >= 0 else None for place in used]
+        return codes.astype(np.int64), [_text(cell, marks) for cell in cells]
+    values = series.to_numpy() if str(series.dtype) in _PLAIN_TYPES else series.to_numpy(dtype=object)
     if series.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return _objects([_text(cell, marks) for cell in values])  # 1, 1.0 and True are one key, but not one text
+        # 1, 1.0 and True are one key, but not one text
+        values = _objects([_text(cell, marks) for cell in values])
     codes, levels = pd.factorize(values)
-    texts = _objects([*(_text(cell, marks) for cell in levels), None])
-    return texts[codes]
+    return np.asarray(codes, dtype=np.int64), [_text(cell, marks) for cell in levels]
 
 
 def to_labels(series: pd.Series[Any], label_type: str) -> list[str | None]:
@@ -121,13 +137,16 @@ def parse_dates(series: pd.Series[Any], cell_format: CellFormat = PLAIN) -> Arra
     return moments
 
 
-def parse_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+def parse_frame(frame: pd.DataFrame, columns: Sequence[Column], *, coded: bool = False) -> pd.DataFrame:
     """The typed table of `columns`, in their order; see `Schema.parse`. A column that is not there is all missing."""
     where = {str(name): position for position, name in reversed(list(enumerate(frame.columns)))}
     rows = len(frame)
     dates = [column for column in columns if column.role is Role.DATE]
     numbers = [column for column in columns if column.role is Role.NUMBER]
-    texts = [column for column in columns if column.role not in (Role.DATE, Role.NUMBER)]
+    coded = coded and rows > SMALL_ROWS
+    levels = [column for column in columns if coded and column.role is Role.CATEGORY and column.name in where]
+    apart = {column.name for column in (*dates, *numbers, *levels)}
+    texts = [column for column in columns if column.name not in apart]
     pick: Callable[[Column], Any]
     if rows <= SMALL_ROWS:
         present = [column.name for column in columns if column.name in where and column.role is not Role.DATE]
@@ -150,10 +169,11 @@ def parse_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
                 _NOT_A_TIME,
             )
         ),
+        pd.DataFrame({column.name: _coded_cells(frame.iloc[:, where[column.name]], column) for column in levels}),
     ]
     parts = [block for block in blocks if block.shape[1]] or blocks[:1]
     typed = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    order = [column.name for column in (*numbers, *texts, *dates)]
+    order = [column.name for column in (*numbers, *texts, *dates, *levels)]
     typed.columns = pd.Index(order, dtype=object)
     wanted = [column.name for column in columns]
     if order != wanted:
@@ -172,8 +192,9 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
             continue
         series = frame.iloc[:, where[column.name]]
         if column.role is Role.CATEGORY:
-            texts = pd.Series(to_text(series, column.format.missing))
-            known: Array = texts.isin([None, *column.levels]).to_numpy()
+            codes, texts = code_text(series, column.format.missing)
+            seen = frozenset(column.levels)
+            known: Array = np.array([*(text is None or text in seen for text in texts), True])[codes]
             what = "hold a value that was not seen in training"
         elif column.role is Role.NUMBER:
             known = ~np.isnan(parse_numbers(series, column.format))
@@ -181,7 +202,8 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
         else:
             known = ~np.isnat(parse_dates(series, column.format))
             what = "cannot be read as dates and count as missing"
-        strange = [text for text in to_text(series[~known], column.format.missing) if text is not None]
+        doubtful = series[~known & series.notna().to_numpy()]
+        strange = [text for text in to_text(doubtful, column.format.missing) if text is not None]
         if strange:
             examples = list(dict.fromkeys(strange))
             listed = ", ".join(repr(text[:40]) for text in examples[:3]) + (" …" if len(examples) > 3 else "")
@@ -262,6 +284,16 @@ def _text_cells(cells: Any, column: Column) -> Array | None:
     return texts
 
 
+def _coded_cells(series: pd.Series[Any], column: Column) -> pd.Categorical:
+    """What `_text_cells` gives, as a categorical: few Python objects, however many rows."""
+    codes, texts = code_text(series, column.format.missing)
+    if column.levels and set(column.levels) <= {"True", "False"}:
+        texts = [_TRUTH.get(text, text) if text is not None else None for text in texts]
+    place = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
+    moved = np.array([*(-1 if text is None else place[text] for text in texts), -1], dtype=np.int64)
+    return pd.Categorical.from_codes(moved[codes], categories=pd.Index(list(place), dtype=object))
+
+
 def _fill(rows: int, arrays: list[Array | None], dtype: Any, empty: Any) -> Array:
     """The arrays as columns of one (rows, len(arrays)) block; None stands for a column that is all missing."""
     block = np.full((len(arrays), rows), empty, dtype=dtype)
@@ -275,11 +307,6 @@ def _objects(cells: Sequence[Any]) -> Array:
     array = np.empty(len(cells), dtype=object)
     array[:] = cells
     return array
-
-
-def _spread(indices: Any, texts: list[str | None]) -> Array:
-    codes = np.asarray(indices.fill_null(len(texts)).to_numpy(zero_copy_only=False), dtype=np.int64)
-    return _objects([*texts, None])[codes]
 
 
 def _is_arrow_text(series: pd.Series[Any]) -> bool:

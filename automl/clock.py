@@ -38,10 +38,12 @@ class Clock:
     Attributes:
         started: `time.monotonic()` at the command's start.
         seconds: the user's limit; None for a run limited by trials.
+        kept: seconds at the end of the search for a fit on rows that were not searched on.
     """
 
     started: float
     seconds: float | None
+    kept: float = 0.0
 
     def elapsed(self) -> float:
         return time.monotonic() - self.started
@@ -86,7 +88,15 @@ class Clock:
 
     def search_left(self) -> float:
         """Seconds that may still be spent on trials."""
-        return self.left() - self.reserve()
+        return self.left() - self.reserve() - self.kept
+
+    def keep(self, share: float) -> Clock:
+        """The same clock, with this share of what is left for trials kept."""
+        return dataclasses.replace(self, kept=max(0.0, share * self.search_left()))
+
+    def release(self, late_seconds: float) -> Clock:
+        """The same clock when what was kept is used; the reserve may be touched so far, but by a third at most."""
+        return dataclasses.replace(self, kept=-min(late_seconds, self.reserve() / 3))
 
 
 def spent_seconds(events: Path) -> float:

@@ -54,6 +54,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, SearchData, candidates
+from automl.search.whole import TIME_SHARE, find_all_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,6 +177,7 @@ def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: P
         "task": dataset.task.to_json(),
         "metric": dataset.task.metric,
         "rows": dataset.n_rows,
+        "file_rows": dataset.file_rows,
         "columns": len(dataset.schema.features),
         "seed": recipe.seed,
         "budget_seconds": recipe.budget.seconds,
@@ -306,13 +308,15 @@ class _Session:
 
         began = time.monotonic()
         self.emit(StageStarted(stage="search"))
+        all_rows = find_all_rows(self.run, self.recipe, data, self.emit)
         search = Search(
             run=self.run,
             data=data,
             recipe=self.recipe,
             engine=self.engine,
             emit=self.emit,
-            clock=self.clock,
+            clock=self.clock if all_rows is None else self.clock.keep(TIME_SHARE),
+            all_rows=all_rows,
             on_bag=lambda: None,
             should_stop=should_stop,
             memory_mb=memory_for_jobs(self.recipe, self.engine),

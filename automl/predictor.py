@@ -47,7 +47,7 @@ class Predictor:
 
     def predict_outputs(self, frame: pd.DataFrame) -> FloatArray:
         """Raw outputs: (n, k) probabilities in the order of `task.classes`, or (n, 1) values."""
-        typed = self.schema.parse(frame)
+        typed = self.schema.parse(frame, coded=getattr(self.model, "reads_categoricals", False))
         if len(typed) == 0:
             return np.zeros((0, self.task.n_outputs), dtype=np.float32)
         return self.model.predict(typed)
@@ -94,13 +94,7 @@ class Predictor:
 
     def encode_target(self, values: pd.Series) -> Array:
         """The target column of a labelled table: class index (n,) int64, -1 if missing or unknown, or value (n,)."""
-        from automl import cells
-
-        if not self.task.is_classification:
-            return cells.parse_numbers(values)
-        index = {label: number for number, label in enumerate(self.task.classes)}
-        labels = cells.to_labels(values, self.task.label_type)
-        return np.array([-1 if label is None else index.get(label, -1) for label in labels], dtype=np.int64)
+        return encode_target(values, self.task)
 
     def find_target(self, frame: pd.DataFrame) -> pd.Series:
         """The target column of a labelled table.
@@ -115,3 +109,21 @@ class Predictor:
             )
         column: pd.Series = frame[names[self.task.target]]
         return column
+
+
+def encode_target(values: pd.Series, task: Task) -> Array:
+    """See `Predictor.encode_target`."""
+    import pandas as pd
+
+    from automl import cells
+
+    if not task.is_classification:
+        return cells.parse_numbers(values)
+    index = {label: number for number, label in enumerate(task.classes)}
+    codes = None
+    if isinstance(values.dtype, pd.StringDtype):  # each text is read once, however many rows have it
+        codes, texts = pd.factorize(values)
+        values = pd.Series(texts, dtype=values.dtype)
+    labels = cells.to_labels(values, task.label_type)
+    numbers = np.array([*(-1 if label is None else index.get(label, -1) for label in labels), -1], dtype=np.int64)
+    return numbers[:-1] if codes is None else numbers[codes]

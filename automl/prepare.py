@@ -89,13 +89,15 @@ def read_new(
 
 
 def choose_split(dataset: Dataset, findings: list[Finding], recipe: Recipe, table: Table) -> Split:
-    """The folds that the recipe, the data's shape and its duplicates ask for."""
+    """The folds that the recipe, the data's shape and its duplicates ask for; of a sample some rows are held out, for
+    those of the file that are not in it will be learned from at the end."""
+    folds = recipe.split.folds
     return make_split(
         dataset.target,
         dataset.task,
         groups=choose_groups(dataset, findings),
         times=dataset.times,
-        folds=recipe.split.folds,
+        folds=1 if folds == "auto" and dataset.file_rows is not None else folds,
         repeats=recipe.split.repeats,
         seed=recipe.seed,
         shape=table.shape(dataset.task),

@@ -178,8 +178,11 @@ class Schema:
             notices.append(Notice(topic="columns", text=text))
         return notices
 
-    def parse(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def parse(self, frame: pd.DataFrame, *, coded: bool = False) -> pd.DataFrame:
         """The typed table that models are made from, columns `features` in order.
+
+        Args:
+            coded: categories of many rows may come as pandas categoricals, which are made and read many times faster.
 
         Returns:
             A frame (n, d): numbers float64 (missing NaN, infinities NaN), categories and texts object (str or None),
@@ -191,7 +194,7 @@ class Schema:
         from automl import cells  # pandas is heavy, and the command line imports this module
 
         self.check(frame)
-        return cells.parse_frame(frame, self.features)
+        return cells.parse_frame(frame, self.features, coded=coded)
 
     def to_json(self) -> dict[str, Any]:
         return {"columns": [column.to_json() for column in self.columns]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -45,8 +46,30 @@ class FitContext:
         return self.deadline - time.monotonic()
 
 
+class Pieces(Protocol):
+    """Training rows that are too many for one matrix; to be gone through as often as is needed.
+
+    Attributes:
+        target: of all rows, in the order of the pieces: class index (n,) int64, or value (n,) float64.
+        memory_bytes: what the fit may take.
+        scratch: a folder for files of the fit, removed after it.
+    """
+
+    target: Array
+    memory_bytes: float
+    scratch: Path
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """Matrices (m, features) float32."""
+        ...
+
+
 class Estimator(Protocol):
-    """One model of one fold."""
+    """One model of one fold.
+
+    An estimator may also have `fit_pieces(pieces, stop_matrix, stop_target)`: `fit` on rows in pieces, stopped early by
+    rows of their own. A family whose estimators have it says so by `fits_pieces = True`.
+    """
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         """Learn.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates import Candidate, Estimator, FitContext, Pieces
 from automl.candidates._graph_trees import add_trees
 from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
@@ -20,6 +20,7 @@ from automl.candidates._targets import (
     sigmoid_in_graph,
     spread_probabilities,
 )
+from automl.candidates._xgboost_pieces import quantise_pieces
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
@@ -45,6 +46,7 @@ class XGBoost:
     needs = Needs(missing=True, categories="native")
     cost = 6.0
     pool = "core"
+    fits_pieces = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""
@@ -108,6 +110,24 @@ class XGBoostEstimator:
             self._refit(matrix, target, weight, stopping, len(stop_rows))
         self.booster.set_param({"nthread": context.threads})
 
+    def fit_pieces(self, pieces: Pieces, stop_matrix: FloatArray, stop_target: Array) -> None:
+        """`fit` on rows that come in pieces, stopped early by others."""
+        import xgboost
+
+        context = self.context
+        assert context is not None, "a loaded model is not fitted again"
+        target = pieces.target
+        if not self.classification:
+            self.scale = TargetScale.learn(target, None, margin=0.1)
+            target, stop_target = self.scale.apply(target), self.scale.apply(stop_target)
+        train = quantise_pieces(pieces, target, _types(context), context.threads)
+        stopping = Stopping(context, offset=20)
+        evals = [(self._quantise(stop_matrix, stop_target, None, None, train), "stop")] if len(stop_target) else []
+        settings = self._settings(target, None, None)
+        booster = _train(xgboost, settings, train, self._max_rounds(early=bool(evals)), evals, stopping)
+        self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
+        self.booster.set_param({"nthread": context.threads})
+
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, if the time allows; a refit cut short is thrown away."""
         import xgboost
@@ -128,7 +148,7 @@ class XGBoostEstimator:
         import xgboost
 
         assert self.context is not None
-        types = ["c" if feature.cardinality else "q" for feature in self.context.features]
+        types = _types(self.context)
         return xgboost.QuantileDMatrix(
             np.asarray(take(matrix, rows), dtype=np.float32),
             take(target, rows),
@@ -234,6 +254,10 @@ class XGBoostEstimator:
         )
         if objective not in known or max(classes, 2 if self.classification else 1) != self.n_outputs:
             raise refuse(folder, f"{FILE} holds {objective} for {classes} classes")
+
+
+def _types(context: FitContext) -> list[str]:
+    return ["c" if feature.cardinality else "q" for feature in context.features]
 
 
 def _objective(task: Task) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Dataset:
         times: seconds since the epoch (n,) float64 for a time split; None otherwise.
         sensitive: groups (n,) that a report compares, one a column asked for.
         row_ids: row number in the source (n,) int64, counted from 0.
+        file_rows: rows of the file that these are a sample of; None if they are all.
         fingerprint: 16 hex digits of the content.
         notices: what was guessed and changed on the way.
         pixels: picture column → (n, h, w, c) uint8, decoded once.
@@ -41,6 +42,7 @@ class Dataset:
     times: Array | None = None
     sensitive: tuple[Groups, ...] = ()
     row_ids: IntArray
+    file_rows: int | None = None
     fingerprint: str
     name: str = ""
     notices: tuple[Notice, ...] = ()

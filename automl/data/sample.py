@@ -1,16 +1,17 @@
-"""A table too large for memory, as a random sample of its rows in their order, drawn in one pass."""
+"""A table too large for memory or time, as a random sample of its rows in their order, drawn in one pass."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from automl.data.stream import stream_table
-from automl.data.table import RawTable
+from automl.data.stream import LEAST_BYTES, stream_table
+from automl.data.table import Drawn, RawTable
 from automl.matrix import Array
 from automl.recipe import Recipe
 from automl.schema import Notice
@@ -19,22 +20,29 @@ from automl.schema import Notice
 TABLE_SHARE = 0.15
 # A file smaller than this share of that cannot exceed it, packed as well as Parquet packs.
 PACKING = 12
+# What a search can try a few dozen configurations on; more rows are for the model that is fitted at its end.
+CELLS_PER_SECOND = 15_000
+FEWEST_ROWS = 20_000
 # So many rows too many are held before some are let go.
 SLACK = 1.25
 
 
 def read_sample(path: Path, recipe: Recipe) -> RawTable | None:
-    """All rows of a large file or, if they would not fit, as many as do; None for a file that need not be cut.
+    """All rows of a large file or, if they are too many for the memory or the time, as many as are not; None for a
+    file that need not be cut.
 
     Which rows follows from the recipe's seed and their number, so that the same file gives the same sample where the
-    same memory is given (`--memory`; without it, what is free decides).
+    same time and memory are given (`--memory`; without it, what is free decides).
 
     Raises:
         DataError: as `automl.data.load.read_table`.
     """
     allowed = TABLE_SHARE * memory_bytes(recipe)
-    tables = stream_table(path, options=recipe.data, least_bytes=int(allowed / PACKING))
-    return None if tables is None else draw_sample(tables, allowed, recipe.seed)
+    least = int(allowed / PACKING)
+    seconds = recipe.budget.seconds if recipe.budget.trials is None else None
+    cells = None if seconds is None else CELLS_PER_SECOND * seconds
+    tables = stream_table(path, options=recipe.data, least_bytes=least if cells is None else min(least, LEAST_BYTES))
+    return None if tables is None else draw_sample(tables, allowed, recipe.seed, cells)
 
 
 def memory_bytes(recipe: Recipe) -> float:
@@ -46,47 +54,70 @@ def memory_bytes(recipe: Recipe) -> float:
     return float(psutil.virtual_memory().available)
 
 
-def draw_sample(tables: Iterable[RawTable], allowed_bytes: float, seed: int) -> RawTable:
+def draw_sample(
+    tables: Iterable[RawTable], allowed_bytes: float, seed: int, allowed_cells: float | None = None
+) -> RawTable:
     """Each row has a random number of its own; those with the lowest are kept, as many as memory allows.
 
     Args:
         tables: pieces, in order; at least one.
         allowed_bytes: what the cells that are kept may take.
+        allowed_cells: how many they may be; None for any number.
     """
     rng = np.random.default_rng([seed, 47])
     first: RawTable | None = None
     notices: dict[Notice, None] = {}
     kept: list[pd.DataFrame] = []
     keys: list[Array] = []
-    total, held, most, bound = 0, 0, 0, 1.0
+    places: list[Array] = []
+    total, held, most, bound, reason = 0, 0, 0, 1.0, ""
     for table in tables:
         first = first or table
         notices |= dict.fromkeys(table.notices)
         rows = len(table.frame)
         if not most and rows:
-            most = max(1000, int(allowed_bytes / (table.frame.memory_usage(index=False, deep=True).sum() / rows)))
+            most, reason = _count_allowed(table.frame, allowed_bytes, allowed_cells)
         drawn = rng.random(rows)
         chosen = np.flatnonzero(drawn < bound)
         kept.append(table.frame.iloc[chosen] if len(chosen) < rows else table.frame)
         keys.append(drawn[chosen])
+        places.append(total + chosen)
         total, held = total + rows, held + len(chosen)
         if held > SLACK * most:
-            bound = float(np.partition(np.concatenate(keys), most - 1)[most - 1])
-            kept, keys = _cut(kept, keys, bound)
-            held = sum(map(len, keys))
+            bound = _cut(kept, keys, places, most)
+            held = len(keys[0])
     assert first is not None
     if held > most:
-        bound = float(np.partition(np.concatenate(keys), most - 1)[most - 1])
-        kept, keys = _cut(kept, keys, bound)
-        held = sum(map(len, keys))
-    if held < total:
-        text = f"learned from {held:,} of {total:,} rows, drawn at random"
-        notices[Notice(topic="rows", text=text, reason="all of them would not fit into memory")] = None
-    return dataclasses.replace(first, frame=pd.concat(kept, ignore_index=True), notices=tuple(notices))
+        _cut(kept, keys, places, most)
+        held = len(keys[0])
+    frame = kept[0] if len(kept) == 1 else pd.concat(kept, ignore_index=True)
+    if held == total:
+        return dataclasses.replace(first, frame=frame, notices=tuple(notices))
+    notices[Notice(topic="rows", text=f"searched on {held:,} of {total:,} rows, drawn at random", reason=reason)] = None
+    drawn_from = Drawn(rows=np.concatenate(places), total=total)
+    return dataclasses.replace(first, frame=frame, notices=tuple(notices), drawn=drawn_from)
 
 
-def _cut(frames: list[pd.DataFrame], keys: list[Array], bound: float) -> tuple[list[pd.DataFrame], list[Array]]:
-    """The rows whose number is not above the bound; copies, so that the others' memory is free."""
+def _count_allowed(frame: pd.DataFrame, allowed_bytes: float, allowed_cells: float | None) -> tuple[int, str]:
+    """How many rows like these may be kept, and why no more."""
+    rows = len(frame)
+    fitting = max(1000, int(allowed_bytes / (frame.memory_usage(index=False, deep=True).sum() / rows)))
+    timely = math.inf if allowed_cells is None else max(FEWEST_ROWS, int(allowed_cells / max(1, frame.shape[1])))
+    if timely < fitting:
+        return int(timely), "in the time that is given, trying more models gains more than trying them on more rows"
+    return fitting, "all of them would not fit into memory"
+
+
+def _cut(frames: list[pd.DataFrame], keys: list[Array], places: list[Array], most: int) -> float:
+    """Leave the `most` rows with the lowest numbers, as one piece, copied, so that the others' memory is free.
+
+    Returns:
+        the highest number that is left.
+    """
+    bound = float(np.partition(np.concatenate(keys), most - 1)[most - 1])
     masks = [numbers <= bound for numbers in keys]
     left = [frame.loc[mask].copy() for frame, mask in zip(frames, masks, strict=True)]
-    return [pd.concat(left, ignore_index=True)], [np.concatenate([n[m] for n, m in zip(keys, masks, strict=True)])]
+    frames[:] = [pd.concat(left, ignore_index=True)]
+    for arrays in (keys, places):
+        arrays[:] = [np.concatenate([array[mask] for array, mask in zip(arrays, masks, strict=True)])]
+    return bound

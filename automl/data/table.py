@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from automl.matrix import IntArray
 from automl.recipe import DataOptions
 from automl.schema import Notice
 
@@ -36,6 +37,19 @@ class Source:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Which rows of a file a sample holds.
+
+    Attributes:
+        rows: their numbers in the file (n,) int64, ascending, counted from 0.
+        total: rows of the file.
+    """
+
+    rows: IntArray
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RawTable:
     """Rows and columns before anything is made of them.
 
@@ -49,6 +63,7 @@ class RawTable:
         names: what each row is called, where rows are files; () for tables.
         pictures: columns that refer to pictures, known from the format.
         texts: columns that hold texts, known from the format.
+        drawn: where the rows come from, if they are a sample of a file's.
     """
 
     frame: pd.DataFrame
@@ -59,6 +74,7 @@ class RawTable:
     names: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    drawn: Drawn | None = None
 
 
 class Reader(Protocol):

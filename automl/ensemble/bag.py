@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Member:
 @dataclasses.dataclass(frozen=True)
 class BagModel:
     """See `automl.predictor.Model`. Weights of the members sum to 1; the calibrator has the last word."""
+
+    reads_categoricals: ClassVar[bool] = True
 
     task: Task
     encoder: TableEncoder

@@ -219,7 +219,7 @@ class TableEncoder:
             numbers[:, start : start + len(TEXT_FACTS)] = count_text(frame[column.name].to_numpy())
         categories = np.empty((n, len(self._categories)), dtype=np.int32)
         for place, column in enumerate(self._categories):
-            categories[:, place] = encode_levels(frame[column.name].to_numpy(), self._codes[place], column.levels)
+            categories[:, place] = encode_levels(frame[column.name], self._codes[place], column.levels)
         dates = np.empty((n, len(self._dates)), dtype=np.float64)
         for place, column in enumerate(self._dates):
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
@@ -283,8 +283,12 @@ def spell_levels(column: Column) -> tuple[list[str], list[int]]:
     return list(codes), list(codes.values())
 
 
-def encode_levels(values: Array, codes: dict[str, int], levels: Sequence[str]) -> Array:
-    """Codes (n,) int32 of category cells (str or None)."""
+def encode_levels(series: pd.Series, codes: dict[str, int], levels: Sequence[str]) -> Array:
+    """Codes (n,) int32 of category cells (str or None, or a categorical of them)."""
+    if hasattr(series, "cat"):
+        each = [*(codes.get(text, UNSEEN) for text in series.cat.categories), MISSING]
+        return np.array(each, dtype=np.int32)[series.cat.codes.to_numpy()]
+    values = series.to_numpy()
     if len(values) < FEW_ROWS:
         return np.array(
             [codes.get(value, UNSEEN) if isinstance(value, str) else MISSING for value in values], dtype=np.int32

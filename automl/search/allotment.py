@@ -10,7 +10,7 @@ from automl.search.families import Families
 from automl.search.trial import POOL_START_SECONDS, TrialSpec
 
 # Share of the time left that one bag may use, by where the configuration comes from.
-SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25}
+SHARES = {"baseline": 0.4, "portfolio": 0.35, "tpe": 0.25, "file": 1.0}
 # Nets on pictures are worth waiting for: nothing else sees as much in them.
 PIXEL_SHARE = 0.5
 PIXEL_LEAST_SECONDS = 8.0

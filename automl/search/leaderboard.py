@@ -79,9 +79,10 @@ def build_leaderboard(
     sign = -1 if metric.maximize else 1
     rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
     first = outputs[rows[0]["trial"]] if rows else None
+    losses = metric.row_losses(y, first) if first is not None and len(rows) > 1 else None
     entries = []
     for rank, row in enumerate(rows, start=1):
-        tied = rank > 1 and first is not None and paired_z(metric, y, outputs[row["trial"]], first) < TIE_Z
+        tied = rank > 1 and first is not None and paired_z(metric, y, outputs[row["trial"]], first, losses) < TIE_Z
         entries.append(Entry(rank=rank, tied=bool(tied), **row))
     return entries
 

@@ -41,6 +41,8 @@ class Race:
         self._metric = get_metric(data.task.metric)
         self._rows = data.folds[0]
         self._weight = None if data.weight is None else data.weight[self._rows]
+        self._losses: tuple[int | None, Array] | None = None  # of the best configuration, for as long as it is the best
+        self._standard: tuple[int | None, FloatArray | None] = (None, None)
 
     def is_worth(self, spec: TrialSpec) -> bool:
         """Few rows tell too little to give a configuration up by, and its other folds cost little."""
@@ -48,6 +50,11 @@ class Race:
         if self._metric.is_proper:  # it must be calibrated to be held against what is
             least = max(least, MIN_CALIBRATION_ROWS)
         return self._wanted and len(self._data.folds) > 1 and len(self._rows) >= least
+
+    def has_moved(self, blend: FloatArray | None) -> bool:
+        """Whether the best configuration or the ensemble is another than at the last call: else verdicts stand."""
+        before, self._standard = self._standard, (self._oofs.best, blend)
+        return before[0] != self._standard[0] or before[1] is not blend
 
     def score(self, trial: int) -> float:
         """What all rows would likely score, by the first fold: the best complete configuration's score, and the
@@ -75,7 +82,9 @@ class Race:
             return Verdict(True, "nothing to compare with yet")
         blend = None if blend is None else blend[self._rows]
         y = self._data.target[self._rows]
-        return judge_first_fold(self._metric, y, self._read(trial), best, blend, self._weight)
+        if self._losses is None or self._losses[0] != self._oofs.best:
+            self._losses = self._oofs.best, self._metric.row_losses(y, best)
+        return judge_first_fold(self._metric, y, self._read(trial), best, blend, self._weight, self._losses[1])
 
     def _read(self, trial: int) -> FloatArray:
         new = np.load(fold_folder(self._run.path, trial, 0) / "oof.npy", allow_pickle=False)
@@ -83,7 +92,13 @@ class Race:
 
 
 def judge_first_fold(
-    metric: Metric, y: Array, new: FloatArray, best: FloatArray, blend: FloatArray | None, weight: Array | None
+    metric: Metric,
+    y: Array,
+    new: FloatArray,
+    best: FloatArray,
+    blend: FloatArray | None,
+    weight: Array | None,
+    best_losses: Array | None = None,
 ) -> Verdict:
     """Paired comparison on the fold's rows.
 
@@ -91,8 +106,9 @@ def judge_first_fold(
         new: outputs (n, k) of the configuration.
         best: out-of-fold outputs of the best complete configuration on the same rows.
         blend: those of the current ensemble, or None.
+        best_losses: `metric.row_losses` of `best`, if they are known.
     """
-    z = paired_z(metric, y, new, best)
+    z = paired_z(metric, y, new, best, best_losses)
     if np.isnan(z):
         return Verdict(True, "its first fold has no score")
     if z < WORSE_Z:
@@ -112,9 +128,10 @@ def _mix(reference: FloatArray, new: FloatArray, share: float) -> FloatArray:
     return ((1 - share) * reference + share * new).astype(np.float32)
 
 
-def paired_z(metric: Metric, y: Array, one: FloatArray, other: FloatArray) -> float:
+def paired_z(metric: Metric, y: Array, one: FloatArray, other: FloatArray, other_losses: Array | None = None) -> float:
     """Standard score of the mean difference in row losses: positive if `one` is worse; NaN if they are not defined."""
-    difference = metric.row_losses(y, one) - metric.row_losses(y, other)
+    known = metric.row_losses(y, other) if other_losses is None else other_losses
+    difference = metric.row_losses(y, one) - known
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     if spread == 0.0:
         return 0.0

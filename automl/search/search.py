@@ -18,7 +18,6 @@ from automl.engines import Engine, Files, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
-from automl.preprocess.plan import plan_key
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.active import Active
@@ -26,6 +25,7 @@ from automl.search.allotment import Allotment
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs
+from automl.search.plans import Plans
 from automl.search.portfolio import make_portfolio
 from automl.search.queue import Queue
 from automl.search.racing import Race
@@ -33,7 +33,7 @@ from automl.search.records import Records
 from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
-from automl.space import split_params
+from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 
 BATCH = 8
 CONSTANT = "dummy"
@@ -72,10 +72,11 @@ class Search:
         on_bag: OnBag,
         should_stop: Callable[[], str],
         memory_mb: float,
+        all_rows: AllRows | None = None,
     ) -> None:
         self.run, self.data, self.recipe, self.engine = run, data, recipe, engine
         self.emit, self.clock, self.on_bag, self.should_stop = emit, clock, on_bag, should_stop
-        self.memory_mb = memory_mb
+        self.memory_mb, self.all_rows = memory_mb, all_rows
         self.records = Records(run.search)
         self.oofs = Oofs(run, data)
         self.race = Race(run, data, self.oofs, wanted=recipe.search.racing)
@@ -96,7 +97,7 @@ class Search:
         self._update_blend = Sparing(self._make_blend)
         self.active: dict[int, Active] = {}
         self.jobs: dict[str, tuple[Active, int]] = {}
-        self._usual_plans: set[str] = set()
+        self.plans = Plans(self.families)
         self._recover()
         self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
 
@@ -146,8 +147,25 @@ class Search:
 
     def _go_by_time(self) -> str:
         reason = self._feed_workers()
+        if reason == "complete" and self.all_rows is not None:
+            reason = self._fit_all_rows(self.all_rows)
         self._update_blend.catch_up(at_once=True)
         return reason
+
+    def _fit_all_rows(self, rows: AllRows) -> str:
+        """The best configuration once more, on all rows and all cores; it ends what is still running."""
+        spec = rows.choose(self.records.results, self.families, maximize=self.data.task.maximize)
+        if spec is None:
+            return "complete"
+        self.engine.cancel()
+        for outcome in self.engine.wait(0.0):
+            self._take(outcome)
+        self.active.clear()
+        self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
+        active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
+        text = f"{spec.label} learns from all {rows.total:,} rows but those that score"
+        self.emit(Decision(topic="rows", text=text, reason="it is the best of those that can learn piece by piece"))
+        return self._run_all(iter([(active, active.pending.popleft())])) or "complete"
 
     def _make_blend(self) -> None:
         self.blend = self.on_bag()
@@ -258,7 +276,9 @@ class Search:
             if result.status == "ok":
                 self.oofs.read(result.trial)
         for spec in self.records.unfinished():
-            if self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
+            if spec.origin == ORIGIN:  # what is best now, not then, is fitted on all rows at the end
+                self._finish(Active(spec, deque()), "orphaned", "it was running when the run was killed")
+            elif self.records.attempts[spec.number] >= MAX_ATTEMPTS or spec.candidate not in self.families.usable:
                 self._finish(Active(spec, deque()), "orphaned", "it was running each time the run was killed")
             else:
                 self._begin(spec, attempt=self.records.attempts[spec.number] + 1)
@@ -330,6 +350,8 @@ class Search:
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
             files=Files(root=self.run.path, reads=("data",), leaves=f"search/models/{place.name}"),
         )
+        if self.all_rows is not None and spec.origin == ORIGIN:
+            job = self.all_rows.make_job(job, self.recipe, self.engine, self.clock)
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
         return job
@@ -353,7 +375,10 @@ class Search:
             self._fail(active, outcome)
             return
         active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
-        self.families.note_fold(spec.candidate, outcome.seconds)
+        if spec.origin == ORIGIN:
+            self.emit(Decision(topic="rows", text=f"{spec.label} has learned from {outcome.value['rows']:,} rows"))
+        else:
+            self.families.note_fold(spec.candidate, outcome.seconds)
         self.costs.note(spec.candidate, spec.reference_seconds, outcome.seconds)
         if self.by_trials:
             return
@@ -387,6 +412,8 @@ class Search:
 
     def _judge_again(self) -> None:
         """A better model is there than when the others' first folds were judged: are they still worth their rest?"""
+        if not self.race.has_moved(self.blend):
+            return
         for active in list(self.active.values()):
             waits = active.waits_for_verdict or 0 not in active.done
             if not waits and active.spec.raced and self.race.is_worth(active.spec):
@@ -405,19 +432,6 @@ class Search:
         self._finish(active, "ok", "", score)
         return True
 
-    def _drop_matrices(self, spec: TrialSpec) -> None:
-        """Free the disk of a tuned configuration's matrices, unless they are the usual ones or in use."""
-        if spec.origin != "tpe":
-            self._usual_plans.add(self._plan_key(spec))
-            return
-        in_use = {self._plan_key(active.spec) for active in self.active.values()} | self._usual_plans
-        key = self._plan_key(spec)
-        if key not in in_use and not any(job_active.spec is spec for job_active, _ in self.jobs.values()):
-            self.engine.forget(self.run.path, f"search/cache/{key}-*")
-
-    def _plan_key(self, spec: TrialSpec) -> str:
-        return plan_key(self.families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))
-
     def _finish(self, active: Active, status: str, reason: str, score: float | None = None) -> None:
         spec = active.spec
         if score is None and status == "pruned":
@@ -431,7 +445,9 @@ class Search:
             self.study.tell(
                 spec.number, told, family=spec.candidate, params=spec.params, space=self.families[spec.candidate].space
             )
-            self._drop_matrices(spec)
+            in_use = [other.spec for other in (*self.active.values(), *(job for job, _ in self.jobs.values()))]
+            if pattern := self.plans.name_unused(spec, in_use):
+                self.engine.forget(self.run.path, pattern)
         self.emit(
             TrialFinished(
                 trial=spec.number, candidate=spec.candidate, status=status, score=score, seconds=result.seconds,

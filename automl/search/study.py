@@ -6,6 +6,7 @@ the first append, since one append after it would make the study unreadable. One
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from pathlib import Path
@@ -33,6 +34,15 @@ class Study:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+        class Backend(JournalFileBackend):  # type: ignore[misc]
+            """Writes each record without waiting for the disk: Optuna writes a dozen a trial, a kill loses none of
+            them, and what a power cut takes is told again from `trials.jsonl`, whose lines are synced."""
+
+            def append_logs(self, logs: list[dict[str, Any]]) -> None:
+                lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+                with path.open("ab") as file:
+                    file.write(lines.encode())
+
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
         path = path.absolute()
@@ -42,7 +52,7 @@ class Study:
         self.damage = ""
 
         def open_journal() -> Any:
-            return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+            return JournalStorage(Backend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
         try:
             self._storage = open_journal()

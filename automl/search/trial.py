@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, FitContext
+from automl.candidates import Candidate, Estimator, FitContext
 from automl.errors import AutoMLError
 from automl.files import read_json, write_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
-from automl.preprocess.cache import get_fold_matrices
+from automl.preprocess.cache import FoldMatrices, get_fold_matrices
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.table import Table
@@ -70,7 +70,7 @@ class TrialSpec:
     Attributes:
         number: from 0, in the order asked.
         params: complete: "model.*" for the family, "preprocess.*" for its matrix.
-        origin: "baseline", "portfolio" or "tpe".
+        origin: "baseline", "portfolio", "tpe", or "file" (`automl.search.whole`).
         label: what the leaderboard calls it.
         raced: whether its first fold decides if the others are run.
         reference_seconds: what a fold of it takes on a table of reference size (`automl.search.cost`), if known.
@@ -201,26 +201,42 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     if done.exists():  # finished before the parent was killed
         record: dict[str, Any] = read_json(done)
         return record
-    candidate = candidates.get(payload["candidate"])
-    params: Params = payload["params"]
+    matrices = make_matrices(payload, data)
+    context = make_context(payload, data, matrices, began)
+    prepared = time.monotonic()
+    train = data.trains[fold]
+    estimator = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
+    estimator.fit(matrices.train, data.target[train], None if data.weight is None else data.weight[train])
+    return keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
+
+
+def make_matrices(payload: dict[str, Any], data: SearchData) -> FoldMatrices:
+    """The matrices of a fold, as the payload's configuration asks for them."""
+    run_path, fold = payload["run"], int(payload["fold"])
     train, score_rows = data.trains[fold], data.folds[fold]
-    target = data.target[train]
-    seed = fold_seed(int(payload["seed"]), fold)
-    matrices = get_fold_matrices(
+    return get_fold_matrices(
         Path(run_path) / "search" / "cache",
         fold=fold,
         table=data.table,
         train=train,
         score=score_rows,
-        needs=candidate.needs,
-        params=split_params(params, "preprocess"),
+        needs=candidates.get(payload["candidate"]).needs,
+        params=split_params(payload["params"], "preprocess"),
         fit=FitRows(
-            task=data.task, target=target, seed=seed, shared=Path(run_path) / "search" / "cache" / f"shared-{fold}"
+            task=data.task,
+            target=data.target[train],
+            seed=fold_seed(int(payload["seed"]), fold),
+            shared=Path(run_path) / "search" / "cache" / f"shared-{fold}",
         ),
     )
-    prepared = time.monotonic()
-    seconds = payload.get("seconds")
-    context = FitContext(
+
+
+def make_context(payload: dict[str, Any], data: SearchData, matrices: FoldMatrices, began: float) -> FitContext:
+    """What an estimator of a fold is told; `began` is the `time.monotonic()` from which its seconds count."""
+    fold, seconds = int(payload["fold"]), payload.get("seconds")
+    seed, train = fold_seed(int(payload["seed"]), fold), data.trains[fold]
+    candidate = candidates.get(payload["candidate"])
+    return FitContext(
         task=data.task,
         features=matrices.features,
         seed=seed,
@@ -228,10 +244,22 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
         stop_rows=choose_stop_rows(data, train, seed),
         refit=len(train) <= REFIT_ROWS,
         threads=int(payload.get("threads", 1)),
-        word_vectors=_word_vectors(run_path, candidate, matrices.transformer_path, data.table),
+        word_vectors=_word_vectors(payload["run"], candidate, matrices.transformer_path, data.table),
     )
-    estimator = candidate.build(split_params(params, "model"), context)
-    estimator.fit(matrices.train, target, None if data.weight is None else data.weight[train])
+
+
+def keep_fold(
+    payload: dict[str, Any],
+    data: SearchData,
+    matrices: FoldMatrices,
+    estimator: Estimator,
+    *,
+    began: float,
+    prepared: float,
+) -> dict[str, Any]:
+    """Score a fitted model of a fold and leave all that is known of it in the fold's folder; returns its record."""
+    place = fold_folder(payload["run"], int(payload["trial"]), int(payload["fold"]))
+    score_rows = data.folds[int(payload["fold"])]
     fitted = time.monotonic()
     outputs = check_outputs(estimator.predict(matrices.score), data.task)
     predicted = time.monotonic()

@@ -28,7 +28,21 @@ def test_as_many_rows_are_kept_as_fit_in_their_order() -> None:
     assert len(rows) == 5000
     assert (np.diff(rows) > 0).all()
     assert drawn.frame.index.tolist() == list(range(5000))
-    assert drawn.notices[-1].text == "learned from 5,000 of 40,000 rows, drawn at random"
+    assert drawn.notices[-1].text == "searched on 5,000 of 40,000 rows, drawn at random"
+
+
+def test_where_the_rows_come_from_is_known() -> None:
+    drawn = draw_sample(make_tables(piece=700), 16 * 5000, seed=1)
+    assert drawn.drawn is not None
+    assert drawn.drawn.rows.tolist() == drawn.frame["row"].tolist()
+    assert drawn.drawn.total == ROWS
+
+
+def test_little_time_is_for_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "FEWEST_ROWS", 1000)
+    drawn = draw_sample(make_tables(), 16 * ROWS, seed=1, allowed_cells=2 * 3000)
+    assert len(drawn.frame) == 3000
+    assert "time" in drawn.notices[-1].reason
 
 
 def test_early_and_late_rows_have_the_same_chance() -> None:
@@ -61,4 +75,4 @@ def test_a_file_beyond_memory_is_learned_from(tmp_path: Path, monkeypatch: pytes
     dataset = load_dataset(path, target="y", recipe=Recipe().override({"budget": {"memory_mb": 512}}))
     assert 1000 <= dataset.n_rows < ROWS
     said = [notice.text for notice in dataset.notices if notice.topic == "rows"]
-    assert said == [f"learned from {dataset.n_rows:,} of 40,000 rows, drawn at random"]
+    assert said == [f"searched on {dataset.n_rows:,} of 40,000 rows, drawn at random"]

@@ -1,0 +1,180 @@
+"""One fold trained on all rows of a file: a pass turns them into a matrix on disk, which the fit reads in pieces."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.candidates._rounds import split_stop_rows
+from automl.data.stream import stream_table
+from automl.files import read_json
+from automl.matrix import Array, FloatArray, IntArray
+from automl.predictor import encode_target
+from automl.preprocess.plan import Transformer
+from automl.preprocess.table import TableEncoder
+from automl.recipe import DataOptions
+from automl.schema import Schema
+from automl.search.trial import SearchData, candidates, fold_folder, keep_fold, make_context, make_matrices, open_data
+from automl.space import split_params
+from automl.task import Task
+
+PIECE_ROWS = 1 << 18
+# Of the time of the fit, what the pass over the file may take; what is not read by then is not learned from.
+READ_SHARE = 0.5
+
+
+@dataclasses.dataclass
+class StoredPieces:
+    """See `automl.candidates.Pieces`: rows of the sample, then those of the file."""
+
+    first: FloatArray
+    path: Path
+    target: Array
+    memory_bytes: float
+    scratch: Path
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        columns = self.first.shape[1]
+        for start in range(0, len(self.first), PIECE_ROWS):
+            yield self.first[start : start + PIECE_ROWS]
+        with self.path.open("rb") as file:
+            while (cells := np.fromfile(file, dtype=np.float32, count=PIECE_ROWS * columns)).size:
+                yield cells.reshape(-1, columns)
+
+
+def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
+    """As `automl.search.trial.run_fold`, on all rows but those that score and stop.
+
+    Args:
+        payload: besides what `run_fold` is told: file, file_rows, options (of the recipe's data), memory_mb.
+
+    Raises:
+        Exception: whatever the family raises; ValueError if the file is another than the one that was sampled.
+    """
+    began = time.monotonic()
+    data = open_data(payload["run"])
+    matrices = make_matrices(payload, data)
+    context = make_context(payload, data, matrices, began)
+    scratch = fold_folder(payload["run"], payload["trial"], 0).with_name(f".all-rows.tmp-{payload['trial']}")
+    keep, stop = split_stop_rows(context, len(matrices.train))
+    first = np.asarray(matrices.train if keep is None else matrices.train[keep])
+    target = data.target[data.trains[0]]
+    deadline = began + READ_SHARE * (context.deadline - began)
+    estimator: Any = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
+    with _scratch_folder(scratch):
+        reader = _Reader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout))
+        known = hash_rows(matrices.score)
+        labels = write_rows(scratch / "rows.f32", reader, known, threads=context.threads, deadline=deadline)
+        pieces = StoredPieces(
+            first=first,
+            path=scratch / "rows.f32",
+            target=np.concatenate([target if keep is None else target[keep], labels]),
+            memory_bytes=payload["memory_mb"] * 2**20,
+            scratch=scratch,
+        )
+        prepared = time.monotonic()
+        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop])
+    record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
+    return {**record, "rows": len(pieces.target)}  # of this session alone: a reader of fold.json needs none
+
+
+@contextlib.contextmanager
+def _scratch_folder(folder: Path) -> Iterator[None]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Reader:
+    """Turns the file's tables into matrices and targets, without the rows that the sample holds."""
+
+    def __init__(self, payload: dict[str, Any], data: SearchData, transformer: Transformer) -> None:
+        folder = Path(payload["run"]) / "data"
+        self.path, self.total = Path(payload["file"]), int(payload["file_rows"])
+        self.options = DataOptions(**payload["options"])
+        self.schema = Schema.from_json(read_json(folder / "schema.json"))
+        self.task: Task = data.task
+        self.encoder, self.transformer = TableEncoder(self.schema), transformer
+        self.drawn: IntArray = np.sort(np.load(folder / "row_ids.npy", allow_pickle=False))
+
+    def tables(self) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Number of the first row, and the table."""
+        tables = stream_table(self.path, options=self.options, least_bytes=0)
+        if tables is None:
+            raise ValueError(f"{self.path} cannot be read in pieces any more")
+        start = 0
+        for table in tables:
+            yield start, table.frame
+            start += len(table.frame)
+        if start != self.total:
+            raise ValueError(f"{self.path} had {self.total:,} rows, and has {start:,} now")
+
+    def prepare(self, start: int, frame: pd.DataFrame) -> tuple[FloatArray, Array]:
+        """Matrix (m, features) and target (m,) of a table's rows that have a target and are not in the sample."""
+        wanted = np.ones(len(frame), dtype=bool)
+        low, high = np.searchsorted(self.drawn, (start, start + len(frame)))
+        wanted[self.drawn[low:high] - start] = False
+        names = [str(name) for name in frame.columns]
+        y = encode_target(frame.iloc[:, names.index(self.task.target)], self.task)
+        wanted &= y >= 0 if self.task.is_classification else np.isfinite(y)
+        kept = frame if wanted.all() else frame[wanted]
+        table = self.encoder.encode(self.schema.parse(kept, coded=True))
+        return np.ascontiguousarray(self.transformer.transform(table), dtype=np.float32), y[wanted]
+
+
+def write_rows(path: Path, reader: _Reader, known: Array, *, threads: int, deadline: float) -> Array:
+    """Write the matrix of the file's rows to `path`, row after row, without those that repeat one of `known`; after
+    the deadline no more of them.
+
+    Args:
+        known: hashes of rows (`hash_rows`), sorted, that must not be learned from.
+
+    Returns:
+        their targets.
+    """
+    labels = []
+    with path.open("wb") as file:
+        for matrix, y in in_order(lambda table: reader.prepare(*table), reader.tables(), threads):
+            hashes = hash_rows(matrix, sort=False)
+            place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            fresh = known[place] != hashes
+            file.write((matrix if fresh.all() else matrix[fresh]).tobytes())
+            labels.append(y[fresh])
+            if time.monotonic() > deadline:
+                break
+    return np.concatenate(labels)
+
+
+def hash_rows(matrix: FloatArray, *, sort: bool = True) -> Array:
+    """A number (n,) uint64 a row, equal for rows of equal cells."""
+    bits = np.ascontiguousarray(matrix, dtype=np.float32).view(np.uint32)
+    factors = np.random.default_rng(53).integers(1, 2**63, matrix.shape[1], dtype=np.uint64) * 2 + 1
+    total = np.zeros(len(matrix), dtype=np.uint64)
+    for place, factor in enumerate(factors):
+        total += (bits[:, place].astype(np.uint64) + np.uint64(place + 1)) * factor
+    return np.sort(total) if sort else total
+
+
+def in_order(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
+    """`work` of each item, in order, a few items ahead on other threads."""
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,31 @@
+"""Which preprocessing choices may come again: their matrices stay on the disk, those of others go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from automl.preprocess.plan import plan_key
+from automl.search.families import Families
+from automl.search.trial import TrialSpec
+from automl.space import split_params
+
+
+class Plans:
+    """The choices of a search so far."""
+
+    def __init__(self, families: Families) -> None:
+        self._families = families
+        self._usual: set[str] = set()
+
+    def name_unused(self, spec: TrialSpec, in_use: Iterable[TrialSpec]) -> str:
+        """The cache's folders that nobody needs any more now that `spec` has ended; "" if there are none.
+
+        Tuned configurations have matrices of their own, unless they are the usual ones or in use.
+        """
+        key = self._key(spec)
+        if spec.origin != "tpe":
+            self._usual.add(key)
+        return "" if key in self._usual | set(map(self._key, in_use)) else f"search/cache/{key}-*"
+
+    def _key(self, spec: TrialSpec) -> str:
+        return plan_key(self._families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))

@@ -1,0 +1,105 @@
+"""All rows of a file whose sample was searched: the best configuration is fitted once more, on every row that scores
+nobody, and joins the others as a configuration like any other.
+
+It is scored on the rows of the sample that are held out, which no model has learned from, so that the ensemble takes
+it, or leaves it, by the same rule. Preprocessing is what it was on the sample; rows of the sample enter as they did
+there (what is learned from targets is cross-fitted), the file's other rows by the fitted transformer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from automl.engines import Engine, Job, Limits
+from automl.engines.machine.settings import memory_for_jobs
+from automl.events import Decision, Event
+from automl.recipe import Recipe
+from automl.run import Run
+from automl.search.allotment import END_SECONDS
+from automl.search.budget import Clock
+from automl.search.families import Families
+from automl.search.pieces import run_all_rows
+from automl.search.trial import SearchData, TrialResult, TrialSpec
+
+ORIGIN = "file"
+LABEL = " (whole file)"
+# Of the time that reading has left.
+TIME_SHARE = 0.5
+# Of the time until the fit has to be over, what it is told: a round, and what follows the last one, take their time.
+FIT_SHARE = 0.92
+# How much later than asked the fit may end.
+LATE_FIT_SECONDS = 10.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AllRows:
+    """What of a file was not searched on.
+
+    Attributes:
+        path: the file.
+        total: its rows.
+    """
+
+    path: Path
+    total: int
+
+    def choose(self, results: dict[int, TrialResult], families: Families, *, maximize: bool) -> TrialSpec | None:
+        """What to fit on all rows: the best configuration of a family that learns in pieces, or such a family's
+        defaults where none is complete; None if there is no such family."""
+        able = [name for name in families.usable if getattr(families[name].candidate, "fits_pieces", False)]
+        if not able:
+            return None
+        sign = -1 if maximize else 1
+        done = [r for r in results.values() if r.status == "ok" and r.candidate in able and r.origin != ORIGIN]
+        best = min(done, key=lambda result: (sign * (result.score or 0.0), result.trial), default=None)
+        name, label = (able[0], able[0]) if best is None else (best.candidate, best.label)
+        params = families[name].space.defaults() if best is None else best.params
+        return TrialSpec(number=-1, candidate=name, params=params, origin=ORIGIN, label=label + LABEL, raced=False)
+
+    def make_job(self, job: Job, recipe: Recipe, engine: Engine, clock: Clock) -> Job:
+        """The job of a fold, changed into one that learns from the file, with all that the engine has.
+
+        Args:
+            clock: one whose search may last until the fit has to be ended.
+        """
+        memory_mb = engine.slots * memory_for_jobs(recipe, engine)
+        seconds = FIT_SHARE * max(1.0, clock.left() - clock.reserve() - END_SECONDS)
+        told = {
+            "file": str(self.path),
+            "file_rows": self.total,
+            "options": recipe.data.model_dump(mode="json"),
+            "memory_mb": memory_mb,
+            "threads": engine.slots,
+            "seconds": seconds,
+        }
+        limits = Limits(seconds=seconds / FIT_SHARE + LATE_FIT_SECONDS, memory_mb=memory_mb)
+        return dataclasses.replace(job, function=run_all_rows, payload={**job.payload, **told}, limits=limits)
+
+
+def find_all_rows(run: Run, recipe: Recipe, data: SearchData, emit: Callable[[Event], None]) -> AllRows | None:
+    """The file behind a sample; None if the search sees all rows, a number of trials limits it, or no model can be
+    fitted on all of them, of which the reason is told."""
+    record = run.record
+    total, path = record.get("file_rows"), Path(record["data"])
+    if total is None or recipe.budget.trials is not None:
+        return None
+    if reason := _find_refusal(path, recipe, data):
+        emit(Decision(topic="rows", text=f"no model is fitted on all {total:,} rows", reason=reason))
+        return None
+    return AllRows(path=path, total=int(total))
+
+
+def _find_refusal(path: Path, recipe: Recipe, data: SearchData) -> str:
+    options = recipe.data
+    aside = (("--group", options.group), ("--time-column", options.time), ("--weight", options.weight))
+    asked = next((flag for flag, value in aside if value is not None), "")
+    layout = data.table.layout
+    if asked:
+        return f"{asked} is kept on the sample only"
+    if layout.texts or layout.pictures:
+        return "texts and pictures are learned from on the sample only"
+    if len(data.folds) != 1:
+        return "rows must be held out for it, and the recipe asks for folds"
+    return "" if path.is_file() else f"{path} is not there any more"
