@@ -65,11 +65,13 @@ class Runner:
         tf = self.tf
         wide = tf.float32 if self.narrow else tf.float64
         kinds = {"float32": tf.float32, "float64": wide, "int64": tf.int64, "bool": tf.bool, "str": tf.string}
+        kinds |= {"uint8": tf.uint8, "int32": tf.int32}
         return kinds[name]
 
     def _table(self, node: Node) -> Any:
         tf = self.tf
-        keys = tf.constant(node.attributes["keys_strings"], tf.string)
+        texts = node.attributes.get("keys_strings")
+        keys = tf.constant(node.attributes["keys_int64s"], tf.int64) if texts is None else tf.constant(texts, tf.string)
         values = tf.constant(node.attributes["values_int64s"], tf.int64)
         fill = tf.lookup.KeyValueTensorInitializer(keys, values)
         return tf.lookup.StaticHashTable(fill, node.attributes["default_int64"])
@@ -216,6 +218,12 @@ def _top(runner: Runner, x: Sequence[Any], _: dict[str, Any]) -> tuple[Any, Any]
     return -values, tf.cast(places, tf.int64)
 
 
+def _scatter(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    tf = runner.tf
+    rows = tf.broadcast_to(tf.range(tf.shape(x[1], tf.int64)[0])[:, None], tf.shape(x[1]))
+    return tf.tensor_scatter_nd_update(x[0], tf.stack([rows, x[1]], axis=-1), x[2])
+
+
 _OPERATORS: dict[str, Operator] = {
     **{name: _plain(f"math.{name.lower()}") for name in ("Abs", "Sign", "Exp", "Log", "Sqrt", "Floor", "Cos", "Pow")},
     **{name: _plain(f"math.{name.lower()}") for name in ("Less", "Greater", "Equal", "Sigmoid", "Tanh", "Softplus")},
@@ -247,6 +255,7 @@ _OPERATORS: dict[str, Operator] = {
     "Expand": lambda r, x, a: r.tf.broadcast_to(x[0], x[1]),
     "ArgMax": lambda r, x, a: r.tf.argmax(x[0], axis=a["axis"]),
     "TopK": _top,
+    "ScatterElements": _scatter,  # along the columns
 }
 
 
@@ -262,7 +271,8 @@ def build_function(graph: Graph, *, narrow: bool) -> tuple[Any, Any]:
     for key, column in names.items():
         kind = graph.inputs[column]
         dtype = tf.int64 if narrow and kind == "str" else runner.dtype(kind)
-        specs[key] = tf.TensorSpec([None, 1], dtype, name=column if not narrow and _is_plain(column) else key)
+        shape = [None, *(side if isinstance(side, int) else None for side in graph.shapes[column])]
+        specs[key] = tf.TensorSpec(shape, dtype, name=column if not narrow and _is_plain(column) else key)
 
     @tf.function(input_signature=[specs[key] for key in names])  # type: ignore[untyped-decorator]
     def serve(*tensors: Any) -> Any:

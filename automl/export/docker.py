@@ -35,7 +35,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1
 WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
-COPY model.onnx signature.json prepare.py predict.py server.py ./
+COPY model.onnx signature.json *.py ./
 RUN useradd --system --no-create-home --uid 10001 app
 USER 10001
 EXPOSE 8080
