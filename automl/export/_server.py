@@ -137,7 +137,7 @@ def main() -> None:
     sys.path.insert(0, str(folder))
     from predict import Model  # type: ignore[import-not-found]
 
-    Handler.model = Model(folder)
+    Handler.model = Model(folder, files=False)
     server = ThreadingHTTPServer((given.host, given.port), Handler)
     server.daemon_threads = True
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -221,7 +221,31 @@ def _top(runner: Runner, x: Sequence[Any], _: dict[str, Any]) -> tuple[Any, Any]
 def _scatter(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
     tf = runner.tf
     rows = tf.broadcast_to(tf.range(tf.shape(x[1], tf.int64)[0])[:, None], tf.shape(x[1]))
-    return tf.tensor_scatter_nd_update(x[0], tf.stack([rows, x[1]], axis=-1), x[2])
+    put = tf.tensor_scatter_nd_add if a.get("reduction") == "add" else tf.tensor_scatter_nd_update
+    return put(x[0], tf.stack([rows, x[1]], axis=-1), x[2])
+
+
+def _convolve(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    """TensorFlow's own order on a processor is (n, h, w, c)."""
+    tf = runner.tf
+    top, left, bottom, right = a["pads"]
+    maps = tf.pad(tf.transpose(x[0], _TO_NHWC), [[0, 0], [top, bottom], [left, right], [0, 0]])
+    if a["group"] == 1:
+        found = tf.nn.conv2d(maps, tf.transpose(x[1], [2, 3, 1, 0]), 1, "VALID")
+    else:  # one group a channel
+        found = tf.nn.depthwise_conv2d(maps, tf.transpose(x[1], [2, 3, 0, 1]), [1, 1, 1, 1], "VALID")
+    return tf.transpose(found, _TO_NCHW)
+
+
+def _pool(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    tf = runner.tf
+    top, left, bottom, right = a["pads"]
+    edges = [[0, 0], [top, bottom], [left, right], [0, 0]]
+    maps = tf.pad(tf.transpose(x[0], _TO_NHWC), edges, constant_values=-float("inf"))
+    return tf.transpose(tf.nn.max_pool2d(maps, a["kernel_shape"], a["strides"], "VALID"), _TO_NCHW)
+
+
+_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 _OPERATORS: dict[str, Operator] = {
@@ -231,7 +255,7 @@ _OPERATORS: dict[str, Operator] = {
     "Add": _plain("math.add"),
     "Sub": _plain("math.subtract"),
     "Mul": _plain("math.multiply"),
-    "Div": _plain("math.divide"),
+    "Div": lambda r, x, a: x[0] // x[1] if x[0].dtype.is_integer else r.tf.math.divide(x[0], x[1]),
     "Neg": _plain("math.negative"),
     "Max": _plain("math.maximum"),
     "LessOrEqual": _plain("math.less_equal"),
@@ -256,6 +280,11 @@ _OPERATORS: dict[str, Operator] = {
     "ArgMax": lambda r, x, a: r.tf.argmax(x[0], axis=a["axis"]),
     "TopK": _top,
     "ScatterElements": _scatter,  # along the columns
+    "Conv": _convolve,
+    "MaxPool": _pool,
+    "Mod": _plain("math.floormod"),
+    "Atan": _plain("math.atan"),
+    "Round": _plain("math.round"),
 }
 
 

@@ -38,7 +38,8 @@ class MLflow:
             (data / name).rename(code / name)
         shutil.copyfile(HERE / "_mlflow_model.py", code / "mlflow_model.py")
         signature = read_json(data / "signature.json")
-        pins = [f"{name}=={version(name)}" for name in RUNTIME]
+        names = (*RUNTIME, *(["pillow"] if (code / "pictures.py").exists() else []))
+        pins = [f"{name}=={version(name)}" for name in names]
         write_text(folder / "requirements.txt", "\n".join(["mlflow", *pins]) + "\n")
         environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
         write_text(folder / "python_env.yaml", yaml.safe_dump(environment, sort_keys=False))

@@ -26,7 +26,11 @@ EXTRA = "onnx"
 FILE = "model.onnx"
 HERE = Path(__file__).parent
 SCRIPTS = {"prepare.py": HERE / "_prepare.py", "predict.py": HERE / "_predict.py"}
-TEXT_SCRIPTS = {"tokens.py": HERE.parent / "preprocess" / "tokens.py"}
+KIND_SCRIPTS = {
+    "ngrams": ("tokens.py", HERE.parent / "preprocess" / "tokens.py"),
+    "words": ("tokens.py", HERE.parent / "preprocess" / "tokens.py"),
+    "picture": ("pictures.py", HERE.parent / "picture_pixels.py"),
+}
 
 
 class Onnx:
@@ -41,11 +45,15 @@ class Onnx:
         write_bytes(folder / FILE, model.SerializeToString())
         write_json(folder / "signature.json", signature)
         copy_scripts(folder, signature)
+        needs = ("onnxruntime>=1.20", "numpy", *(["pillow"] if (folder / "pictures.py").exists() else []))
         return Facts(
             summary="One ONNX graph that takes the raw columns and gives the label and the probabilities, the whole "
             "ensemble with its preprocessing and calibration inside.",
-            run=("pip install onnxruntime numpy", "python predict.py ROWS.csv > predictions.csv"),
-            needs=("onnxruntime>=1.20", "numpy"),
+            run=(
+                f"pip install {' '.join(need.split('>')[0] for need in needs)}",
+                "python predict.py ROWS.csv > predictions.csv",
+            ),
+            needs=needs,
             limits=_limits(signature),
             notes={"nodes": len(graph.nodes)},
         )
@@ -99,12 +107,10 @@ def read_outputs(path: Path) -> FloatArray:
 
 
 def find_scripts(signature: dict[str, Any]) -> dict[str, Path]:
-    """Name → our own copy of each script that the graph's inputs need: prepare.py, predict.py, and tokens.py for texts.
-
-    None of them needs automl.
+    """Name → our own copy of each script that the graph's inputs need: prepare.py, predict.py, and what reads texts and
+    pictures. None of them needs automl.
     """
-    kinds = {entry["kind"] for entry in signature["inputs"]}
-    return {**SCRIPTS, **(TEXT_SCRIPTS if kinds & {"ngrams", "words"} else {})}
+    return {**SCRIPTS, **dict(KIND_SCRIPTS[e["kind"]] for e in signature["inputs"] if e["kind"] in KIND_SCRIPTS)}
 
 
 def copy_scripts(folder: Path, signature: dict[str, Any]) -> None:
@@ -133,6 +139,11 @@ def _limits(signature: dict[str, Any]) -> tuple[str, ...]:
         limits.append(
             "Of a text the graph takes the 64-bit keys of its n-grams or words, which depend on nothing that was "
             "learned; tokens.py, which needs numpy alone, makes them. The vocabulary is in the graph."
+        )
+    if any(entry["kind"] == "picture" for entry in inputs):
+        limits.append(
+            "Pictures enter the graph as uint8 pixels of the size in signature.json, a missing one as zeros; "
+            "pictures.py, which needs Pillow, makes them of files and data URIs."
         )
     return tuple(limits)
 
