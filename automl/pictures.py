@@ -213,7 +213,8 @@ def decode_cell(cell: str, picture: PictureFormat) -> Array:
     Raises:
         PictureError: as `probe_cell`, and if the data ends early.
     """
-    return decode_picture(fetch(cell), picture)
+    pixels: Array = decode_picture(fetch(cell), picture)
+    return pixels
 
 
 def measure_range(cells: Sequence[str]) -> tuple[float, float]:

@@ -78,7 +78,7 @@ class Recurrent:
         lengths = graph.cast(graph.total(mask, 1, keep=False), "int32")
         kernels = [np.stack([weights[f"{name}/{place}"] for name in DIRECTIONS]) for place in range(3)]
         given, recurrent = (np.ascontiguousarray(kernel.transpose(0, 2, 1)) for kernel in kernels[:2])
-        options = {"hidden_size": size.units, "direction": "bidirectional", "linear_before_reset": 1}
+        options: dict[str, Any] = {"hidden_size": size.units, "direction": "bidirectional", "linear_before_reset": 1}
         bias = kernels[2].reshape(2, -1)
         ends = graph.add_many("GRU", turned, given, recurrent, bias, lengths, outputs=2, **options)[1]
         rows = graph.add("Transpose", ends, perm=[1, 0, 2])

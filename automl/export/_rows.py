@@ -14,7 +14,8 @@ from automl.errors import AutoMLError, UsageError
 from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
-from automl.pictures import INSIDE, URI, decode_cell, encode_uri, fetch
+from automl.picture_pixels import URI
+from automl.pictures import INSIDE, decode_cell, encode_uri, fetch
 from automl.recipe import DataOptions
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task

@@ -360,7 +360,9 @@ def _litert(path: Path, signature: dict[str, Any]) -> Callable[[dict[str, Array]
             if "codes" in entry:
                 codes, unseen = entry["codes"], entry["unseen"]
                 array = np.array([codes.get(text, unseen) for text in array[:, 0]], dtype=np.int64)[:, None]
-            feeds[entry["tensor"]] = array.astype(np.int64 if "codes" in entry else np.float32)
+            if array.dtype != np.uint8:
+                array = array.astype(np.int64 if "codes" in entry else np.float32)
+            feeds[entry["tensor"]] = array
         found: Array = runner(**feeds)[last]
         return found
 
