@@ -61,8 +61,9 @@ def export_command(
     parity = manifest["parity"]
     worst = max(parity["largest_difference"], parity["planted_largest_difference"])
     for form in manifest.get("forms", []):
-        figures = f"{form['bytes'] / 1e6:8.2f} MB {form['row_ms']:8.2f} ms a row   {form['score']:.5g}"
-        print(f"   {form['name']:<8} {figures}")
+        sizes = f"{form['bytes'] / 1e6:8.2f} MB, packed {form['packed_bytes'] / 1e6:.2f}"
+        figures = f"{sizes} {form['row_ms']:8.2f} ms a row   {form['score']:.5g}   keeps {form['kept']:.1%}"
+        print(f" {'→' if form['name'] == manifest.get('taken') else ' '} {form['name']:<16} {figures}")
     print(f"{place}: {name}, {size / 1e6:.1f} MB, {len(manifest['files'])} files")
     if parity["said"]:
         print(parity["said"])

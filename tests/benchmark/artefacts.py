@@ -212,6 +212,7 @@ def _both(folder: Path, rows: Path) -> np.ndarray:
 _RUNNERS: dict[str, Callable[[Path, Path], np.ndarray] | None] = {
     "onnx": _both,
     "onnx_int8": _onnx,
+    "onnx_small": _onnx,
     "skops": _skops,
     "joblib": _joblib,
     "mlflow": _mlflow,
