@@ -29,10 +29,9 @@ PRODUCTS = ("MatMul", "Conv", "Gather")
 
 
 class OnnxSmall:
-    """Steps of one kind each: weights as 8-bit integers that the runtime widens as it loads (so that a row takes as long
-    as before), then those of the least size in each kernel of a network as zeros (magnitude pruning, Han et al. 2015,
-    arXiv:1506.02626), which weigh nothing once the file is packed. The smallest packed form that keeps its score is
-    written."""
+    """Weights as 8-bit integers that the runtime widens as it loads, so that a row takes as long as before; then those
+    of the least size in each kernel of a network as zeros (magnitude pruning, Han et al. 2015, arXiv:1506.02626), which
+    weigh nothing once the file is packed. The smallest packed form that keeps its score is written."""
 
     title = "an ONNX graph of few and small weights"
     executes = False

@@ -283,9 +283,8 @@ def make_table(records: list[dict[str, Any]]) -> str:
     ok = [r for r in records if r["fitted"] and not r["refused"] and r["verdict"] == AS_PROMISED]
     refused = [r for r in records if r["fitted"] and r["refused"]]
     broken = [r for r in records if r["verdict"] != AS_PROMISED]
-    worst = max(
-        (r["apart"] for r in ok if r["apart"] is not None and not r["format"].endswith(("int8", "small"))), default=0.0
-    )
+    exact = [r["apart"] for r in ok if r["apart"] is not None and proof_of(formats.get(r["format"])) == "answers"]
+    worst = max(exact, default=0.0)
     head = (
         f"{len(ok)} exports in order, the largest difference {worst:.1e}; {len(refused)} refused; {len(broken)} broken."
     )
