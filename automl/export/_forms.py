@@ -15,7 +15,7 @@ from automl.errors import UsageError
 from automl.evaluate.evidence import read_row_ids
 from automl.export import Source, rows_to_json
 from automl.export._model import build_model
-from automl.export._predict import CHUNK_ROWS, MOST_ROWS
+from automl.export._predict import most_rows
 from automl.export._prepare import Prepare
 from automl.export._rows import carry_pictures, read_own_rows
 from automl.export.onnx import build_graph
@@ -113,8 +113,7 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
 
 
 def _run(sessions: dict[str, Any], signature: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Array]:
-    kinds = {entry["kind"] for entry in signature["inputs"]}
-    step = next((most for kind, most in MOST_ROWS.items() if kind in kinds), CHUNK_ROWS)
+    step = most_rows(signature)
     prepare, parts = Prepare(signature), dict[str, list[Array]]()
     for at in range(0, len(rows), step):
         arrays = prepare(rows[at : at + step])

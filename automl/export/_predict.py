@@ -25,6 +25,12 @@ CHUNK_ROWS = 1000
 MOST_ROWS = {"picture": 32, "ngrams": 64, "words": 64}  # run at once, as each row takes much memory there
 
 
+def most_rows(signature: Mapping[str, Any]) -> int:
+    """How many rows a graph is given at once."""
+    kinds = {entry["kind"] for entry in signature["inputs"]}
+    return next((most for kind, most in MOST_ROWS.items() if kind in kinds), CHUNK_ROWS)
+
+
 class Model:
     """The graph in a folder, with its signature.
 
@@ -55,8 +61,7 @@ class Model:
         self.session = onnxruntime.InferenceSession(
             str(Path(folder, name)), options, providers=["CPUExecutionProvider"]
         )
-        kinds = {entry["kind"] for entry in self.signature["inputs"]}
-        self.most = next((most for kind, most in MOST_ROWS.items() if kind in kinds), CHUNK_ROWS)
+        self.most = most_rows(self.signature)
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
     def run(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], Any]:
