@@ -21,6 +21,9 @@ class NoGraphError(AutoMLError):
 
     exit_code = 8
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "--refit leaves such members out; --format skops keeps the model whole")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:

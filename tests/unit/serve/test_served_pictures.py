@@ -1,4 +1,4 @@
-"""A model of pictures from the folder to the answer: fitted, served, exported, asked in every way that a picture comes."""
+"""A model of pictures from the folder to the answer: fitted, served, exported, asked in every way pictures come in."""
 
 from __future__ import annotations
 
