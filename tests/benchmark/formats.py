@@ -68,14 +68,18 @@ def main() -> None:
     end = time.monotonic() + 60 * options.minutes
     options.out.mkdir(parents=True, exist_ok=True)
     outcomes = Outcomes(options.out, "formats", ("set", "candidate", "format", "verdict", "seconds"))
+    left = 0
     for data in find_sets(options):
         for name, listed in list_cells(options):
             missing = [each for each in listed if not outcomes.has(f"{data.name}/{name}/{each}")]
             if missing and time.monotonic() < end:
                 run_cell(data, name, missing, options, outcomes)
+            elif missing:
+                left += 1
     (options.out / "formats.md").write_text(make_table(outcomes.records), encoding="utf-8")
     broken = outcomes.broken()
-    print(f"{len(outcomes.records)} exports, {len(broken)} broken, {options.out / 'formats.md'}")
+    rest = f"{left} models are left: begin again" if left else "complete"
+    print(f"{len(outcomes.records)} exports, {len(broken)} broken, {options.out / 'formats.md'}; {rest}")
     sys.exit(1 if broken else 0)
 
 
