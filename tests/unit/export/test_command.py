@@ -13,7 +13,7 @@ from automl.cli.main import run
 from automl.errors import UsageError
 from automl.files import read_json
 from automl.graph import NoGraphError
-from tests.unit.export.models import store_model
+from tests.unit.export.models import make_table, store_model
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,17 @@ def test_export_tells_what_was_compared_and_verify_agrees(
     (out / "model.onnx").write_bytes(b"")
     assert run(["verify", str(out)]) == 6
     assert "has changed since it was written" in capfd.readouterr().err
+
+
+def test_the_model_as_it_is_predicts_from_its_export(model: Path, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.csv", tmp_path / "out"
+    make_table().drop(columns="bought").to_csv(rows, index=False)
+    assert run(["export", str(model), "--format", "skops", "--out", str(out)]) == 0
+    for place in (model, out, out / "model"):
+        words = ["predict", str(place), str(rows), "--proba", "--out", str(tmp_path / f"{place.name}.csv")]
+        assert run(words) == 0
+    told = {(tmp_path / f"{place.name}.csv").read_text() for place in (model, out, out / "model")}
+    assert len(told) == 1
 
 
 def test_a_limit_cuts_the_ensemble_and_shows_what_each_cut_costs(
