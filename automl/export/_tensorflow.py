@@ -255,7 +255,7 @@ _OPERATORS: dict[str, Operator] = {
     "Add": _plain("math.add"),
     "Sub": _plain("math.subtract"),
     "Mul": _plain("math.multiply"),
-    "Div": lambda r, x, a: x[0] // x[1] if x[0].dtype.is_integer else r.tf.math.divide(x[0], x[1]),
+    "Div": _plain("math.divide"),
     "Neg": _plain("math.negative"),
     "Max": _plain("math.maximum"),
     "LessOrEqual": _plain("math.less_equal"),
@@ -282,8 +282,7 @@ _OPERATORS: dict[str, Operator] = {
     "ScatterElements": _scatter,  # along the columns
     "Conv": _convolve,
     "MaxPool": _pool,
-    "Mod": _plain("math.floormod"),
-    "Atan": _plain("math.atan"),
+    "Atan": lambda r, x, a: r.tf.math.atan2(x[0], r.tf.ones_like(x[0])),  # which LiteRT has
     "Round": _plain("math.round"),
 }
 

@@ -34,7 +34,8 @@ class LiteRT:
             try:
                 content = converter.convert()
             except Exception as error:  # the converter's own kinds, and whatever MLIR raises
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                missing = [line for line in str(error).splitlines() if line.startswith("TF Select ops")]
+                reason = next(iter([*missing, *str(error).splitlines()]), type(error).__name__)
                 raise NoGraphError(f"LiteRT cannot take this model: {reason[:200]}", hint="--format onnx") from error
         write_bytes(folder / FILE, content)
         inputs = signature["inputs"]

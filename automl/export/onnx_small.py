@@ -25,7 +25,6 @@ EXTRA = "onnx"
 KEEP = 0.99  # of the gain over a constant answer that must be left
 SHARES = (0.5, 0.7, 0.9)  # of a kernel's weights that are made zero
 LEAST_VALUES = 512  # smaller constants stay as they are
-PRODUCTS = ("MatMul", "Conv", "Gather")
 
 
 class OnnxSmall:
@@ -65,15 +64,28 @@ class OnnxSmall:
 
 def list_steps(predictor: Predictor) -> dict[str, Build]:
     """Name → how the form is made; pruning only where there is a network."""
-    steps: dict[str, Build] = {"float32": build_plain, "8-bit": lambda model: build_plain(model, store_small)}
+    steps: dict[str, Build] = {"float32": build_plain, "8-bit": _build_small}
     if any(_kernels(fold.estimator) for member in _members(predictor) for fold in member.folds):
         for share in SHARES:
             steps[f"8-bit, {share:.0%} zero"] = _pruned(share)
     return steps
 
 
+def _build_small(predictor: Predictor) -> bytes:
+    return build_plain(predictor, lambda graph: store_small(graph, find_embeddings(predictor)))
+
+
 def _pruned(share: float) -> Build:
-    return lambda predictor: build_plain(prune(predictor, share), store_small)
+    return lambda predictor: _build_small(prune(predictor, share))
+
+
+def find_embeddings(predictor: Predictor) -> set[str]:
+    """Names of the constants that are weights of networks, and not what a column is looked up by."""
+    names, scratch = set[str](), Graph()  # a constant's name follows from its content
+    for member in _members(predictor):
+        for fold in member.folds:
+            names |= {scratch.constant(fold.estimator.weights[key]) for key in _kernels(fold.estimator)}
+    return names
 
 
 def _explain(forms: list[Form]) -> str:
@@ -121,8 +133,9 @@ def _cut(values: FloatArray, share: float) -> FloatArray:
     return np.where(size <= np.quantile(size, share), np.float32(0), values).astype(np.float32)
 
 
-def store_small(graph: Graph) -> None:
-    """Keep the large constants of products and look-ups as int8 with a scale for each column or filter."""
+def store_small(graph: Graph, embeddings: set[str]) -> None:
+    """Keep large constants as int8: those of products, with a scale for each column or filter, and of look-ups
+    `embeddings`, with one for each row."""
     used: dict[str, set[tuple[str, int]]] = {}
     for node in graph.nodes:
         for place, name in enumerate(node.inputs):
@@ -132,9 +145,13 @@ def store_small(graph: Graph) -> None:
         array = graph.constants.get(name)
         if array is None or array.dtype != np.float32 or array.ndim < 2 or array.size < LEAST_VALUES:
             continue
-        if not all(op in PRODUCTS and (op != "MatMul" or place == 1) for op, place in places):
+        operators = {op for op, _ in places}
+        if operators == {"MatMul"} and {place for _, place in places} == {1}:
+            axis = array.ndim - 1
+        elif operators == {"Conv"} or (operators == {"Gather"} and name in embeddings):
+            axis = 0
+        else:
             continue
-        axis = 0 if any(op == "Conv" for op, _ in places) else array.ndim - 1
         whole, scale = _round(array, axis)
         inputs = (graph.constant(whole), graph.constant(scale))
         first.append(Node("DequantizeLinear", inputs, (f"{name}.wide",), {"axis": axis}))

@@ -21,7 +21,7 @@ def describe_in_graph(graph: Graph, kind: str, pictures: str, shape: Shape, stat
     if kind == "pixels":
         return graph.add("Div", _flat(graph, values, (shape[0] * shape[1] * shape[2],)), np.float32(255))
     if kind == "colors":
-        return _colors(graph, pictures, values, shape)
+        return _colors(graph, values, shape)
     return _gradients(graph, values, shape) if kind == "gradients" else _filters(graph, values, shape, state, grid)
 
 
@@ -54,10 +54,10 @@ def _count(graph: Graph, places: str, values: str, width: int) -> str:
     return graph.add("ScatterElements", empty, places, values, axis=1, reduction="add")
 
 
-def _colors(graph: Graph, pictures: str, values: str, shape: Shape) -> str:
+def _colors(graph: Graph, values: str, shape: Shape) -> str:
     h, w, c = shape
     bins = 4 if c == 3 else 16
-    whole = graph.add("Div", graph.cast(pictures, "int64"), np.int64(256 // bins))
+    whole = graph.cast(graph.add("Floor", graph.add("Div", values, np.float32(256 // bins))), "int64")
     powers = np.array([bins**at for at in range(c - 1, -1, -1)], dtype=np.int64)
     codes = _flat(graph, graph.total(graph.add("Mul", whole, powers), 3, keep=False), (h * w,))
     ones = graph.cast(graph.add("GreaterOrEqual", codes, np.int64(0)), "float32")
@@ -104,8 +104,7 @@ def _gradients(graph: Graph, values: str, shape: Shape) -> str:
     turn = graph.add("Add", graph.add("Mul", angle, np.float32(ORIENTATIONS / np.pi)), np.float32(ORIENTATIONS))
     low = graph.add("Floor", turn)
     upper = graph.add("Sub", turn, low)
-    first = graph.add("Mod", graph.cast(low, "int64"), np.int64(ORIENTATIONS))
-    second = graph.add("Mod", graph.add("Add", first, np.int64(1)), np.int64(ORIENTATIONS))
+    first, second = (_rest(graph, graph.add("Add", low, np.float32(step))) for step in (0, 1))
     cells = (np.arange(inner[0]) // side)[:, None] * wide + np.arange(inner[1]) // side
     count, votes = inner[0] * inner[1], ""
     for bin_, share in ((first, graph.add("Sub", np.float32(1), upper)), (second, upper)):
@@ -114,6 +113,12 @@ def _gradients(graph: Graph, values: str, shape: Shape) -> str:
         own = _count(graph, places, weight, high * wide * ORIENTATIONS)
         votes = graph.add("Add", votes, own) if votes else own
     return _blocks(graph, _flat(graph, votes, (high, wide, ORIENTATIONS)), high, wide)
+
+
+def _rest(graph: Graph, values: str) -> str:
+    """What is left of whole float32 values divided by the number of orientations, int64."""
+    times = graph.add("Floor", graph.add("Div", values, np.float32(ORIENTATIONS)))
+    return graph.cast(graph.add("Sub", values, graph.add("Mul", times, np.float32(ORIENTATIONS))), "int64")
 
 
 def _blocks(graph: Graph, cells: str, high: int, wide: int) -> str:
