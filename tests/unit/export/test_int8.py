@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 
@@ -57,6 +56,8 @@ def test_weights_become_small_and_what_columns_are_looked_up_by_stays() -> None:
     store_small(graph, {graph.constant(embedding)})
     kinds = sorted(str(array.dtype) for array in graph.constants.values() if array.size > 64)
     assert kinds == ["float32", "int8", "int8"]
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(build_model(graph, name="t", facts={}).SerializeToString())
     places = np.arange(64)
     expected = (codes + embedding)[places] @ kernel.T
