@@ -67,16 +67,21 @@ def _onnx_by_hand(folder: Path, rows: Path) -> np.ndarray:
 
 
 def _skops(folder: Path, rows: Path) -> np.ndarray:
-    out = rows.with_name("answers.csv")
-    _run([sys.executable, "-m", "automl", "predict", str(folder), str(rows), "--proba", "--out", str(out)], rows.parent)
-    return read_predictions(out)
+    """By automl, the one library that knows the format, from the folder alone."""
+    import automl
+
+    return _ask(automl.load(folder), rows)
 
 
 def _joblib(folder: Path, rows: Path) -> np.ndarray:
     import joblib
+
+    return _ask(joblib.load(folder / "model.joblib"), rows)
+
+
+def _ask(predictor: Any, rows: Path) -> np.ndarray:
     import pandas as pd
 
-    predictor = joblib.load(folder / "model.joblib")
     frame = pd.read_csv(rows, dtype=str, keep_default_na=False)
     if predictor.task.is_classification:
         return predictor.predict_proba(frame).to_numpy()
