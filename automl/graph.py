@@ -21,6 +21,9 @@ class NoGraphError(AutoMLError):
 
     exit_code = 8
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "--refit leaves such members out; --format skops keeps the model whole")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
@@ -40,21 +43,38 @@ class Graph:
     operands, as ONNX converts nothing by itself: a constant must be given in the dtype of what it meets.
 
     Attributes:
-        inputs: name → dtype ("float32", "float64" or "str"), each of shape (n, 1).
+        inputs: name → dtype ("float32", "float64", "int64", "uint8" or "str"), each of shape (n, 1) unless said.
+        shapes: name → shape of an input without its rows; a text stands for a length that differs from call to call.
+        sources: name → what an input is made of, where it is no column's plain cells; see `input`.
         constants: name → array.
         outputs: name → (name of the value, dtype, columns; 0 for a flat one).
     """
 
     def __init__(self) -> None:
         self.inputs: dict[str, str] = {}
+        self.shapes: dict[str, tuple[int | str, ...]] = {}
+        self.sources: dict[str, dict[str, Any]] = {}
         self.nodes: list[Node] = []
         self.constants: dict[str, Array] = {}
         self.outputs: dict[str, tuple[str, str, int]] = {}
         self._known: dict[str, tuple[str, ...]] = {}
 
-    def input(self, name: str, dtype: str) -> str:
-        """Declare an input column (n, 1)."""
+    def input(
+        self,
+        name: str,
+        dtype: str,
+        shape: tuple[int | str, ...] = (1,),
+        source: dict[str, Any] | None = None,
+    ) -> str:
+        """Declare an input (n, …), a column (n, 1) unless `shape` says otherwise.
+
+        Args:
+            source: the column it is made of and how, for whoever feeds the graph: an entry of signature.json.
+        """
         self.inputs[name] = dtype
+        self.shapes[name] = shape
+        if source is not None:
+            self.sources[name] = source
         return name
 
     def output(self, name: str, value: str, dtype: str, columns: int) -> None:
@@ -92,7 +112,7 @@ class Graph:
         return self._known[key]
 
     def cast(self, value: Value, dtype: str) -> str:
-        """The value as "float32", "float64", "int64" or "bool"."""
+        """The value as "float32", "float64", "int32", "int64" or "bool"."""
         return self.add("Cast", value, to=dtype)
 
     def concat(self, values: list[str]) -> str:
@@ -121,6 +141,60 @@ class Graph:
         count = self.add("Shape", value, start=0, end=1)
         shape = self.add("Concat", count, np.array([len(row)], dtype=np.int64), axis=0)
         return self.add("Expand", row[None, :], shape)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SparseNames:
+    """A wide matrix (n, m) in a graph, most of it zeros: columns in front, then blocks of which a row has few.
+
+    Attributes:
+        rows: any value of n rows.
+        front: the first columns (n, w) float32; empty if there are none.
+        blocks: each the names of places (n, s) int64 and values (n, s) float32, and its width: what stands at place
+            `width` is no column of it. The same place does not stand twice in a row.
+    """
+
+    rows: str
+    front: str
+    blocks: tuple[tuple[str, str, int], ...]
+
+    def multiply(self, graph: Graph, weights: Array, *, front: bool = True) -> str:
+        """The product with `weights` (m, c) float32: (n, c) float32.
+
+        Args:
+            front: False if the weights have no rows for the columns in front.
+        """
+        widths = [width for _, _, width in self.blocks]
+        start = len(weights) - sum(widths)
+        parts = [graph.add("MatMul", self.front, weights[:start])] if front and start and self.front else []
+        for places, values, width in self.blocks:
+            table = np.concatenate([weights[start : start + width], np.zeros_like(weights[:1])])
+            parts.append(_multiply_block(graph, places, values, table))
+            start += width
+        total = parts[0] if parts else graph.rows_like(self.rows, np.zeros(weights.shape[1], dtype=np.float32))
+        for part in parts[1:]:
+            total = graph.add("Add", total, part)
+        return total
+
+
+# A block is laid out in full where it is at most so many times as wide as what it is multiplied with; else the rows of
+# the weights are picked.
+FULL = 64
+
+
+def _multiply_block(graph: Graph, places: str, values: str, table: Array) -> str:
+    height, columns = table.shape
+    if columns > 1 and height <= FULL * columns:
+        count = graph.add("Shape", places, start=0, end=1)
+        shape = graph.add("Concat", count, np.array([height], dtype=np.int64), axis=0)
+        empty = graph.add("Expand", np.zeros((1, 1), dtype=np.float32), shape)
+        return graph.add("MatMul", graph.add("ScatterElements", empty, places, values, axis=1), table)
+    if columns == 1:
+        picked = graph.add("Gather", np.ascontiguousarray(table[:, 0]), places, axis=0)
+        return graph.total(graph.add("Mul", values, picked), 1)
+    picked = graph.add("Gather", table, places, axis=0)
+    row = graph.add("Unsqueeze", values, np.array([1], dtype=np.int64))
+    return graph.total(graph.add("MatMul", row, picked), 1, keep=False)
 
 
 def _key(op: str, names: tuple[str, ...], attributes: dict[str, Any], outputs: int) -> str:

@@ -8,13 +8,11 @@ A cell is text: a path; a member of an archive (`photos.zip!/cat/1.png`); a row 
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import contextvars
 import io
 import math
 import os
-import struct
 import tempfile
 import threading
 import time
@@ -30,26 +28,27 @@ import numpy as np
 from automl.errors import DataError
 from automl.matrix import Array
 from automl.picture_arrays import is_array_file, open_arrays
+from automl.picture_pixels import (
+    DEEP,
+    MAX_FILE_BYTES,
+    URI,
+    PictureError,
+    decode_picture,
+    open_picture,
+    orientation,
+    read_uri,
+)
 from automl.schema import PictureFormat
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
 )
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 INSIDE = "!/"  # between an archive and what lies in it
-URI = "data:image/"
-MAX_PIXELS = 50_000_000  # told by the header, before anything is unpacked: 50 megapixels are 150 MB
-MAX_FILE_BYTES = 256 << 20
 MAX_THREADS = 8
 IN_MEMORY_BYTES = 64 << 20
 FEWEST = 100  # pictures that are read whatever the time
 TOO_LATE = "the time was too short to read it"
 _GREY = ("1", "L")
-_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-
-
-class PictureError(ValueError):
-    """A cell that cannot be made a picture; the text says why, in a few words."""
 
 
 _collector: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("faults", default=None)
@@ -201,11 +200,11 @@ class Header:
 
     @property
     def is_grey(self) -> bool:
-        return self.mode in _GREY or self.mode in _DEEP
+        return self.mode in _GREY or self.mode in DEEP
 
     @property
     def is_deep(self) -> bool:
-        return self.mode in _DEEP
+        return self.mode in DEEP
 
 
 def probe_cell(cell: str) -> Header:
@@ -218,8 +217,8 @@ def probe_cell(cell: str) -> Header:
     if isinstance(loaded, np.ndarray):
         mode = ("L" if loaded.ndim == 2 or loaded.shape[2] == 1 else "RGB") if loaded.dtype == np.uint8 else "F"
         return Header(loaded.shape[1], loaded.shape[0], mode, 1)
-    with _open(loaded) as image:
-        turned = _orientation(image) in (5, 6, 7, 8)
+    with open_picture(loaded) as image:
+        turned = orientation(image) in (5, 6, 7, 8)
         width, height = (image.height, image.width) if turned else (image.width, image.height)
         return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
 
@@ -230,16 +229,8 @@ def decode_cell(cell: str, picture: PictureFormat) -> Array:
     Raises:
         PictureError: as `probe_cell`, and if the data ends early.
     """
-    loaded = fetch(cell)
-    if isinstance(loaded, np.ndarray):
-        return _fit_array(loaded, picture)
-    try:
-        with _open(loaded) as image:
-            return _decode(image, picture)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, KeyError, struct.error) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError("cut off or damaged") from error
+    pixels: Array = decode_picture(fetch(cell), picture)
+    return pixels
 
 
 def measure_range(cells: Sequence[str]) -> tuple[float, float]:
@@ -251,7 +242,7 @@ def measure_range(cells: Sequence[str]) -> tuple[float, float]:
             if isinstance(loaded, np.ndarray):
                 values = loaded
             else:
-                with _open(loaded) as image:
+                with open_picture(loaded) as image:
                     values = np.asarray(image)
             good = values[np.isfinite(values)] if values.dtype.kind == "f" else values
             if good.size:
@@ -287,10 +278,7 @@ def fetch(cell: str) -> bytes | Array:
         PictureError: if there is nothing to read.
     """
     if cell.startswith(URI):
-        try:
-            return base64.b64decode(cell.partition(",")[2], validate=True)
-        except binascii.Error as error:
-            raise PictureError("not base64") from error
+        return read_uri(cell)
     outer, mark, inner = cell.rpartition(INSIDE)
     try:
         if not mark or Path(cell).exists():
@@ -329,84 +317,3 @@ def _open_archive(name: str, opener: Callable[[str], Any]) -> Any:
                 _archives.clear()
             _archives[key] = opener(name)
         return _archives[key]
-
-
-# ---- pixels ----------------------------------------------------------------------------------------------------------
-
-
-def _open(data: bytes) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    if not data:
-        raise PictureError("empty, 0 bytes")
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise PictureError("no picture of a known format") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"more than {MAX_PIXELS // 1_000_000} million pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
-        raise PictureError("damaged header") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise PictureError(f"{image.width}x{image.height}, more than {MAX_PIXELS // 1_000_000} million pixels")
-    if image.width < 1 or image.height < 1:
-        raise PictureError("no pixels")
-    return image
-
-
-def _orientation(image: Any) -> int:
-    """How the picture is turned, by its header; of a PNG only by what stands before the pixels."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1
-    try:
-        return int(image.getexif().get(0x0112, 1))
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, struct.error):
-        return 1
-
-
-def _decode(image: Any, picture: PictureFormat) -> Array:
-    from PIL import Image, ImageOps
-
-    size = (picture.width, picture.height)
-    if image.mode in ("L", "RGB") and image.format == "JPEG":
-        longer = max(size)
-        image.draft(image.mode, (2 * longer, 2 * longer))  # decodes a large JPEG at a half, a quarter or an eighth
-    if image.mode in _DEEP:
-        turned = ImageOps.exif_transpose(image)
-        return _fit_array(np.asarray(turned), picture)
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
-        over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    image = image.convert("L" if picture.channels == 1 else "RGB")
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    pixels = np.asarray(image)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
-
-
-def _fit_array(values: Array, picture: PictureFormat) -> Array:
-    """uint8 pixels of raw values (h, w) or (h, w, c) of any type; the recorded range becomes 0 to 255."""
-    from PIL import Image
-
-    if values.ndim == 2:
-        values = values[:, :, None]
-    if values.dtype != np.uint8:
-        low, high = picture.low, picture.high
-        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255.0 / (high - low))
-        values = np.clip(scaled, 0, 255)
-    if values.shape[2] == 4:
-        values = values[:, :, :3]
-    if values.shape[2] == 3 and picture.channels == 1:
-        values = (values.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[:, :, None]
-    if values.shape[2] == 1 and picture.channels == 3:
-        values = np.repeat(values, 3, axis=2)
-    size = (picture.width, picture.height)
-    if values.shape[:2] != size[::-1]:
-        planes = [
-            np.asarray(Image.fromarray(values[:, :, at].astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-            for at in range(values.shape[2])
-        ]
-        values = np.stack(planes, axis=2)
-    pixels: Array = np.rint(values).astype(np.uint8)
-    return pixels

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Estimator, FitContext
+from automl.candidates._graph_keras import layers_to_graph, shrink_in_graph
 from automl.candidates._keras import Fitting, Schedule, cosine, open_keras, start_keras
 from automl.candidates._nets import Augmentation, Net, count_stages, shrink
 from automl.candidates._record import (
@@ -21,7 +22,7 @@ from automl.candidates._record import (
     write_record,
 )
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
-from automl.graph import Graph, NoGraphError
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Float, Int, Parameter, Params, SearchSpace
 from automl.task import Task
@@ -213,8 +214,20 @@ class PictureNet:
         )
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
-        """Not yet: layers on pictures are not written as a graph."""
-        raise NoGraphError(f"The layers of {self.name!r} have no form as a graph")
+        """`predict`; the matrix is (n, h, w, c) uint8."""
+        model = self.net.build_keras(open_keras(), dropout=0.0, augment=None)
+        model.set_weights(self.weights)
+        pixels = graph.cast(matrix, "float32")
+        if self.factor > 1:
+            pixels = shrink_in_graph(graph, pixels, self.shape, self.factor)
+        mirrored = np.arange(self.net.shape[1])[::-1].astype(np.int64)
+        views = [pixels, graph.add("Gather", pixels, mirrored, axis=2)] if self.flip else [pixels]
+        scores = [graph.cast(layers_to_graph(graph, model, view), "float64") for view in views]
+        parts = [graph.add("Softmax", each, axis=1) if self.scale is None else each for each in scores]
+        mean = parts[0]
+        if self.flip:
+            mean = graph.add("Mul", graph.add("Add", parts[0], parts[1]), np.float64(0.5))
+        return mean if self.scale is None else self.scale.to_graph(graph, mean)
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, {f"w{at}": array for at, array in enumerate(self.weights)})

@@ -23,7 +23,7 @@ from automl.candidates._record import (
 )
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
-from automl.graph import Graph, NoGraphError
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Float, Int, Params, SearchSpace
 from automl.task import Task
@@ -79,6 +79,10 @@ class Net(Protocol):
 
     def forward(self, weights: Weights, words: FloatArray, mask: FloatArray, size: Size) -> FloatArray:
         """The same in numpy."""
+        ...
+
+    def to_graph(self, graph: Graph, weights: Weights, words: str, mask: str, size: Size) -> str:
+        """The same in a graph, where every text has `size.length` words."""
         ...
 
 
@@ -242,8 +246,20 @@ class TextNetEstimator:
         return np.asarray(pooled @ weights["head/0"] + weights["head/1"], dtype=np.float32)
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
-        """Never: what cuts texts into words has no form as a graph, so what reads the words needs none."""
-        raise NoGraphError(f"The words that {self.name!r} reads have no form as a graph")
+        """`predict`, all `size.length` words of a text at once."""
+        size, weights = self.size, self.weights
+        tokens = graph.cast(graph.columns(matrix, np.arange(size.others, size.others + size.length)), "int64")
+        beyond = graph.add("GreaterOrEqual", tokens, np.int64(size.vocabulary))
+        tokens = graph.add("Where", beyond, np.int64(UNKNOWN), tokens)
+        mask = graph.cast(graph.add("Greater", tokens, np.int64(0)), "float32")
+        wide = graph.add("Unsqueeze", mask, np.array([2], dtype=np.int64))
+        words = graph.add("Mul", graph.add("Gather", weights["embedding/0"], tokens, axis=0), wide)
+        pooled = self.net.to_graph(graph, weights, words, mask, size)
+        if size.others:
+            pooled = graph.concat([pooled, graph.columns(matrix, np.arange(size.others))])
+        scores = graph.add("Add", graph.add("MatMul", pooled, weights["head/0"]), weights["head/1"])
+        scores = graph.cast(scores, "float64")
+        return graph.add("Softmax", scores, axis=1) if self.scale is None else self.scale.to_graph(graph, scores)
 
     def save(self, folder: Path) -> None:
         write_arrays(folder / FILE, {name.replace("/", "."): array for name, array in self.weights.items()})

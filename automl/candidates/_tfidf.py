@@ -21,9 +21,9 @@ from automl.candidates._record import (
 )
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
-from automl.candidates._targets import spread_probabilities
+from automl.candidates._targets import constant_in_graph, spread_probabilities
 from automl.candidates._time import limit_threads
-from automl.graph import Graph, NoGraphError
+from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 
 FILE = "coefficients.npz"
@@ -73,9 +73,16 @@ class TfidfEstimator(MarginEstimator):
         else:
             super().fit(matrix, target, weight)
 
-    def to_graph(self, graph: Graph, matrix: str) -> str:
-        """Never: what counts n-grams has no form as a graph, so what reads the counts needs none."""
-        raise NoGraphError(f"The n-grams that {self.candidate!r} reads have no form as a graph")
+    def to_graph(self, graph: Graph, matrix: Any) -> str:
+        """See `SklearnEstimator.to_graph`; the matrix is `SparseNames`."""
+        if self.scale is None and len(self.classes) == 1:
+            return constant_in_graph(graph, matrix.rows, self.classes, self.n_outputs)
+        return super().to_graph(graph, matrix)
+
+    def values_to_graph(self, graph: Graph, matrix: Any) -> str:
+        """`_margins`, (n, c) float64."""
+        margins = matrix.multiply(graph, self.coefficients, front=self.skip == 0)
+        return graph.add("Add", graph.cast(margins, "float64"), np.asarray(self.intercepts, dtype=np.float64))
 
     def _fit_many(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         """Where a fit is dear: one on a sixth of the rows tells the slope of the probabilities, and what all cost."""

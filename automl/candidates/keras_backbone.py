@@ -23,6 +23,7 @@ from automl.candidates._record import (
 )
 from automl.candidates._sklearn import fit_quietly
 from automl.candidates._targets import TargetScale, encode_classes, softmax, spread_probabilities
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Float, Params, SearchSpace
 from automl.task import Task
@@ -191,6 +192,10 @@ class BackboneEstimator:
         if self.scale is not None:
             return self.scale.invert(scores)
         return spread_probabilities(softmax(scores.astype(np.float64)), self.head["classes"], self.n_outputs)
+
+    def to_graph(self, graph: Graph, matrix: str) -> str:
+        """Never: the layers of Keras' own nets are not written as a graph."""
+        raise NoGraphError(f"The net {self.net} that {NAME!r} sees pictures with has no form as a graph")
 
     def save(self, folder: Path) -> None:
         arrays = {f"w{at}": values for at, values in enumerate(self.weights)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._text_nets import NEEDS, Size, TextNetEstimator, Weights, net_space, net_unsupported
+from automl.graph import Graph
 from automl.matrix import FloatArray, Shape
 from automl.space import Choice, Params, SearchSpace
 from automl.task import Task
@@ -68,6 +69,19 @@ class Bag:
         kernel, bias = weights["pairs/0"], weights["pairs/1"]
         pairs = np.maximum(words[:, :-1] @ kernel[0] + words[:, 1:] @ kernel[1] + bias, 0.0)
         return np.concatenate([mean, (pairs * mask[:, 1:, None]).sum(axis=1) / count], axis=1)
+
+    def to_graph(self, graph: Graph, weights: Weights, words: str, mask: str, size: Size) -> str:
+        count = graph.add("Max", graph.total(mask, 1), np.float32(1))
+        mean = graph.add("Div", graph.total(words, 1, keep=False), count)
+        if not size.layers:
+            return mean
+        before, after = (graph.add("Gather", words, np.arange(size.length - 1) + shift, axis=1) for shift in (0, 1))
+        kernel = weights["pairs/0"]
+        pairs = graph.add("Add", graph.add("MatMul", before, kernel[0]), graph.add("MatMul", after, kernel[1]))
+        pairs = graph.add("Relu", graph.add("Add", pairs, weights["pairs/1"]))
+        there = graph.add("Unsqueeze", graph.columns(mask, np.arange(1, size.length)), np.array([2], dtype=np.int64))
+        total = graph.total(graph.add("Mul", pairs, there), 1, keep=False)
+        return graph.concat([mean, graph.add("Div", total, count)])
 
 
 plugin: Candidate = TextBag()

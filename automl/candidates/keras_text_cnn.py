@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._text_nets import NEEDS, Size, TextNetEstimator, Weights, net_space, net_unsupported
+from automl.graph import Graph
 from automl.matrix import FloatArray, Shape
 from automl.space import Params, SearchSpace
 from automl.task import Task
@@ -70,6 +71,20 @@ class Convolutions:
             sums = sum(padded[:, at : at + count] @ kernel[at] for at in range(width)) + bias
             maxima.append(np.maximum(sums, 0.0).max(axis=1))
         return np.concatenate(maxima, axis=1)
+
+    def to_graph(self, graph: Graph, weights: Weights, words: str, mask: str, size: Size) -> str:
+        first = graph.add("Gather", words, np.zeros(max(WIDTHS), dtype=np.int64), axis=1)
+        padded = graph.add("Concat", words, graph.add("Mul", first, np.float32(0)), axis=1)
+        maxima = []
+        for width in WIDTHS:
+            kernel, count = weights[f"filters_{width}/0"], size.length + max(WIDTHS) - width + 1
+            sums = ""
+            for at in range(width):
+                part = graph.add("MatMul", graph.add("Gather", padded, np.arange(at, at + count), axis=1), kernel[at])
+                sums = graph.add("Add", sums, part) if sums else part
+            bent = graph.add("Relu", graph.add("Add", sums, weights[f"filters_{width}/1"]))
+            maxima.append(graph.add("ReduceMax", bent, np.array([1], dtype=np.int64), keepdims=0))
+        return graph.concat(maxima)
 
 
 plugin: Candidate = TextCNN()

@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._text_nets import NEEDS, Size, TextNetEstimator, Weights, net_space, net_unsupported, sigmoid
+from automl.graph import Graph
 from automl.matrix import FloatArray, Shape
 from automl.space import Params, SearchSpace
 from automl.task import Task
@@ -70,6 +71,20 @@ class Recurrent:
             kernels = tuple(weights[f"{name}/{place}"] for place in range(3))
             ends.append(_run(words[:, turn], mask[:, turn], kernels, size.units))
         return np.concatenate(ends, axis=1)
+
+    def to_graph(self, graph: Graph, weights: Weights, words: str, mask: str, size: Size) -> str:
+        """The operator GRU, whose gates stand in Keras' order and whose reset comes after the product, too."""
+        turned = graph.add("Transpose", words, perm=[1, 0, 2])
+        lengths = graph.cast(graph.total(mask, 1, keep=False), "int32")
+        kernels = [np.stack([weights[f"{name}/{place}"] for name in DIRECTIONS]) for place in range(3)]
+        given, recurrent = (np.ascontiguousarray(kernel.transpose(0, 2, 1)) for kernel in kernels[:2])
+        options: dict[str, Any] = {"hidden_size": size.units, "direction": "bidirectional", "linear_before_reset": 1}
+        bias = kernels[2].reshape(2, -1)
+        ends = graph.add_many("GRU", turned, given, recurrent, bias, lengths, outputs=2, **options)[1]
+        rows = graph.add("Transpose", ends, perm=[1, 0, 2])
+        flat = graph.add("Reshape", rows, np.array([-1, 2 * size.units], dtype=np.int64))
+        there = graph.add("Greater", graph.total(mask, 1), np.float32(0))  # an empty text has no last state
+        return graph.add("Where", there, flat, np.float32(0))
 
 
 def _run(words: FloatArray, mask: FloatArray, kernels: tuple[FloatArray, ...], units: int) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._targets import softmax
 from automl.candidates._text_nets import NEEDS, Size, TextNetEstimator, Weights, net_space, net_unsupported
+from automl.graph import Graph
 from automl.matrix import FloatArray, Shape
 from automl.space import Int, Params, SearchSpace
 from automl.task import Task
@@ -93,6 +94,20 @@ class Attention:
         x = _normalize(weights, "norm_end", x) * mask[:, :, None]
         return np.asarray(x.sum(axis=1) / np.maximum(mask.sum(axis=1, keepdims=True), 1.0), dtype=np.float32)
 
+    def to_graph(self, graph: Graph, weights: Weights, words: str, mask: str, size: Size) -> str:
+        x = graph.add("Mul", words, np.float32(np.sqrt(size.embedding)))
+        x = graph.add("Add", x, weights["positions/0"][: size.length])
+        for block in range(size.layers):
+            normal = _normalize_in_graph(graph, weights, f"norm_a{block}", x)
+            x = graph.add("Add", x, _attend_in_graph(graph, weights, f"attention_{block}", normal, mask, size.length))
+            normal = _normalize_in_graph(graph, weights, f"norm_b{block}", x)
+            inner = graph.add("Relu", _apply_in_graph(graph, weights, f"up_{block}", normal))
+            x = graph.add("Add", x, _apply_in_graph(graph, weights, f"down_{block}", inner))
+        wide = graph.add("Unsqueeze", mask, np.array([2], dtype=np.int64))
+        x = graph.add("Mul", _normalize_in_graph(graph, weights, "norm_end", x), wide)
+        count = graph.add("Max", graph.total(mask, 1), np.float32(1))
+        return graph.add("Div", graph.total(x, 1, keep=False), count)
+
 
 def _normalize(weights: Weights, name: str, x: FloatArray) -> FloatArray:
     centred = x - x.mean(axis=-1, keepdims=True)
@@ -109,6 +124,36 @@ def _attend(weights: Weights, name: str, x: FloatArray, mask: FloatArray) -> Flo
     shares = np.asarray(softmax(scores.reshape(-1, scores.shape[-1])).reshape(scores.shape), dtype=np.float32)
     mixed = np.einsum("nhqk,nkhd->nqhd", shares, value, optimize=True)
     return np.asarray(np.tensordot(mixed, weights[f"{name}/6"], axes=2) + weights[f"{name}/7"], dtype=np.float32)
+
+
+def _apply_in_graph(graph: Graph, weights: Weights, name: str, x: str) -> str:
+    return graph.add("Add", graph.add("MatMul", x, weights[f"{name}/0"]), weights[f"{name}/1"])
+
+
+def _normalize_in_graph(graph: Graph, weights: Weights, name: str, x: str) -> str:
+    share = np.float32(1 / len(weights[f"{name}/0"]))
+    centred = graph.add("Sub", x, graph.add("Mul", graph.total(x, 2), share))
+    variance = graph.add("Mul", graph.total(graph.add("Mul", centred, centred), 2), share)
+    spread = graph.add("Sqrt", graph.add("Add", variance, np.float32(EPSILON)))
+    scaled = graph.add("Mul", graph.add("Div", centred, spread), weights[f"{name}/0"])
+    return graph.add("Add", scaled, weights[f"{name}/1"])
+
+
+def _attend_in_graph(graph: Graph, weights: Weights, name: str, x: str, mask: str, length: int) -> str:
+    wide, heads, head = weights[f"{name}/0"].shape
+    split = np.array([-1, length, heads, head], dtype=np.int64)
+    parts = []
+    for at, turn in ((0, [0, 2, 1, 3]), (2, [0, 2, 3, 1]), (4, [0, 2, 1, 3])):  # queries, keys as columns, values
+        kernel, bias = weights[f"{name}/{at}"].reshape(wide, -1), weights[f"{name}/{at + 1}"].reshape(-1)
+        flat = graph.add("Add", graph.add("MatMul", x, kernel), bias)
+        parts.append(graph.add("Transpose", graph.add("Reshape", flat, split), perm=turn))
+    scores = graph.add("Div", graph.add("MatMul", parts[0], parts[1]), np.float32(np.sqrt(head)))
+    there = graph.add("Reshape", graph.add("Greater", mask, np.float32(0.5)), np.array([-1, 1, 1, length]))
+    shares = graph.add("Softmax", graph.add("Where", there, scores, np.float32(-1e9)), axis=3)
+    mixed = graph.add("Transpose", graph.add("MatMul", shares, parts[2]), perm=[0, 2, 1, 3])
+    flat = graph.add("Reshape", mixed, np.array([-1, length, heads * head], dtype=np.int64))
+    product = graph.add("MatMul", flat, weights[f"{name}/6"].reshape(heads * head, -1))
+    return graph.add("Add", product, weights[f"{name}/7"])
 
 
 plugin: Candidate = TextTransformer()

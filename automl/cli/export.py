@@ -34,25 +34,35 @@ def export_command(
         str | None,
         typer.Option("--max-latency", metavar="TIME", help="Cut the ensemble until one row is as quick: 1ms."),
     ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Leave out members that have no form as a graph; the others take their weight."),
+    ] = False,
     as_json: opt.JsonOption = False,
 ) -> None:
     """Write the model in a format that serves; it is reloaded and compared before it is called done."""
     from automl.cli.output import print_json
     from automl.export import formats
     from automl.export._bundle import export_model, open_source
+    from automl.export._cuts import leave_out
 
     formats.check(name)
     source = open_source(model)
     default = source.run.export / name if source.run is not None else Path(f"{source.name}-{name}")
     place = out or default
+    notes: dict[str, Any] = {}
+    if refit and formats.get(name).from_graph:
+        source, left_out, score = leave_out(source)
+        notes |= {"left_out": left_out, "out_of_fold_score": score} if left_out else {}
+        if left_out and not as_json:
+            _print_left_out(left_out, score, source.predictor)
     cuts: list[Any] = []
     if max_size is not None or max_latency is not None:
         source, cuts, taken = _cut(source, name, max_size, max_latency)
         if not as_json:
             _print_cuts(cuts, taken, source.predictor.task.metric)
-    manifest = export_model(
-        source, name, place, data=data, notes={"cuts": [cut.to_json() for cut in cuts]} if cuts else None
-    )
+    notes |= {"cuts": [cut.to_json() for cut in cuts]} if cuts else {}
+    manifest = export_model(source, name, place, data=data, notes=notes)
     size = sum(facts["bytes"] for facts in manifest["files"].values())
     if as_json:
         parity, table = manifest["parity"], manifest.get("cuts", [])
@@ -61,14 +71,23 @@ def export_command(
     parity = manifest["parity"]
     worst = max(parity["largest_difference"], parity["planted_largest_difference"])
     for form in manifest.get("forms", []):
-        figures = f"{form['bytes'] / 1e6:8.2f} MB {form['row_ms']:8.2f} ms a row   {form['score']:.5g}"
-        print(f"   {form['name']:<8} {figures}")
+        sizes = f"{form['bytes'] / 1e6:8.2f} MB, packed {form['packed_bytes'] / 1e6:.2f}"
+        figures = f"{sizes} {form['row_ms']:8.2f} ms a row   {form['score']:.5g}   keeps {form['kept']:.1%}"
+        print(f" {'→' if form['name'] == manifest.get('taken') else ' '} {form['name']:<16} {figures}")
     print(f"{place}: {name}, {size / 1e6:.1f} MB, {len(manifest['files'])} files")
     if parity["said"]:
         print(parity["said"])
     if parity["rows"]:
         print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
     print(f"next: automl verify {place}")
+
+
+def _print_left_out(left_out: list[str], score: float | None, predictor: Any) -> None:
+    for line in left_out:
+        print(f"left out: {line}")
+    before = predictor.manifest.get("out_of_fold_score")
+    if score is not None and before is not None:
+        print(f"out-of-fold {predictor.task.metric}: {score:.5g} in place of {before:.5g}")
 
 
 def parse_megabytes(text: str) -> float:

@@ -14,7 +14,8 @@ import pandas as pd
 from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array, IntArray
-from automl.pictures import SUFFIXES, TOO_LATE, URI, Header, decode_all, list_faults, measure_range, probe_all
+from automl.picture_pixels import URI
+from automl.pictures import SUFFIXES, TOO_LATE, Header, decode_all, list_faults, measure_range, probe_all
 from automl.recipe import DataOptions
 from automl.schema import Column, Notice, PictureFormat, Role, Schema
 

@@ -254,13 +254,15 @@ def installed_versions() -> dict[str, str]:
 
 
 def find_model_folder(path: Path) -> Path:
-    """The model folder of a run, or the path itself if it is one; of a retrained run, that of the version in use, so
-    that all files that are read after another belong together.
+    """The model folder of a run or of an export, or the path itself if it is one; of a retrained run, that of the
+    version in use, so that all files that are read after another belong together.
 
     Raises:
         UsageError: if there is no model.
     """
-    for folder in (path, path / "model"):
+    inner = path / "model"  # of a run, or of an export with a manifest of its own
+    places = (path, inner) if (path / "schema.json").is_file() else (inner, path)
+    for folder in places:
         if (folder / "manifest.json").is_file():
             return folder.resolve() if folder.is_symlink() else folder
     if (path / "run.json").is_file():

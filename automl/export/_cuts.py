@@ -17,6 +17,7 @@ from automl.export._model import build_model
 from automl.export._prepare import Prepare
 from automl.export.onnx import build_graph
 from automl.files import read_json
+from automl.graph import NoGraphError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
@@ -90,6 +91,38 @@ def measure_cuts(source: Source) -> Iterator[Cut]:
         name = f"{members} of {count} models, {'all folds' if kept == folds else 'one fold'}"
         size, row_ms = _measure(predictor, source)
         yield Cut(name=name, predictor=predictor, score=_score(source, chosen), bytes=size, row_ms=row_ms)
+
+
+def leave_out(source: Source) -> tuple[Source, list[str], float | None]:
+    """The same ensemble without the members that have no form as a graph, the weights of the others raised.
+
+    Returns:
+        the source, a sentence for each member that was left out, and the out-of-fold score of the rest (see `Cut`).
+
+    Raises:
+        NoGraphError: if no member has one; the heaviest one's reason is told.
+    """
+    model = source.predictor.model
+    if not isinstance(model, BagModel):
+        raise UsageError("Only an ensemble of bags has members to leave out", hint="Leave --refit out")
+    order = np.argsort([-member.weight for member in model.members], kind="stable").tolist()
+    kept, told, first = list[int](), list[str](), None
+    for place in order:
+        alone = dataclasses.replace(source.predictor, model=_cut(model, [place], len(model.members[place].folds)))
+        try:
+            build_graph(alone)
+            kept.append(place)
+        except NoGraphError as error:
+            first = first or error
+            told.append(f"{model.members[place].name!r} ({model.members[place].weight:.0%}): {error.message}")
+    if not kept:
+        assert first is not None
+        raise first
+    if not told:
+        return source, [], None
+    chosen = sorted(kept)
+    rest = dataclasses.replace(source.predictor, model=_cut(model, chosen, len(model.members[chosen[0]].folds)))
+    return dataclasses.replace(source, predictor=rest), told, _score(source, chosen)
 
 
 def _cut(model: BagModel, places: list[int], folds: int) -> BagModel:

@@ -25,6 +25,7 @@ def build_model(graph: Graph, *, name: str, facts: dict[str, str]) -> Any:
     types = {
         "float32": onnx.TensorProto.FLOAT,
         "float64": onnx.TensorProto.DOUBLE,
+        "int32": onnx.TensorProto.INT32,
         "int64": onnx.TensorProto.INT64,
         "bool": onnx.TensorProto.BOOL,
         "str": onnx.TensorProto.STRING,
@@ -43,7 +44,8 @@ def build_model(graph: Graph, *, name: str, facts: dict[str, str]) -> Any:
         }
         nodes.append(helper.make_node(node.op, node.inputs, node.outputs, domain=node.domain, **attributes))
     inputs = [
-        helper.make_tensor_value_info(column, types[dtype], ["rows", 1]) for column, dtype in graph.inputs.items()
+        helper.make_tensor_value_info(name, types[dtype], ["rows", *graph.shapes[name]])
+        for name, dtype in graph.inputs.items()
     ]
     outputs = [
         helper.make_tensor_value_info(key, types[dtype], ["rows", columns] if columns else ["rows"])

@@ -19,7 +19,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 CHUNK_ROWS = 1000
+MOST_ROWS = {"picture": 32, "ngrams": 64, "words": 64}  # run at once, as each row takes much memory there
+
+
+def most_rows(signature: Mapping[str, Any]) -> int:
+    """How many rows a graph is given at once."""
+    kinds = {entry["kind"] for entry in signature["inputs"]}
+    return next((most for kind, most in MOST_ROWS.items() if kind in kinds), CHUNK_ROWS)
 
 
 class Model:
@@ -28,9 +37,12 @@ class Model:
     Args:
         folder: where model.onnx and signature.json lie.
         threads: for one prediction.
+        files: whether a picture's cell may be the path of a file.
     """
 
-    def __init__(self, folder: str | Path = ".", threads: int = 1, name: str = "model.onnx") -> None:
+    def __init__(
+        self, folder: str | Path = ".", threads: int = 1, name: str = "model.onnx", files: bool = True
+    ) -> None:
         import onnxruntime
 
         sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -41,7 +53,7 @@ class Model:
         finally:
             sys.path.pop(0)
         self.signature = json.loads(Path(folder, "signature.json").read_text(encoding="utf-8"))
-        self.prepare = Prepare(self.signature)
+        self.prepare = Prepare(self.signature, files)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -49,16 +61,21 @@ class Model:
         self.session = onnxruntime.InferenceSession(
             str(Path(folder, name)), options, providers=["CPUExecutionProvider"]
         )
+        self.most = most_rows(self.signature)
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
     def run(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], Any]:
         """Labels or values (n,), and the probabilities or values (n, k) float32."""
-        arrays = self.prepare(rows)
-        found = self.session.run(None, {name: arrays[name] for name in self.inputs})
+        parts = [self._run(rows[at : at + self.most]) for at in range(0, max(1, len(rows)), self.most)]
+        found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts)]  # noqa: B905
         outputs = found[-1]
         if self.signature["task"] == "regression":
             return outputs[:, 0].tolist(), outputs
         return [self._label(label) for label in found[0].tolist()], outputs
+
+    def _run(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        arrays = self.prepare(rows)
+        return list(self.session.run(None, {name: arrays[name] for name in self.inputs}))
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """For each row its `prediction` and, for classes, `probabilities` by label."""

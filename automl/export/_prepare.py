@@ -1,7 +1,9 @@
 """From raw rows to the inputs of model.onnx: numbers read, texts brought to one form, dates made seconds.
 
-This file stands alone: it needs Python 3.9 or newer and numpy, and travels beside the graph. What it does with a cell
-is what the training did with it; `signature.json` holds each column's format.
+This file stands alone: it needs Python 3.9 or newer and numpy, and travels beside the graph, with tokens.py where texts
+are read by their words (Python 3.10). What it does with a cell is what the training did with it; `signature.json` holds
+each column's format. Nothing that was learned is here: of a text the graph takes the 64-bit keys of its n-grams, which
+depend on the text alone, and how often each occurs. Pictures are opened by pictures.py, which needs Pillow.
 
     prepare = Prepare(json.load(open("signature.json")))
     inputs = prepare([{"age": 41, "city": "Oslo"}, {"age": None, "city": "Bergen"}])
@@ -10,10 +12,14 @@ is what the training did with it; `signature.json` holds each column's format.
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable  # noqa: UP035 - as old as Python 3.9
 
 import numpy as np
@@ -33,42 +39,101 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # noqa: UP
 
 
 class Prepare:
-    """Turns rows, each a mapping from column to cell, into arrays (n, 1) by input.
+    """Turns rows, each a mapping from column to cell, into arrays (n, 1) by input; texts (n, m), pictures (n, h, w, c).
 
     Args:
         signature: the content of signature.json.
+        files: whether a picture's cell may be the path of a file; else it is a data URI, for who sends rows over a
+            network must not name files of this machine.
     """
 
-    def __init__(self, signature: Mapping[str, Any]) -> None:
+    def __init__(self, signature: Mapping[str, Any], files: bool = True) -> None:
+        self.files = files
         self.inputs = signature["inputs"]
-        self._read = [_reader(entry) for entry in self.inputs]
+        self._read = [[_reader(entry, form) for form in _formats(entry)] for entry in self.inputs]
         self.required = sorted({entry["column"] for entry in self.inputs if entry["required"]})
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Inputs for `InferenceSession.run`.
 
         Raises:
-            ValueError: if no row has a column that the model needs.
+            ValueError: if no row has a column that the model needs, or a picture cannot be read.
         """
         absent = [name for name in self.required if rows and not any(name in row for row in rows)]
         if absent:
             raise ValueError("the rows lack the model's column(s) " + ", ".join(map(repr, absent[:8])))
-        names = {entry["column"] for entry in self.inputs}
+        names = {name for entry in self.inputs for name in _columns(entry)}
         return self.from_columns({name: [row.get(name) for row in rows] for name in names}, len(rows))
 
     def from_columns(self, columns: Mapping[str, Sequence[Any]], count: int) -> dict[str, Any]:
         """The same of columns of `count` cells each; one that is not there is missing."""
         arrays = {}
         empty = (None,) * count
+        known: dict[Any, Any] = {"files": self.files}  # and what several inputs are made of
         for entry, read in zip(self.inputs, self._read):  # noqa: B905 - as old as Python 3.9
-            cells = [read(cell) for cell in columns.get(entry["column"], empty)]
+            if entry["kind"] in _WIDE:
+                pairs = zip(_columns(entry), read)  # noqa: B905
+                listed = [[one(cell) for cell in columns.get(name, empty)] for name, one in pairs]
+                arrays[entry["name"]] = _WIDE[entry["kind"]](entry, listed, known)
+                continue
+            cells = [read[0](cell) for cell in columns.get(entry["column"], empty)]
             dtype = object if entry["dtype"] == "string" else entry["dtype"]
             arrays[entry["name"]] = np.array(cells, dtype=dtype).reshape(-1, 1)
         return arrays
 
 
-def _reader(entry: Mapping[str, Any]) -> Callable[[Any], Any]:
-    form = entry["format"]
+def _columns(entry: Mapping[str, Any]) -> Sequence[str]:
+    return entry.get("columns") or [entry["column"]]
+
+
+def _formats(entry: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return entry.get("formats") or [entry["format"]]
+
+
+def _ngrams(entry: Mapping[str, Any], columns: list[list[str]], known: dict[Any, Any]) -> Any:
+    key = (entry["column"], entry["unit"], entry["n"])
+    if key not in known:
+        known[key] = _load("tokens").count_keys(columns[0], entry["unit"], entry["n"])
+    return known[key][0 if entry["part"] == "keys" else 1]
+
+
+def _pictures(entry: Mapping[str, Any], columns: list[list[Any]], known: dict[Any, Any]) -> Any:
+    size = SimpleNamespace(**entry["picture"])
+    read = _load("pictures").read_picture
+    cells = [read(cell, size, files=known["files"]) for cell in columns[0]]
+    shape = (len(cells), size.height, size.width, size.channels)
+    return np.stack(cells) if cells else np.zeros(shape, dtype=np.uint8)
+
+
+def _words(entry: Mapping[str, Any], columns: list[list[str]], known: dict[Any, Any]) -> Any:
+    return _load("tokens").list_words(columns)
+
+
+_WIDE: dict[str, Callable[[Mapping[str, Any], list[list[str]], dict[Any, Any]], Any]] = {
+    "ngrams": _ngrams,
+    "words": _words,
+    "picture": _pictures,
+}
+_INSIDE = {"tokens": "preprocess/tokens.py", "pictures": "picture_pixels.py"}
+_loaded: dict[str, Any] = {}
+
+
+def _load(name: str) -> Any:
+    """The file that travels beside this one; inside automl, the module that it is a copy of."""
+    if name not in _loaded:
+        path = Path(__file__).with_name(name + ".py")
+        if not path.exists():
+            path = Path(__file__).parents[1] / _INSIDE[name]
+        spec = importlib.util.spec_from_file_location("prepare_" + name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # its dataclasses look for it there
+        spec.loader.exec_module(module)
+        _loaded[name] = module
+    return _loaded[name]
+
+
+def _reader(entry: Mapping[str, Any], form: Mapping[str, Any]) -> Callable[[Any], Any]:
     marks = frozenset(form["missing"])
     if entry["kind"] == "number":
         return lambda cell: read_number(cell, form, marks)
@@ -76,7 +141,9 @@ def _reader(entry: Mapping[str, Any]) -> Callable[[Any], Any]:
         return lambda cell: read_date(cell, form, marks)
     if entry["kind"] == "count":
         return lambda cell: count(read_text(cell, marks), entry["fact"])
-    if entry["booleans"]:
+    if entry["kind"] == "picture":
+        return lambda cell: None if isinstance(cell, str) and cell.strip() in marks else cell
+    if entry.get("booleans"):
         return lambda cell: _TRUTH.get(read_text(cell, marks), read_text(cell, marks))
     return lambda cell: read_text(cell, marks)
 

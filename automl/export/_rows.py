@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from automl.errors import AutoMLError, UsageError
 from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
+from automl.picture_pixels import URI
+from automl.pictures import INSIDE, decode_cell, encode_uri, fetch
 from automl.recipe import DataOptions
-from automl.schema import Role, Schema
+from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def choose_rows(source: Source, data: Path | None) -> tuple[list[dict[str, Any]]
     frame, origin = _real_rows(source, data)
     rng = np.random.default_rng(11)
     picked = np.sort(rng.choice(len(frame), ROWS, replace=len(frame) < ROWS)) if len(frame) else np.zeros(0, int)
-    chosen = rows_to_json(frame.iloc[picked])
+    chosen = rows_to_json(carry_pictures(frame.iloc[picked].copy(), source.predictor.schema))
     return [*chosen, *_plant(chosen, source.predictor.schema, rng)], origin
 
 
@@ -63,7 +66,7 @@ def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
     path = data
     if path is None and source.run is not None:
         named = Path(str(source.run.record.get("data", "")))
-        path = named if named.is_file() else None
+        path = named if str(named) != "." and named.exists() else None
     if path is not None:
         try:
             raw = read_table(path, options=DataOptions()).frame
@@ -74,6 +77,24 @@ def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
             if data is not None:
                 raise
     return golden_frame(schema, read_json(source.folder / "golden.json")["rows"]), "the model's golden rows"
+
+
+def carry_pictures(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The frame, pictures that lie in an archive as data URIs: who runs an export knows files and URIs only."""
+    for column in schema.of(Role.IMAGE):
+        if column.name in frame.columns:
+            frame[column.name] = [carry(cell, column.picture) for cell in frame[column.name].to_numpy(dtype=object)]
+    return frame
+
+
+def carry(cell: Any, picture: PictureFormat | None) -> Any:
+    """A cell that is a member of an archive as a data URI; any other as it is."""
+    if not isinstance(cell, str) or cell.startswith(URI) or INSIDE not in cell or picture is None:
+        return cell
+    loaded = fetch(cell)
+    if isinstance(loaded, bytes):
+        return f"{URI}any;base64,{base64.b64encode(loaded).decode('ascii')}"
+    return encode_uri(decode_cell(cell, picture))
 
 
 def _plant(rows: list[dict[str, Any]], schema: Schema, rng: np.random.Generator) -> list[dict[str, Any]]:

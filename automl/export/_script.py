@@ -21,7 +21,7 @@ def write_script(winner: Winner) -> str:
     """The whole script.
 
     Raises:
-        NoGraphError: if the model or its preparation has no form in plain scikit-learn and XGBoost; it is named.
+        NoGraphError: if the model or its preparation has no form in plain scikit-learn, XGBoost and Keras; it is named.
     """
     code = Code()
     model = write_model(winner, code)
@@ -103,9 +103,10 @@ def _imports(code: Code) -> str:
     code.use("sklearn.model_selection", "cross_val_score")
     code.use("sklearn.compose", "ColumnTransformer")
     lines = ["import joblib", "import numpy as np", "import pandas as pd"]
-    if "xgboost" in code.imports:
-        lines.append("import xgboost")
-    named = {module: names for module, names in code.imports.items() if module != "xgboost"}
+    whole = ("keras", "xgboost")
+    lines += [f"import {module}" for module in whole if module in code.imports]
+    lines.sort()
+    named = {module: names for module, names in code.imports.items() if module not in whole}
     lines += [f"from {module} import {', '.join(sorted(named[module]))}" for module in sorted(named)]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Model families, spelled in scikit-learn and XGBoost."""
+"""Model families, spelled in scikit-learn, XGBoost and Keras."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATE_PARTS = 7
 
 def write_model(winner: Winner, code: Code) -> str:
     if winner.candidate not in _MODELS:
-        raise NoGraphError(f"{winner.name!r} ({winner.candidate}) has no form in plain scikit-learn or XGBoost")
+        raise NoGraphError(f"{winner.name!r} ({winner.candidate}) has no form in plain scikit-learn, XGBoost or Keras")
     body, says = _MODELS[winner.candidate](winner, code)
     return "\n".join(["def build_model():", f'    """{says}"""', *(f"    {line}" for line in body)])
 
@@ -144,6 +144,75 @@ def _neighbors(winner: Winner, code: Code) -> tuple[list[str], str]:
     return _call(name, dict(winner.own)), "The most similar training rows."
 
 
+def _perceptron(winner: Winner, code: Code) -> tuple[list[str], str]:
+    """A plain perceptron of the network's size: what it adds to that is many lines, and proven to be little."""
+    own, classes = winner.own, winner.task.is_classification
+    mixin = "ClassifierMixin" if classes else "RegressorMixin"
+    code.use("keras")
+    code.use("sklearn.base", "BaseEstimator", mixin)
+    layers = own.get("layers", own.get("blocks", 2))
+    units = own.get("units", 128)
+    code.blocks.append(
+        _NETWORK.format(
+            mixin=mixin,
+            layers=layers,
+            units=units,
+            activation=own.get("activation", "relu"),
+            start="he_normal" if own.get("activation", "relu") == "relu" else "lecun_normal",
+            dropout=literal(float(own.get("dropout", 0.0))),
+            outputs=winner.task.n_outputs,
+            last=', activation="softmax"' if classes else "",
+            rate=literal(float(own.get("learning_rate", 1e-3))),
+            decay=literal(float(own.get("weight_decay", 1e-2))),
+            loss="sparse_categorical_crossentropy" if classes else "mse",
+            epochs=int(own.get("epochs", 50)),
+            batch=int(own.get("batch_size", 128)),
+            classes="        self.classes_ = np.unique(target)\n" if classes else "",
+            answer=_NETWORK_CLASSES if classes else _NETWORK_VALUES,
+        )
+    )
+    says = f"A perceptron of {layers} layers of {units} units."
+    return (["return Network()"], says) if classes else (_scaled_target(["model = Network()"], {}, code), says)
+
+
+_NETWORK = '''class Network({mixin}, BaseEstimator):
+    """Dense layers in Keras; the epoch that was best on a tenth of the rows is kept."""
+
+    def fit(self, values, target):
+        keras.utils.set_random_seed(SEED)
+        values = np.nan_to_num(np.asarray(values, dtype="float32"))
+{classes}        layers = [keras.Input((values.shape[1],))]
+        for _ in range({layers}):
+            layers.append(keras.layers.Dense({units}, activation="{activation}", kernel_initializer="{start}"))
+            layers.append(keras.layers.Dropout({dropout}))
+        layers.append(keras.layers.Dense({outputs}{last}))
+        self.model_ = keras.Sequential(layers)
+        self.model_.compile(keras.optimizers.AdamW({rate}, weight_decay={decay}), loss="{loss}")
+        order = np.random.default_rng(SEED).permutation(len(values))
+        stop = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
+        self.model_.fit(
+            values[order],
+            np.asarray(target)[order],
+            validation_split=0.1,
+            epochs={epochs},
+            batch_size={batch},
+            callbacks=[stop],
+            verbose=0,
+        )
+        return self
+
+{answer}'''
+
+_NETWORK_CLASSES = """    def predict_proba(self, values):
+        return self.model_.predict(np.nan_to_num(np.asarray(values, dtype="float32")), verbose=0)
+
+    def predict(self, values):
+        return self.predict_proba(values).argmax(axis=1)"""
+
+_NETWORK_VALUES = """    def predict(self, values):
+        return self.model_.predict(np.nan_to_num(np.asarray(values, dtype="float32")), verbose=0)[:, 0]"""
+
+
 def _constant(winner: Winner, code: Code) -> tuple[list[str], str]:
     name = f"Dummy{'Classifier' if winner.task.is_classification else 'Regressor'}"
     code.use("sklearn.dummy", name)
@@ -154,6 +223,8 @@ _MODELS = {
     "dummy": _constant,
     "extra_trees": _forest("ExtraTrees", "Extremely randomised trees."),
     "hist_gradient_boosting": _boosting,
+    "keras_mlp": _perceptron,
+    "keras_tabm": _perceptron,
     "linear": _linear,
     "naive_bayes": _bayes,
     "nearest_neighbors": _neighbors,

@@ -21,21 +21,31 @@ MAX_ROWS = 10_000
 SECONDS = 20.0
 
 
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds, as Prometheus' own libraries have them
+
+
 class Counts:
     """What /metrics tells, in Prometheus' text form; the names are those of `automl serve`."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.requests: dict[tuple[str, int], int] = {}
-        self.calls = 0
+        self.within = [0] * (len(BOUNDS) + 1)  # requests by how long they took, the last beyond all bounds
+        self.classes: dict[str, int] = {}
         self.rows = 0
         self.seconds = 0.0
+
+    def add_classes(self, labels: list[Any]) -> None:
+        """Count predicted labels."""
+        with self.lock:
+            for label in map(str, labels):
+                self.classes[label] = self.classes.get(label, 0) + 1
 
     def add(self, path: str, status: int, rows: int, seconds: float) -> None:
         key = (path if path == "/predict" else "(other)", status)
         with self.lock:
             self.requests[key] = self.requests.get(key, 0) + 1
-            self.calls += 1
+            self.within[sum(seconds > bound for bound in BOUNDS)] += 1
             self.rows += rows
             self.seconds += seconds
 
@@ -44,8 +54,15 @@ class Counts:
         for (path, status), number in sorted(self.requests.items()):
             lines.append(f'automl_requests_total{{path="{path}",status="{status}"}} {number}')
         lines += ["# TYPE automl_rows_total counter", f"automl_rows_total {self.rows}"]
-        lines += ["# TYPE automl_request_seconds summary", f"automl_request_seconds_sum {self.seconds:.6f}"]
-        lines += [f"automl_request_seconds_count {self.calls}"]
+        if self.classes:
+            lines.append("# TYPE automl_predictions_total counter")
+        for label, number in sorted(self.classes.items()):
+            spelled = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            lines.append(f'automl_predictions_total{{class="{spelled}"}} {number}')
+        lines += ["# TYPE automl_request_seconds histogram", f"automl_request_seconds_sum {self.seconds:.6f}"]
+        lines += [f"automl_request_seconds_count {sum(self.within)}"]
+        for at, bound in enumerate([*map(str, BOUNDS), "+Inf"], start=1):
+            lines.append(f'automl_request_seconds_bucket{{le="{bound}"}} {sum(self.within[:at])}')
         return "\n".join(lines) + "\n"
 
 
@@ -74,7 +91,10 @@ class Handler(BaseHTTPRequestHandler):
                 raise RefusedError(404, "POST goes to /predict")
             given = self._read()
             rows = len(given)
-            self._send(200, {"predictions": self.model.predict(given)})
+            answers = self.model.predict(given)
+            if self.model.signature["classes"]:
+                self.counts.add_classes([answer["prediction"] for answer in answers])
+            self._send(200, {"predictions": answers})
         except RefusedError as refusal:
             status = refusal.status
             self.close_connection = True
@@ -137,7 +157,7 @@ def main() -> None:
     sys.path.insert(0, str(folder))
     from predict import Model  # type: ignore[import-not-found]
 
-    Handler.model = Model(folder)
+    Handler.model = Model(folder, files=False)
     server = ThreadingHTTPServer((given.host, given.port), Handler)
     server.daemon_threads = True
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -65,11 +65,13 @@ class Runner:
         tf = self.tf
         wide = tf.float32 if self.narrow else tf.float64
         kinds = {"float32": tf.float32, "float64": wide, "int64": tf.int64, "bool": tf.bool, "str": tf.string}
+        kinds |= {"uint8": tf.uint8, "int32": tf.int32}
         return kinds[name]
 
     def _table(self, node: Node) -> Any:
         tf = self.tf
-        keys = tf.constant(node.attributes["keys_strings"], tf.string)
+        texts = node.attributes.get("keys_strings")
+        keys = tf.constant(node.attributes["keys_int64s"], tf.int64) if texts is None else tf.constant(texts, tf.string)
         values = tf.constant(node.attributes["values_int64s"], tf.int64)
         fill = tf.lookup.KeyValueTensorInitializer(keys, values)
         return tf.lookup.StaticHashTable(fill, node.attributes["default_int64"])
@@ -216,6 +218,36 @@ def _top(runner: Runner, x: Sequence[Any], _: dict[str, Any]) -> tuple[Any, Any]
     return -values, tf.cast(places, tf.int64)
 
 
+def _scatter(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    tf = runner.tf
+    rows = tf.broadcast_to(tf.range(tf.shape(x[1], tf.int64)[0])[:, None], tf.shape(x[1]))
+    put = tf.tensor_scatter_nd_add if a.get("reduction") == "add" else tf.tensor_scatter_nd_update
+    return put(x[0], tf.stack([rows, x[1]], axis=-1), x[2])
+
+
+def _convolve(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    """TensorFlow's own order on a processor is (n, h, w, c)."""
+    tf = runner.tf
+    top, left, bottom, right = a["pads"]
+    maps = tf.pad(tf.transpose(x[0], _TO_NHWC), [[0, 0], [top, bottom], [left, right], [0, 0]])
+    if a["group"] == 1:
+        found = tf.nn.conv2d(maps, tf.transpose(x[1], [2, 3, 1, 0]), 1, "VALID")
+    else:  # one group a channel
+        found = tf.nn.depthwise_conv2d(maps, tf.transpose(x[1], [2, 3, 0, 1]), [1, 1, 1, 1], "VALID")
+    return tf.transpose(found, _TO_NCHW)
+
+
+def _pool(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    tf = runner.tf
+    top, left, bottom, right = a["pads"]
+    edges = [[0, 0], [top, bottom], [left, right], [0, 0]]
+    maps = tf.pad(tf.transpose(x[0], _TO_NHWC), edges, constant_values=-float("inf"))
+    return tf.transpose(tf.nn.max_pool2d(maps, a["kernel_shape"], a["strides"], "VALID"), _TO_NCHW)
+
+
+_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
 _OPERATORS: dict[str, Operator] = {
     **{name: _plain(f"math.{name.lower()}") for name in ("Abs", "Sign", "Exp", "Log", "Sqrt", "Floor", "Cos", "Pow")},
     **{name: _plain(f"math.{name.lower()}") for name in ("Less", "Greater", "Equal", "Sigmoid", "Tanh", "Softplus")},
@@ -247,6 +279,11 @@ _OPERATORS: dict[str, Operator] = {
     "Expand": lambda r, x, a: r.tf.broadcast_to(x[0], x[1]),
     "ArgMax": lambda r, x, a: r.tf.argmax(x[0], axis=a["axis"]),
     "TopK": _top,
+    "ScatterElements": _scatter,  # along the columns
+    "Conv": _convolve,
+    "MaxPool": _pool,
+    "Atan": lambda r, x, a: r.tf.math.atan2(x[0], r.tf.ones_like(x[0])),  # which LiteRT has
+    "Round": _plain("math.round"),
 }
 
 
@@ -262,7 +299,8 @@ def build_function(graph: Graph, *, narrow: bool) -> tuple[Any, Any]:
     for key, column in names.items():
         kind = graph.inputs[column]
         dtype = tf.int64 if narrow and kind == "str" else runner.dtype(kind)
-        specs[key] = tf.TensorSpec([None, 1], dtype, name=column if not narrow and _is_plain(column) else key)
+        shape = [None, *(side if isinstance(side, int) else None for side in graph.shapes[column])]
+        specs[key] = tf.TensorSpec(shape, dtype, name=column if not narrow and _is_plain(column) else key)
 
     @tf.function(input_signature=[specs[key] for key in names])  # type: ignore[untyped-decorator]
     def serve(*tensors: Any) -> Any:
@@ -321,7 +359,9 @@ def _litert(path: Path, signature: dict[str, Any]) -> Callable[[dict[str, Array]
             if "codes" in entry:
                 codes, unseen = entry["codes"], entry["unseen"]
                 array = np.array([codes.get(text, unseen) for text in array[:, 0]], dtype=np.int64)[:, None]
-            feeds[entry["tensor"]] = array.astype(np.int64 if "codes" in entry else np.float32)
+            if array.dtype != np.uint8:
+                array = array.astype(np.int64 if "codes" in entry else np.float32)
+            feeds[entry["tensor"]] = array
         found: Array = runner(**feeds)[last]
         return found
 

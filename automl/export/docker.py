@@ -35,7 +35,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1
 WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
-COPY model.onnx signature.json prepare.py predict.py server.py ./
+COPY model.onnx signature.json *.py ./
 RUN useradd --system --no-create-home --uid 10001 app
 USER 10001
 EXPOSE 8080
@@ -53,11 +53,12 @@ class Docker:
     def write(self, source: Source, folder: Path) -> Facts:
         inner = onnx_format.write(source, folder)
         shutil.copyfile(HERE / "_server.py", folder / "server.py")
-        pins = [f"{name}=={version(name)}" for name in RUNTIME]
+        names = (*RUNTIME, *(["pillow"] if (folder / "pictures.py").exists() else []))
+        pins = [f"{name}=={version(name)}" for name in names]
         write_text(folder / "requirements.txt", "\n".join(pins) + "\n")
         write_text(folder / "Dockerfile", DOCKERFILE.format(base=BASE_IMAGE))
         write_text(folder / ".dockerignore", "*\n!model.onnx\n!signature.json\n!*.py\n!requirements.txt\n")
-        size = BASE_MB + installed_mb(RUNTIME) + sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+        size = BASE_MB + installed_mb(names) + sum(path.stat().st_size for path in folder.iterdir()) / 1e6
         return Facts(
             summary="A container that answers HTTP with the ONNX graph: onnxruntime, numpy and a small server, run "
             "by a user without rights; automl is not in it.",

@@ -44,8 +44,8 @@ class Kubernetes:
             needs=inner.needs,
             limits=(
                 *inner.limits,
-                f"{FOLDER}/monitor.yaml needs the Prometheus operator and {FOLDER}/kserve.yaml KServe; kserve.yaml "
-                "takes the place of deployment, service and autoscaler.",
+                f"{FOLDER}/monitor.yaml and {FOLDER}/alerts.yaml need the Prometheus operator, and "
+                f"{FOLDER}/kserve.yaml KServe; it takes the place of deployment, service and autoscaler.",
                 f"{FOLDER}/retrain.yaml needs an image with automl and a volume claim named {name}-runs with the "
                 "run folder as run/ and new labelled rows as new.csv; it is suspended until you say otherwise.",
             ),
@@ -110,6 +110,7 @@ def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str,
             "metadata": meta,
             "spec": kserve,
         },
+        "alerts.yaml": _alerts(name, labels),
         "retrain.yaml": _retrain(name, labels),
     }
 
@@ -134,6 +135,53 @@ def _container(image: str, memory_mb: int) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
+    }
+
+
+def _alerts(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """What wakes a person up, over the series that the container itself tells; drift is `automl monitor`'s."""
+    own = f'job="{name}"'
+
+    def rate(series: str, wanted: str, span: str) -> str:
+        return f"sum(rate({series}{{{wanted}}}[{span}]))"
+
+    requests = "automl_requests_total"
+    failed, every = rate(requests, f'{own},status=~"5.."', "5m"), rate(requests, own, "5m")
+    refused, asked = rate(requests, f'{own},status=~"4..",path="/predict"', "15m"), rate(requests, own, "15m")
+    slow = f"histogram_quantile(0.99, sum by (le) (rate(automl_request_seconds_bucket{{{own}}}[5m])))"
+    now, before = (
+        f"sum by (class) (rate(automl_predictions_total{{{own}}}[{span}])) "
+        f"/ scalar(sum(rate(automl_predictions_total{{{own}}}[{span}])))"
+        for span in ("1h", "1d")
+    )
+    alerts = [
+        ("ModelDown", f"absent(up{{{own}}} == 1)", "2m", "critical", "No replica answers"),
+        ("ModelFails", f"{failed} / {every} > 0.01", "5m", "critical", "Requests end with a fault of the server"),
+        ("ModelSlow", f"{slow} > 0.5", "10m", "warning", "The slowest hundredth takes more than half a second"),
+        ("ModelRefuses", f"{refused} / {asked} > 0.1", "15m", "warning", "Clients send what the model cannot take"),
+        (
+            "ModelClassBalance",
+            f"abs({now} - {before}) > 0.2",
+            "1h",
+            "warning",
+            "The balance of the classes has changed",
+        ),
+    ]
+    rules = [
+        {
+            "alert": alert,
+            "expr": expression,
+            "for": wait,
+            "labels": {"severity": severity},
+            "annotations": {"summary": f"{name}: {summary}"},
+        }
+        for alert, expression, wait, severity, summary in alerts
+    ]
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"groups": [{"name": name, "rules": rules}]},
     }
 
 

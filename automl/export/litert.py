@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from automl.export import Facts, Format, Source
 from automl.export._answer import answer
-from automl.export.onnx import HERE, build_graph
-from automl.files import write_bytes, write_json, write_text
+from automl.export.onnx import build_graph, copy_scripts
+from automl.files import write_bytes, write_json
 from automl.graph import Graph, NoGraphError
 from automl.matrix import FloatArray
 
@@ -24,6 +25,7 @@ class LiteRT:
         from automl.export._tensorflow import build_function, start_tensorflow
 
         graph, signature = build_graph(source.predictor)
+        _refuse_texts(graph)
         _only_outputs(graph, signature)
         with start_tensorflow() as tf:
             module, serve = build_function(graph, narrow=True)
@@ -32,14 +34,14 @@ class LiteRT:
             try:
                 content = converter.convert()
             except Exception as error:  # the converter's own kinds, and whatever MLIR raises
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                missing = [line for line in str(error).splitlines() if line.startswith("TF Select ops")]
+                reason = next(iter([*missing, *str(error).splitlines()]), type(error).__name__)
                 raise NoGraphError(f"LiteRT cannot take this model: {reason[:200]}", hint="--format onnx") from error
         write_bytes(folder / FILE, content)
         inputs = signature["inputs"]
-        assert isinstance(inputs, list)
         specs = concrete.structured_input_signature[0]
         tensors = dict(zip(graph.inputs, (spec.name for spec in specs), strict=True))
-        codes = {n.inputs[0]: n.attributes for n in graph.nodes if n.op == "LabelEncoder"}
+        codes = {n.inputs[0]: n.attributes for n in graph.nodes if "keys_strings" in n.attributes}
         for entry in inputs:
             entry["tensor"] = tensors[entry["name"]]
             if entry["name"] in codes:
@@ -47,7 +49,8 @@ class LiteRT:
                 entry["codes"] = dict(zip(table["keys_strings"], table["values_int64s"], strict=True))
                 entry["unseen"] = table["default_int64"]
         write_json(folder / "signature.json", signature)
-        write_text(folder / "prepare.py", (HERE / "_prepare.py").read_text(encoding="utf-8"))
+        copy_scripts(folder, signature)
+        (folder / "predict.py").unlink()  # it runs another format
         return Facts(
             summary="A .tflite file for LiteRT that takes the columns and gives the probabilities, the whole "
             "ensemble with its preprocessing inside.",
@@ -67,10 +70,18 @@ class LiteRT:
         return answer("litert", folder / FILE, rows)
 
 
-def _only_outputs(graph: Graph, signature: dict[str, object]) -> None:
+def _refuse_texts(graph: Graph) -> None:
+    named = [name for name, source in graph.sources.items() if source["kind"] in ("ngrams", "words")]
+    if named:
+        raise NoGraphError(
+            f"LiteRT has no look-up by keys, which the words of the column {graph.sources[named[0]]['column']!r} need",
+            hint="--format onnx",
+        )
+
+
+def _only_outputs(graph: Graph, signature: dict[str, Any]) -> None:
     """Labels are texts, which LiteRT does not have."""
     outputs = signature["outputs"]
-    assert isinstance(outputs, list)
     if len(outputs) > 1:
         name = outputs[0]["name"]
         graph.outputs.pop(name)

@@ -13,7 +13,7 @@ import yaml
 
 from automl.export import Facts, Format, Source
 from automl.export._answer import answer
-from automl.export.onnx import HERE, SCRIPTS
+from automl.export.onnx import HERE, find_scripts
 from automl.export.onnx import plugin as onnx_format
 from automl.files import read_json, write_text
 from automl.matrix import FloatArray
@@ -21,7 +21,7 @@ from automl.matrix import FloatArray
 REQUIRES = ("onnx", "onnxruntime")
 EXTRA = "onnx"
 RUNTIME = ("onnxruntime", "numpy", "pandas")
-TYPES = {"number": "double", "date": "string", "category": "string", "count": "string"}
+TYPES = {"number": "double"}  # and string for all else
 
 
 class MLflow:
@@ -34,11 +34,12 @@ class MLflow:
         data.mkdir()
         code.mkdir()
         inner = onnx_format.write(source, data)
-        for name in SCRIPTS:
+        for name in find_scripts(read_json(data / "signature.json")):
             (data / name).rename(code / name)
         shutil.copyfile(HERE / "_mlflow_model.py", code / "mlflow_model.py")
         signature = read_json(data / "signature.json")
-        pins = [f"{name}=={version(name)}" for name in RUNTIME]
+        names = (*RUNTIME, *(["pillow"] if (code / "pictures.py").exists() else []))
+        pins = [f"{name}=={version(name)}" for name in names]
         write_text(folder / "requirements.txt", "\n".join(["mlflow", *pins]) + "\n")
         environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
         write_text(folder / "python_env.yaml", yaml.safe_dump(environment, sort_keys=False))
@@ -66,7 +67,7 @@ def _describe(signature: dict[str, object]) -> dict[str, object]:
     inputs = signature["inputs"]
     assert isinstance(inputs, list)
     for entry in inputs:
-        kind = TYPES[entry["kind"]]
+        kind = TYPES.get(entry["kind"], "string")
         columns.setdefault(entry["column"], {"type": kind, "name": entry["column"], "required": entry["required"]})
     classes = signature["classes"]
     assert isinstance(classes, list)

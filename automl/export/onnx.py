@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from automl.export import Facts, Format, Source
 from automl.export._model import build_model
 from automl.export._process import run_python
 from automl.export._signature import make_signature
-from automl.files import write_bytes, write_json
+from automl.files import read_json, write_bytes, write_json
 from automl.graph import Graph
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
@@ -24,7 +25,12 @@ REQUIRES = ("onnx", "onnxruntime")
 EXTRA = "onnx"
 FILE = "model.onnx"
 HERE = Path(__file__).parent
-SCRIPTS = {"prepare.py": "_prepare.py", "predict.py": "_predict.py"}
+SCRIPTS = {"prepare.py": HERE / "_prepare.py", "predict.py": HERE / "_predict.py"}
+KIND_SCRIPTS = {
+    "ngrams": ("tokens.py", HERE.parent / "preprocess" / "tokens.py"),
+    "words": ("tokens.py", HERE.parent / "preprocess" / "tokens.py"),
+    "picture": ("pictures.py", HERE.parent / "picture_pixels.py"),
+}
 
 
 class Onnx:
@@ -38,12 +44,16 @@ class Onnx:
         model = build_model(graph, name="automl", facts=facts)
         write_bytes(folder / FILE, model.SerializeToString())
         write_json(folder / "signature.json", signature)
-        copy_scripts(folder)
+        copy_scripts(folder, signature)
+        needs = ("onnxruntime>=1.20", "numpy", *(["pillow"] if (folder / "pictures.py").exists() else []))
         return Facts(
             summary="One ONNX graph that takes the raw columns and gives the label and the probabilities, the whole "
             "ensemble with its preprocessing and calibration inside.",
-            run=("pip install onnxruntime numpy", "python predict.py ROWS.csv > predictions.csv"),
-            needs=("onnxruntime>=1.20", "numpy"),
+            run=(
+                f"pip install {' '.join(need.split('>')[0] for need in needs)}",
+                "python predict.py ROWS.csv > predictions.csv",
+            ),
+            needs=needs,
             limits=_limits(signature),
             notes={"nodes": len(graph.nodes)},
         )
@@ -52,7 +62,7 @@ class Onnx:
         return predict_rows(folder, rows, FILE)
 
 
-def build_graph(predictor: Predictor) -> tuple[Graph, dict[str, object]]:
+def build_graph(predictor: Predictor) -> tuple[Graph, dict[str, Any]]:
     """The graph of a model, and its signature.
 
     Raises:
@@ -81,7 +91,7 @@ def predict_rows(folder: Path, rows: Path, model: str) -> FloatArray:
     """Outputs (n, k) by our own copy of predict.py in a fresh process: no code of the folder runs."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "out.jsonl"
-        copy_scripts(Path(place))
+        copy_scripts(Path(place), read_json(folder / "signature.json"))
         arguments = ["-I", str(Path(place) / "predict.py"), str(rows), "--folder", str(folder.resolve())]
         run_python([*arguments, "--model", model, "--out", str(out)], step=f"Running {model}", folder=Path(place))
         return read_outputs(out)
@@ -96,10 +106,17 @@ def read_outputs(path: Path) -> FloatArray:
         raise ArtifactError("The export gave no readable predictions", hint="automl verify DIR") from error
 
 
-def copy_scripts(folder: Path) -> None:
-    """prepare.py and predict.py, which stand alone."""
-    for name, own in SCRIPTS.items():
-        shutil.copyfile(HERE / own, folder / name)
+def find_scripts(signature: dict[str, Any]) -> dict[str, Path]:
+    """Name → our own copy of each script that the graph's inputs need: prepare.py, predict.py, and what reads texts and
+    pictures. None of them needs automl.
+    """
+    return {**SCRIPTS, **dict(KIND_SCRIPTS[e["kind"]] for e in signature["inputs"] if e["kind"] in KIND_SCRIPTS)}
+
+
+def copy_scripts(folder: Path, signature: dict[str, Any]) -> None:
+    """The scripts of `find_scripts`."""
+    for name, own in find_scripts(signature).items():
+        shutil.copyfile(own, folder / name)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -108,9 +125,8 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _limits(signature: dict[str, object]) -> tuple[str, ...]:
+def _limits(signature: dict[str, Any]) -> tuple[str, ...]:
     inputs = signature["inputs"]
-    assert isinstance(inputs, list)
     limits = [
         "Whoever feeds the graph directly gives each column as (rows, 1): numbers float32 with NaN for missing, texts "
         "with '' for missing, in the spelling of signature.json; prepare.py does all of that from raw cells."
@@ -119,6 +135,16 @@ def _limits(signature: dict[str, object]) -> tuple[str, ...]:
         limits.append("Dates enter the graph as float64 seconds since 1970 in UTC; prepare.py reads them.")
     if any(entry["kind"] == "count" for entry in inputs):
         limits.append("Texts enter the graph as their counts; prepare.py counts.")
+    if any(entry["kind"] in ("ngrams", "words") for entry in inputs):
+        limits.append(
+            "Of a text the graph takes the 64-bit keys of its n-grams or words, which depend on nothing that was "
+            "learned; tokens.py, which needs numpy alone, makes them. The vocabulary is in the graph."
+        )
+    if any(entry["kind"] == "picture" for entry in inputs):
+        limits.append(
+            "Pictures enter the graph as uint8 pixels of the size in signature.json, a missing one as zeros; "
+            "pictures.py, which needs Pillow, makes them of files and data URIs."
+        )
     return tuple(limits)
 
 

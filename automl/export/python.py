@@ -1,4 +1,4 @@
-"""A readable script that trains the winner anew with scikit-learn and XGBoost alone; run and held against its score."""
+"""A readable script that trains the winner anew with scikit-learn, XGBoost or Keras; run and held against its score."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Python:
         winner, passed = choose_winner(source)
         write_text(folder / FILE, write_script(winner))
         proven = prove(source, winner, folder)
-        needs = ["scikit-learn", "pandas", "joblib", *(["xgboost"] if winner.candidate == "xgboost" else [])]
+        own = {"xgboost": ["xgboost"], "keras_mlp": ["keras", "tensorflow"], "keras_tabm": ["keras", "tensorflow"]}
+        needs = ["scikit-learn", "pandas", "joblib", *own.get(winner.candidate, [])]
         limits = [
             f"It trains {winner.name!r} alone, {winner.share:.0%} of the ensemble; the ensemble scores better."
             if winner.share < 0.995

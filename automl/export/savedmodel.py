@@ -6,8 +6,8 @@ from pathlib import Path
 
 from automl.export import Facts, Format, Source
 from automl.export._answer import answer
-from automl.export.onnx import HERE, build_graph
-from automl.files import write_json, write_text
+from automl.export.onnx import build_graph, copy_scripts
+from automl.files import write_json
 from automl.matrix import FloatArray
 
 REQUIRES = ("tensorflow",)
@@ -27,13 +27,13 @@ class SavedModel:
             module, serve = build_function(graph, narrow=False)
             tf.saved_model.save(module, str(folder / VERSION), signatures={"serving_default": serve})
         inputs = signature["inputs"]
-        assert isinstance(inputs, list)
         specs = serve.get_concrete_function().structured_input_signature[0]
         tensors = dict(zip(graph.inputs, (spec.name for spec in specs), strict=True))
         for entry in inputs:
             entry["tensor"] = tensors[entry["name"]]
         write_json(folder / "signature.json", signature)
-        write_text(folder / "prepare.py", (HERE / "_prepare.py").read_text(encoding="utf-8"))
+        copy_scripts(folder, signature)
+        (folder / "predict.py").unlink()  # it runs another format
         return Facts(
             summary="A SavedModel that takes the raw columns and gives the label and the probabilities, the whole "
             "ensemble with its preprocessing inside.",

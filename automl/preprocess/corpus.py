@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from automl.matrix import Array
-from automl.preprocess.ngrams import Counts, Kind, count_ngrams
+from automl.preprocess.ngrams import Counts, count_ngrams
+from automl.preprocess.tokens import Kind
 
 # A chain of characters that stands in one text of the whole table only is never looked up again.
 LEAST_CHAR = 2

@@ -81,7 +81,7 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
     high, wide = h - size + 1, w - size + 1
     result = np.empty((len(pictures), grid * grid * count), dtype=np.float32)
     step = max(1, CHUNK_VALUES // (high * wide * max(count, len(weights))))
-    rows, columns = _fields(high, grid), _fields(wide, grid)
+    rows, columns = cut_fields(high, grid), cut_fields(wide, grid)
     for start in range(0, len(pictures), step):
         small = shrink(pictures[start : start + step], WORKING_SIDE)
         windows = sliding_window_view(small, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
@@ -95,7 +95,8 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
     return result
 
 
-def _fields(length: int, grid: int) -> list[tuple[int, int]]:
+def cut_fields(length: int, grid: int) -> list[tuple[int, int]]:
+    """Where a side is cut into so many fields: first place and the one behind the last."""
     cuts = np.linspace(0, length, grid + 1).round().astype(int)
     return [(int(low), max(int(high), int(low) + 1)) for low, high in itertools.pairwise(cuts)]
 
@@ -154,8 +155,8 @@ def describe_colors(pictures: Array) -> FloatArray:
     for row in range(n):
         parts[0][row] = np.bincount(codes[row], minlength=bins**c)
     parts[0] = np.sqrt(parts[0] / np.float32(h * w))
-    for top, bottom in _fields(h, 3):
-        for left, right in _fields(w, 3):
+    for top, bottom in cut_fields(h, 3):
+        for left, right in cut_fields(w, 3):
             field = pictures[:, top:bottom, left:right].astype(np.float32) / np.float32(255)
             parts += [field.mean(axis=(1, 2)), field.std(axis=(1, 2))]
     return np.concatenate(parts, axis=1)

@@ -12,7 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
+from automl.preprocess._graph_pictures import describe_in_graph
 from automl.preprocess.descriptors import (
     PATCH,
     WORKING_SIDE,
@@ -22,7 +24,7 @@ from automl.preprocess.descriptors import (
     learn_filters,
 )
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import Table
+from automl.preprocess.table import Table, TableNames
 from automl.space import Choice, Int, Params, SearchSpace
 
 KINDS = ("filters", "gradients", "filters and gradients", "pixels")
@@ -124,6 +126,18 @@ class ImagePart:
                 blocks.append(parts[0] if len(parts) == 1 else np.concatenate(parts))
         return np.hstack(blocks) if blocks else np.empty((len(table), 0), dtype=np.float32)
 
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """`transform` in a graph."""
+        blocks = []
+        for place, (pictures, shape) in enumerate(table.pictures):
+            start = f"{place}."
+            state = {name[len(start) :]: values for name, values in self.state.items() if name.startswith(start)}
+            for kind in _kinds(str(self.params.get("pictures", KINDS[2]))):
+                raw = describe_in_graph(graph, kind, pictures, shape, state, int(self.params.get("grid", 0)))
+                centred = graph.add("Sub", raw, np.asarray(state[f"{kind}.mean"], dtype=np.float32))
+                blocks.append(graph.add("MatMul", centred, state[f"{kind}.axes"].astype(np.float32)))
+        return graph.concat(blocks)
+
     def features(self, table: Table) -> tuple[Feature, ...]:
         named = []
         for place, name in enumerate(table.layout.pictures):
@@ -148,6 +162,10 @@ class PixelPart:
         """(n, h·w·c) uint8."""
         pictures = table.pictures[0]
         return np.ascontiguousarray(pictures.reshape(len(pictures), -1))
+
+    def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """The pictures as they are, (n, h, w, c) uint8: who takes pixels takes them in this shape in a graph."""
+        return table.pictures[0][0]
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         name, shape = table.layout.pictures[0], table.layout.picture_shapes[0]

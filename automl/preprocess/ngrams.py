@@ -1,24 +1,16 @@
-"""N-grams of words and characters, counted by 64-bit keys: a vocabulary is a sorted array of integers.
-
-Keys are polynomials of code points modulo 2^64 (Karp and Rabin 1987, doi:10.1147/rd.312.0249): the same n-gram has the
-same key on every machine, and two of a vocabulary's share one with a chance below 1e-9.
-"""
+"""N-grams of words and characters, counted by their keys: a vocabulary is a sorted array of integers."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from automl.matrix import Array
-from automl.preprocess.tokens import Points, Tokens, to_points, to_tokens
+from automl.preprocess.tokens import Kind, Points, find_ngrams, to_points
 
-Kind = Literal["word", "char", "span"]
-BASE = np.uint64(0x9E3779B97F4A7C15)
-INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
-MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 # Characters looked at at once, so that memory stays flat however large the texts are.
 BLOCK_CHARACTERS = 2_000_000
 SEPARATOR = "\n"
@@ -77,60 +69,6 @@ def count_ngrams(texts: Sequence[str | None], kind: Kind, n: int, *, least: int 
     else:
         kept = keys
     return Counts(matrix=whole, keys=kept, terms=_join_terms(terms, kept))
-
-
-def find_ngrams(points: Points, kind: Kind, n: int) -> tuple[Array, Array, Array, Array]:
-    """Every n-gram: key (g,) uint64, text (g,) int32, and where it lies in the code points: start and length."""
-    if kind == "word":
-        return _find_words(points, to_tokens(points), n)
-    return _find_characters(points, n, across=kind == "span")
-
-
-def _find_words(points: Points, tokens: Tokens, n: int) -> tuple[Array, Array, Array, Array]:
-    keys = mix(hash_spans(points.codes, tokens.starts, tokens.ends))
-    count = max(0, len(keys) - n + 1)
-    combined = np.zeros(count, dtype=np.uint64)
-    for at in range(n):
-        combined = combined * BASE + keys[at : at + count]
-    inside = tokens.texts[:count] == tokens.texts[n - 1 :][:count]
-    starts, ends = tokens.starts[:count][inside], tokens.ends[n - 1 :][:count][inside]
-    return combined[inside], tokens.texts[:count][inside], starts, ends - starts
-
-
-def _find_characters(points: Points, n: int, *, across: bool) -> tuple[Array, Array, Array, Array]:
-    codes = points.codes
-    count = max(0, len(codes) - n + 1)
-    combined = np.zeros(count, dtype=np.uint64)
-    for at in range(n):
-        combined = combined * BASE + (codes[at : at + count].astype(np.uint64) + np.uint64(1))
-    blanks = np.concatenate([[0], np.cumsum(codes == ord(" "))])
-    starts = np.arange(count)
-    # a window is never blank; inside a word, blanks stand at its ends only
-    alone = blanks[starts + n] - blanks[starts] == n
-    inside = blanks[starts + max(n - 1, 1)] - blanks[starts + 1]
-    valid = ~alone & (across | (inside == 0))
-    valid &= points.texts[:count] == points.texts[n - 1 :][:count]
-    starts = starts[valid]
-    return mix(combined[valid]), points.texts[starts], starts, np.full(len(starts), n, dtype=np.int64)
-
-
-def hash_spans(codes: Array, starts: Array, ends: Array) -> Array:
-    """Polynomial keys (t,) uint64 of spans of code points, from running sums."""
-    with np.errstate(over="ignore"):
-        powers = np.concatenate([[np.uint64(1)], np.cumprod(np.full(len(codes), BASE, dtype=np.uint64))])
-        inverse = np.concatenate([[np.uint64(1)], np.cumprod(np.full(len(codes), INVERSE, dtype=np.uint64))])
-        sums = np.concatenate(
-            [[np.uint64(0)], np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers[:-1], dtype=np.uint64)]
-        )
-        result: Array = (sums[ends] - sums[starts]) * inverse[starts]
-    return result
-
-
-def mix(keys: Array) -> Array:
-    """Spread keys evenly over 64 bits, reversibly (Steele et al. 2014, doi:10.1145/2660193.2660195)."""
-    keys = (keys ^ (keys >> np.uint64(30))) * MIX_1
-    keys = (keys ^ (keys >> np.uint64(27))) * MIX_2
-    return np.asarray(keys ^ (keys >> np.uint64(31)))
 
 
 def select_columns(matrix: Any, columns: Array) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from automl.errors import ArtifactError
 from automl.files import write_array
-from automl.graph import Graph, NoGraphError
+from automl.graph import Graph, NoGraphError, SparseNames
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess import category, combine, image, number, reduce, text
 from automl.preprocess.category import CategoryPart
@@ -95,8 +95,8 @@ class Transformer:
         matrix = self._join([part.transform(table) for part in self.parts], len(table))
         return self.reducer.transform(matrix) if self.reducer else matrix
 
-    def to_graph(self, graph: Graph, table: TableNames) -> str:
-        """`transform`: the name of the matrix (n, m) float32.
+    def to_graph(self, graph: Graph, table: TableNames) -> Any:
+        """`transform`: the name of the matrix (n, m) float32; `SparseNames` for families that take n-grams.
 
         Raises:
             NoGraphError: if a part has no form as a graph.
@@ -106,8 +106,18 @@ class Transformer:
             if not hasattr(part, "to_graph"):
                 raise NoGraphError(f"The {part.kind} columns are prepared in a way that has no form as a graph")
             blocks.append(part.to_graph(graph, table))
+        blocks = [block for block in blocks if block != ""]  # a part may give no column at all
+        if blocks and isinstance(blocks[-1], SparseNames):
+            return self._join_in_graph(graph, blocks[:-1], blocks[-1])
         matrix = graph.concat(blocks) if blocks else table.numbers
         return self.reducer.to_graph(graph, matrix) if self.reducer else matrix
+
+    def _join_in_graph(self, graph: Graph, others: list[str], ngrams: SparseNames) -> SparseNames:
+        """`_join` of a sparse matrix."""
+        if not others:
+            return ngrams
+        share = np.float32(self.params.get("others", 1.0))
+        return dataclasses.replace(ngrams, front=graph.add("Mul", graph.concat(others), share))
 
     def _join(self, blocks: list[Any], rows: int) -> FloatArray:
         """One matrix; beside n-grams, other columns count for as much as was chosen."""

@@ -168,11 +168,17 @@ class Table:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TableNames:
-    """A `Table` in a graph: names of its numbers (n, p) float32, categories (n, q) int64 and dates (n, r) float64."""
+    """A `Table` in a graph.
+
+    Attributes:
+        numbers, categories, dates: names of (n, p) float32, (n, q) int64 and (n, r) float64; empty if there are none.
+        pictures: of each picture column the name of (n, h, w, c) uint8, and its (h, w, c).
+    """
 
     numbers: str
     categories: str
     dates: str
+    pictures: tuple[tuple[str, tuple[int, int, int]], ...] = ()
 
 
 class TableEncoder:
@@ -241,7 +247,7 @@ class TableEncoder:
 
         Numbers are float32, missing NaN (float64 where the training values are too large for float32 to tell apart);
         categories are texts, missing empty; dates are float64 seconds since 1970 in UTC, missing NaN; of a text its
-        counts come as numbers of their own.
+        counts come as numbers of their own; pictures are uint8, missing zeros.
         """
         numbers = []
         for column in self._numbers:
@@ -268,7 +274,14 @@ class TableEncoder:
                 )
             )
         dates = [graph.input(column.name, "float64") for column in self._dates]
-        return TableNames(joined, graph.concat(codes) if codes else "", graph.concat(dates) if dates else "")
+        pictures = []
+        for column in self._pictures:
+            form = cast("PictureFormat", column.picture)
+            source = {"column": column.name, "kind": "picture", "picture": dataclasses.asdict(form)}
+            pictures.append((graph.input(column.name, "uint8", form.shape, source), form.shape))
+        return TableNames(
+            joined, graph.concat(codes) if codes else "", graph.concat(dates) if dates else "", tuple(pictures)
+        )
 
 
 def spell_levels(column: Column) -> tuple[list[str], list[int]]:

@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess import sentences
+from automl.preprocess._graph_texts import number_words_in_graph, weigh_in_graph
 from automl.preprocess.corpus import Texts
-from automl.preprocess.ngrams import Kind, match_keys, select_columns
+from automl.preprocess.ngrams import match_keys, select_columns
 from automl.preprocess.part import FitRows, State
-from automl.preprocess.table import Layout, Table
+from automl.preprocess.table import Layout, Table, TableNames
+from automl.preprocess.tokens import Kind
 from automl.space import Choice, Condition, Int, Parameter, Params, SearchSpace
 
 MAX_FEATURES = 200_000
@@ -205,26 +208,50 @@ class TextPart:
         """CSR (n, v) float32: TF-IDF, each column's words and characters of length 1 by themselves."""
         from scipy.sparse import csr_matrix, hstack
 
-        rows = self.rows
         groups: dict[tuple[int, Kind], list[Any]] = {}
-        sublinear = self.needs.text == "dense" or bool(self.params["sublinear"])
-        use_idf = self.needs.text == "dense" or bool(self.params["idf"])
         for (column, kind, n), keys, df in zip(self._blocks(), self.state["keys"], self.state["df"], strict=True):
             matrix, counts = table.texts[column].counts(kind, n)
             block = _look_up(matrix, keys, counts.keys)
-            if sublinear:
+            if self._sublinear:
                 block.data = np.log(block.data) + np.float32(1)
-            if use_idf:
-                idf = (np.log((1.0 + rows) / (1.0 + df)) + 1.0).astype(np.float32)
-                block.data = block.data * idf[block.indices]
+            block.data = block.data * self._weights(df)[block.indices]
             groups.setdefault((column, kind), []).append(block)
         parts = [_scale_rows(hstack(blocks, format="csr", dtype=np.float32)) for blocks in groups.values()]
         return hstack(parts, format="csr", dtype=np.float32) if parts else csr_matrix((len(table), 0), dtype=np.float32)
 
+    def to_graph(self, graph: Graph, table: TableNames) -> Any:
+        """`transform` in a graph: `SparseNames` where families take n-grams, else the name of a matrix.
+
+        Raises:
+            NoGraphError: if an encoder's embeddings stand for the texts.
+        """
+        if self.reads_sentences:
+            raise NoGraphError("The encoder that reads the sentences has no form as a graph")
+        if self.needs.text == "tokens":
+            keys, length = self.state["keys"][0], int(self.state["length"])
+            return number_words_in_graph(graph, self.columns, keys, length, (PAD, UNKNOWN, BETWEEN))
+        if self.needs.text == "dense" and "axes" not in self.state:
+            return ""
+        blocks = [
+            (self.columns[column], kind, n, keys, self._weights(df))
+            for (column, kind, n), keys, df in zip(self._blocks(), self.state["keys"], self.state["df"], strict=True)
+        ]
+        matrix = weigh_in_graph(graph, table, blocks, sublinear=self._sublinear)
+        return matrix.multiply(graph, self.state["axes"]) if self.needs.text == "dense" else matrix
+
+    @property
+    def _sublinear(self) -> bool:
+        return self.needs.text == "dense" or bool(self.params["sublinear"])
+
+    def _weights(self, df: Array) -> FloatArray:
+        """(v,) inverse document frequencies, or ones."""
+        if self.needs.text != "dense" and not self.params["idf"]:
+            return np.ones(len(df), dtype=np.float32)
+        return np.asarray((np.log((1.0 + self.rows) / (1.0 + df)) + 1.0).astype(np.float32))
+
     def _number_tokens(self, table: Table) -> FloatArray:
         """(n, length) float32 word numbers: 0 after the end, 1 unknown, 2 between two texts, words from 3."""
-        from automl.preprocess.ngrams import find_ngrams
-        from automl.preprocess.tokens import to_points
+        from automl.preprocess.tokens import find_ngrams, to_points
 
         length = int(self.state["length"])
         numbers = np.zeros((len(table), length), dtype=np.float32)

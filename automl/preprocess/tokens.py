@@ -1,7 +1,11 @@
-"""Texts as code points and tokens: the one tokeniser, in plain numpy, that training, prediction and export share.
+"""Texts as code points, tokens and keys of n-grams: what training, prediction and export share, in plain numpy.
 
 A text is brought to one form (`normalize`), its characters fall into four classes, and everything after that is
-arithmetic on arrays, so that a model needs no locale, no dictionary and no code but this file to read a text.
+arithmetic on arrays, so that a model needs no locale, no dictionary and no code but this file to read a text. It stands
+alone: it needs Python 3.10 or newer and numpy, and travels beside an exported graph.
+
+Keys are polynomials of code points modulo 2^64 (Karp and Rabin 1987, doi:10.1147/rd.312.0249): the same n-gram has the
+same key on every machine, and two of a vocabulary's share one with a chance below 1e-9.
 """
 
 from __future__ import annotations
@@ -11,12 +15,16 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from automl.matrix import Array
-from automl.schema import MAX_TEXT_CHARACTERS
-
+Array = np.ndarray[Any, np.dtype[Any]]
+Kind = Literal["word", "char", "span"]
+BASE = np.uint64(0x9E3779B97F4A7C15)
+INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
+MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+MAX_TEXT_CHARACTERS = 20_000  # of a longer text the beginning is read
 BLANK, WORD, SINGLE, SYMBOL = 0, 1, 2, 3
 
 _TAG = re.compile(
@@ -126,3 +134,101 @@ def _classify_one(code: int) -> int:
     if category[0] == "M":  # accents belong to their word; selectors of an emoji's look say nothing
         return BLANK if 0xFE00 <= code <= 0xFE0F else WORD
     return BLANK if category[0] in "ZC" else SYMBOL
+
+
+def find_ngrams(points: Points, kind: Kind, n: int) -> tuple[Array, Array, Array, Array]:
+    """Every n-gram: key (g,) uint64, text (g,) int32, and where it lies in the code points: start and length."""
+    if kind == "word":
+        return _find_words(points, to_tokens(points), n)
+    return _find_characters(points, n, across=kind == "span")
+
+
+def _find_words(points: Points, tokens: Tokens, n: int) -> tuple[Array, Array, Array, Array]:
+    keys = mix(hash_spans(points.codes, tokens.starts, tokens.ends))
+    count = max(0, len(keys) - n + 1)
+    combined = np.zeros(count, dtype=np.uint64)
+    for at in range(n):
+        combined = combined * BASE + keys[at : at + count]
+    inside = tokens.texts[:count] == tokens.texts[n - 1 :][:count]
+    starts, ends = tokens.starts[:count][inside], tokens.ends[n - 1 :][:count][inside]
+    return combined[inside], tokens.texts[:count][inside], starts, ends - starts
+
+
+def _find_characters(points: Points, n: int, *, across: bool) -> tuple[Array, Array, Array, Array]:
+    codes = points.codes
+    count = max(0, len(codes) - n + 1)
+    combined = np.zeros(count, dtype=np.uint64)
+    for at in range(n):
+        combined = combined * BASE + (codes[at : at + count].astype(np.uint64) + np.uint64(1))
+    blanks = np.concatenate([[0], np.cumsum(codes == ord(" "))])
+    starts = np.arange(count)
+    # a window is never blank; inside a word, blanks stand at its ends only
+    alone = blanks[starts + n] - blanks[starts] == n
+    inside = blanks[starts + max(n - 1, 1)] - blanks[starts + 1]
+    valid = ~alone & (across | (inside == 0))
+    valid &= points.texts[:count] == points.texts[n - 1 :][:count]
+    starts = starts[valid]
+    return mix(combined[valid]), points.texts[starts], starts, np.full(len(starts), n, dtype=np.int64)
+
+
+def hash_spans(codes: Array, starts: Array, ends: Array) -> Array:
+    """Polynomial keys (t,) uint64 of spans of code points, from running sums."""
+    with np.errstate(over="ignore"):
+        powers = np.concatenate([[np.uint64(1)], np.cumprod(np.full(len(codes), BASE, dtype=np.uint64))])
+        inverse = np.concatenate([[np.uint64(1)], np.cumprod(np.full(len(codes), INVERSE, dtype=np.uint64))])
+        sums = np.concatenate(
+            [[np.uint64(0)], np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers[:-1], dtype=np.uint64)]
+        )
+        result: Array = (sums[ends] - sums[starts]) * inverse[starts]
+    return result
+
+
+def mix(keys: Array) -> Array:
+    """Spread keys evenly over 64 bits, reversibly (Steele et al. 2014, doi:10.1145/2660193.2660195)."""
+    keys = (keys ^ (keys >> np.uint64(30))) * MIX_1
+    keys = (keys ^ (keys >> np.uint64(27))) * MIX_2
+    return np.asarray(keys ^ (keys >> np.uint64(31)))
+
+
+def count_keys(texts: Sequence[str | None], kind: Kind, n: int) -> tuple[Array, Array]:
+    """The n-grams of each text as rows of the same length, for a graph that knows their weights.
+
+    Args:
+        kind, n: as of `find_ngrams`.
+
+    Returns:
+        keys (t, m) int64, 0 behind the last, and how often each stands in the text (t, m) float32, 1 behind the last.
+    """
+    keys, owners, _, _ = find_ngrams(to_points(texts), kind, n)
+    order = np.lexsort((keys, owners))
+    keys, owners = keys[order], owners[order]
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
+    starts = np.flatnonzero(first)
+    counts = np.diff(np.append(starts, len(keys)))
+    return _lay_out(keys[starts], owners[starts], len(texts), 0), _lay_out(
+        counts.astype(np.float32), owners[starts], len(texts), 1
+    )
+
+
+def list_words(columns: Sequence[Sequence[str | None]]) -> Array:
+    """Keys of the words of each row in their order, (t, m) int64, 0 behind the last; 1 stands between two columns."""
+    parts = []
+    for place, texts in enumerate(columns):
+        keys, owners, _, _ = find_ngrams(to_points(texts), "word", 1)
+        if place:
+            parts.append((np.ones(len(texts), dtype=np.uint64), np.arange(len(texts), dtype=np.int32)))
+        parts.append((keys, owners))
+    keys, owners = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
+    order = np.argsort(owners, kind="stable")
+    return _lay_out(keys[order], owners[order], len(columns[0]), 0)
+
+
+def _lay_out(values: Array, owners: Array, rows: int, empty: int) -> Array:
+    """Values of ascending owners as rows (rows, m), at least one column wide."""
+    counts = np.bincount(owners, minlength=rows)
+    dtype = np.int64 if values.dtype == np.uint64 else values.dtype
+    laid = np.full((rows, max(1, int(counts.max(initial=0)))), empty, dtype=dtype)
+    within = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
+    laid[owners, within] = values.view(np.int64) if values.dtype == np.uint64 else values
+    return laid

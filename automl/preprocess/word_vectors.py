@@ -10,9 +10,9 @@ import numpy as np
 from automl.errors import DataError
 from automl.files import write_array
 from automl.matrix import Array, FloatArray
-from automl.preprocess.ngrams import find_ngrams, match_keys
+from automl.preprocess.ngrams import match_keys
 from automl.preprocess.table import Table
-from automl.preprocess.tokens import to_points
+from automl.preprocess.tokens import find_ngrams, to_points
 
 FILE = "word_vectors.npz"
 MAX_WIDTH = 1024

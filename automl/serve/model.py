@@ -215,22 +215,29 @@ def make_graph_steps(content: bytes, signature: dict[str, Any]) -> tuple[Prepare
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError("Serving a graph needs onnxruntime", hint="pip install 'automl[onnx]'") from error
+    from automl.export._predict import most_rows
     from automl.export._prepare import Prepare as Reader
 
-    reader = Reader(signature)
+    reader = Reader(signature, files=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     outputs = [session.get_outputs()[-1].name]
     inputs = [entry.name for entry in session.get_inputs()]
+    step = most_rows(signature)
 
     def prepare(columns: dict[str, list[Any]], count: int) -> Any:
         arrays = reader.from_columns(columns, count)
         return {name: arrays[name] for name in inputs}
 
     def run(prepared: Any) -> FloatArray:
-        found: FloatArray = session.run(outputs, prepared)[0]
+        count = len(next(iter(prepared.values())))
+        parts = [
+            session.run(outputs, {name: array[at : at + step] for name, array in prepared.items()})[0]
+            for at in range(0, max(1, count), step)
+        ]
+        found: FloatArray = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return found
 
     return prepare, run

@@ -7,7 +7,8 @@ import dataclasses
 import warnings
 from typing import Any
 
-from automl.pictures import URI, PictureError, decode_cell, encode_uri, probe_cell
+from automl.picture_pixels import URI, PictureError
+from automl.pictures import decode_cell, encode_uri, probe_cell
 from automl.schema import Column, PictureFormat, Role
 from automl.serve.refusal import Refusal
 from automl.serve.rows import RowReader, Rows

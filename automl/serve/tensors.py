@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.pictures import URI, encode_uri
+from automl.picture_pixels import URI
+from automl.pictures import encode_uri
 from automl.schema import Role
 from automl.serve.answers import round_outputs
 from automl.serve.refusal import Refusal

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from automl.candidates.xgboost import XGBoostEstimator
 from automl.cli.export import parse_megabytes
 from automl.cli.main import run
 from automl.errors import UsageError
 from automl.files import read_json
-from tests.unit.export.models import store_model
+from automl.graph import NoGraphError
+from tests.unit.export.models import make_table, store_model
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,17 @@ def test_export_tells_what_was_compared_and_verify_agrees(
     assert "has changed since it was written" in capfd.readouterr().err
 
 
+def test_the_model_as_it_is_predicts_from_its_export(model: Path, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.csv", tmp_path / "out"
+    make_table().drop(columns="bought").to_csv(rows, index=False)
+    assert run(["export", str(model), "--format", "skops", "--out", str(out)]) == 0
+    for place in (model, out, out / "model"):
+        words = ["predict", str(place), str(rows), "--proba", "--out", str(tmp_path / f"{place.name}.csv")]
+        assert run(words) == 0
+    told = {(tmp_path / f"{place.name}.csv").read_text() for place in (model, out, out / "model")}
+    assert len(told) == 1
+
+
 def test_a_limit_cuts_the_ensemble_and_shows_what_each_cut_costs(
     model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +61,25 @@ def test_a_limit_cuts_the_ensemble_and_shows_what_each_cut_costs(
     assert cuts[0]["name"] == "3 of 3 models, all folds"
     assert cuts[0]["bytes"] > 20_000
     assert all(0.5 < cut["score"] <= 1 for cut in cuts)
+
+
+def test_members_without_a_graph_are_left_out_on_demand(
+    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: object, graph: object, matrix: object) -> str:
+        raise NoGraphError("Boosted trees have no form today")
+
+    monkeypatch.setattr(XGBoostEstimator, "to_graph", refuse)
+    words = ["export", str(model), "--format", "onnx", "--out", str(tmp_path / "out")]
+    assert run(words) == 8
+    assert "--refit" in capfd.readouterr().err
+    assert run([*words, "--refit"]) == 0
+    told = capfd.readouterr().out
+    assert "left out: 'xgboost #1' (30%): Boosted trees have no form today" in told
+    manifest = read_json(tmp_path / "out/manifest.json")
+    assert len(manifest["left_out"]) == 1
+    assert 0.5 < manifest["out_of_fold_score"] <= 1
+    assert run(["verify", str(tmp_path / "out")]) == 0
 
 
 def test_a_limit_that_nothing_keeps_ends_with_8(model: Path, tmp_path: Path) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 import yaml
 
+from automl.export._server import Counts
 from automl.export.k8s import dns_name, make_manifests
 
 
@@ -42,3 +47,32 @@ def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["containers"][0]["resources"]["limits"]["memory"] == "600Mi"
+
+
+def test_alerts_are_over_series_that_the_container_tells() -> None:
+    counts = Counts()
+    counts.add("/predict", 200, 3, 0.02)
+    counts.add_classes(["yes", 'a "b"\\'])
+    told = counts.text()
+    assert 'automl_request_seconds_bucket{le="0.01"} 0' in told
+    assert 'automl_request_seconds_bucket{le="0.025"} 1' in told
+    assert 'automl_request_seconds_bucket{le="+Inf"} 1' in told
+    assert r'automl_predictions_total{class="a \"b\"\\"} 1' in told
+    alerts = make_manifests("churn", "churn:1", 300)["alerts.yaml"]
+    assert alerts["kind"] == "PrometheusRule"
+    for rule in alerts["spec"]["groups"][0]["rules"]:
+        series = {
+            word for word in ("requests_total", "request_seconds_bucket", "predictions_total") if word in rule["expr"]
+        }
+        assert series or rule["expr"].startswith("absent(up")
+        assert all(f"automl_{word}" in told for word in series)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: package prometheus)")
+def test_promtool_takes_the_alerts(tmp_path: Path) -> None:
+    rules = make_manifests("churn", "churn:1", 300)["alerts.yaml"]["spec"]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+    words = ["promtool", "check", "rules", "rules.yaml"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 rules found" in done.stdout

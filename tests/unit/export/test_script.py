@@ -112,6 +112,8 @@ FORMS = [
     ("linear", VALUES, {"preprocess.scale": "power", "model.penalty": "elasticnet", "preprocess.encode": "ordinal"}),
     ("linear", BINARY, {"preprocess.scale": "robust", "preprocess.impute": "mean", "preprocess.encode": "target"}),
     ("xgboost", BINARY, {"preprocess.encode": "auto", "model.grow_policy": "lossguide"}),
+    ("keras_mlp", BINARY, {"model.epochs": 5}),
+    ("keras_tabm", VALUES, {"model.epochs": 5}),
 ]
 
 
@@ -149,7 +151,7 @@ def test_every_form_of_script_is_plain_python_that_fits_and_predicts(tmp_path: P
 @pytest.mark.parametrize(
     ("candidate", "params", "said"),
     [
-        ("keras_mlp", {}, "has no form in plain scikit-learn"),
+        ("tfidf_svm", {}, "has no form in plain scikit-learn"),
         ("extra_trees", {"preprocess.combine": "numbers"}, "works on columns made of others"),
     ],
 )

@@ -1,0 +1,165 @@
+"""From the bytes of a picture to pixels of a fixed size: what training, prediction and export share.
+
+This file stands alone: it needs Python 3.9 or newer, numpy and Pillow, and travels beside an exported graph as
+pictures.py. A size is anything with the attributes height, width, channels, low and high.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a numpy array
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+URI = "data:image/"
+MAX_PIXELS = 50_000_000  # told by the header, before anything is unpacked: 50 megapixels are 150 MB
+MAX_FILE_BYTES = 256 << 20
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+
+class PictureError(ValueError):
+    """A cell that cannot be made a picture; the text says why, in a few words."""
+
+
+def open_picture(data: bytes) -> Any:
+    """A Pillow image whose header is sound; nothing is unpacked yet.
+
+    Raises:
+        PictureError: if it is none, is empty, or has more than 50 million pixels.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not data:
+        raise PictureError("empty, 0 bytes")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise PictureError("no picture of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"more than {MAX_PIXELS // 1_000_000} million pixels") from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        raise PictureError("damaged header") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(f"{image.width}x{image.height}, more than {MAX_PIXELS // 1_000_000} million pixels")
+    if image.width < 1 or image.height < 1:
+        raise PictureError("no pixels")
+    return image
+
+
+def orientation(image: Any) -> int:
+    """How the picture is turned, by its header; of a PNG only by what stands before the pixels."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, struct.error):
+        return 1
+
+
+def to_pixels(image: Any, picture: Any) -> Array:
+    """Pixels (h, w, c) uint8: turned by EXIF, on white where it is transparent, stretched to the size of `picture`."""
+    from PIL import Image, ImageOps
+
+    size = (picture.width, picture.height)
+    if image.mode in ("L", "RGB") and image.format == "JPEG":
+        longer = max(size)
+        image.draft(image.mode, (2 * longer, 2 * longer))  # decodes a large JPEG at a half, a quarter or an eighth
+    if image.mode in DEEP:
+        turned = ImageOps.exif_transpose(image)
+        return fit_array(np.asarray(turned), picture)
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+    image = image.convert("L" if picture.channels == 1 else "RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def fit_array(values: Array, picture: Any) -> Array:
+    """uint8 pixels of raw values (h, w) or (h, w, c) of any type; the recorded range becomes 0 to 255."""
+    from PIL import Image
+
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.dtype != np.uint8:
+        low, high = picture.low, picture.high
+        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255.0 / (high - low))
+        values = np.clip(scaled, 0, 255)
+    if values.shape[2] == 4:
+        values = values[:, :, :3]
+    if values.shape[2] == 3 and picture.channels == 1:
+        values = (values.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[:, :, None]
+    if values.shape[2] == 1 and picture.channels == 3:
+        values = np.repeat(values, 3, axis=2)
+    size = (picture.width, picture.height)
+    if values.shape[:2] != size[::-1]:
+        planes = [
+            np.asarray(Image.fromarray(values[:, :, at].astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+            for at in range(values.shape[2])
+        ]
+        values = np.stack(planes, axis=2)
+    pixels: Array = np.rint(values).astype(np.uint8)
+    return pixels
+
+
+def decode_picture(loaded: Any, picture: Any) -> Array:
+    """Pixels (h, w, c) uint8 of the bytes of a file, or of an array (h, w) or (h, w, c) of any numbers.
+
+    Raises:
+        PictureError: as `open_picture`, and if the data ends early.
+    """
+    if isinstance(loaded, np.ndarray):
+        return fit_array(loaded, picture)
+    try:
+        with open_picture(loaded) as image:
+            return to_pixels(image, picture)
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, KeyError, struct.error) as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError("cut off or damaged") from error
+
+
+def read_uri(cell: str) -> bytes:
+    """The bytes in a data URI.
+
+    Raises:
+        PictureError: if they are not base64.
+    """
+    try:
+        return base64.b64decode(cell.partition(",")[2], validate=True)
+    except binascii.Error as error:
+        raise PictureError("not base64") from error
+
+
+def read_picture(cell: Any, picture: Any, *, files: bool = True) -> Array:
+    """Pixels of a cell: a data URI, the path of a file, or an array; a missing one, None or "", is black.
+
+    Args:
+        files: whether paths are read; not where rows come from elsewhere.
+
+    Raises:
+        PictureError: if it cannot be read.
+    """
+    if cell is None or (isinstance(cell, str) and not cell) or (isinstance(cell, float) and cell != cell):
+        return np.zeros((picture.height, picture.width, picture.channels), dtype=np.uint8)
+    if not isinstance(cell, str):
+        return decode_picture(np.asarray(cell), picture)
+    if cell.startswith(URI):
+        return decode_picture(read_uri(cell), picture)
+    if not files:
+        raise PictureError("no data URI, and files are not read here")
+    try:
+        if Path(cell).stat().st_size > MAX_FILE_BYTES:
+            raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+        return decode_picture(Path(cell).read_bytes(), picture)
+    except OSError as error:
+        raise PictureError("no such file, or it may not be read") from error
