@@ -267,7 +267,7 @@ class _Session:
         return findings
 
     def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
-        encoder = TableEncoder(dataset.schema)
+        encoder = TableEncoder(dataset.schema, sentences=self.recipe.data.encoder)
         table = encoder.encode(dataset.frame, dataset.pixels)
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)

@@ -29,7 +29,7 @@ def plan(
     dataset = load(data, target=target, recipe=recipe)
     findings = find_all(dataset, read_new(dataset, test, recipe))
     dataset = apply_findings(dataset, findings)
-    table = TableEncoder(dataset.schema).encode(dataset.frame, dataset.pixels)
+    table = TableEncoder(dataset.schema, sentences=recipe.data.encoder).encode(dataset.frame, dataset.pixels)
     split = choose_split(dataset, findings, recipe, table)
     families = Families(recipe, dataset.task, table)
     listed = make_portfolio(families, dataset.task.kind, use=recipe.search.portfolio, first=recipe.search.first)

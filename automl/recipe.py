@@ -72,6 +72,7 @@ class DataOptions(_Part):
     Attributes:
         encoding: a codec's name, or None to find it out.
         embeddings: file of word vectors (word2vec or GloVe as text) that networks over words start from.
+        encoder: whether texts may be read by the sentence encoder of the extra `text`, where that is installed.
         roles: column → role, overriding the guess; "ignore" drops.
         drop: columns to leave out.
         keep: columns to use although they look like an identifier or a leak.
@@ -85,6 +86,7 @@ class DataOptions(_Part):
 
     encoding: str | None = None
     embeddings: str | None = None
+    encoder: bool = True
     roles: dict[str, Literal["number", "category", "date", "text", "image", "ignore"]] = {}
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()

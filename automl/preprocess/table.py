@@ -36,7 +36,11 @@ FEW_ROWS = 256
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Names of a table's columns by kind, how many levels each category has, and how much text there is."""
+    """Names of a table's columns by kind, how many levels each category has, and how much text there is.
+
+    Attributes:
+        encoder: whether a sentence encoder may read the texts, where one is installed.
+    """
 
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
@@ -45,6 +49,7 @@ class Layout:
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: tuple[str, ...] = ()
     text_bytes: int = 0
+    encoder: bool = True
     pictures: tuple[str, ...] = ()
     picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
@@ -76,6 +81,7 @@ class Layout:
             sources=dict(record["sources"]),
             texts=tuple(record.get("texts", ())),
             text_bytes=int(record.get("text_bytes", 0)),
+            encoder=bool(record.get("encoder", True)),
             pictures=tuple(record.get("pictures", ())),
             picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
@@ -182,9 +188,13 @@ class TableNames:
 
 
 class TableEncoder:
-    """Turns typed frames (`Schema.parse`) into tables, always in the same way."""
+    """Turns typed frames (`Schema.parse`) into tables, always in the same way.
 
-    def __init__(self, schema: Schema) -> None:
+    Args:
+        sentences: see `Layout.encoder`.
+    """
+
+    def __init__(self, schema: Schema, *, sentences: bool = True) -> None:
         self._numbers = schema.of(Role.NUMBER)
         self._categories = schema.of(Role.CATEGORY)
         self._dates = schema.of(Role.DATE)
@@ -199,6 +209,7 @@ class TableEncoder:
             dates=tuple(column.name for column in self._dates),
             sources=dict(text_names),
             texts=tuple(column.name for column in self._texts),
+            encoder=sentences,
             pictures=tuple(column.name for column in self._pictures),
             picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )

@@ -57,7 +57,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
             "text_components": Choice((0, 16, 32, 64, 128, 256), few),
             "text_chars": Choice((False, True), not large),
         }
-        if not sentences.is_available() or layout.text_bytes > SENTENCE_BYTES:
+        if not (layout.encoder and sentences.is_available()) or layout.text_bytes > SENTENCE_BYTES:
             return SearchSpace(themes)
         kind = {"text_features": Choice(("themes", "sentences"), "themes")}
         return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})

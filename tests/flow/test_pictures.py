@@ -146,6 +146,17 @@ def test_the_report_names_the_device_and_shows_pictures_only_because_it_was_aske
     assert json.loads((bars / "run.json").read_text(encoding="utf-8"))["device"] == "cpu"
 
 
+def test_a_damaged_model_of_pictures_is_refused_in_one_sentence(shared: Tool, bars: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(bars / "model", tmp_path / "model"))
+    weights = max(model.rglob("*.npz"), key=lambda path: path.stat().st_size)
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    weights.write_bytes(content)
+    done = shared("predict", model, shared.work / "bars" / "test", "--quiet")
+    assert done.code == 6, str(done)
+    assert done.err.startswith("error: ") and "Traceback" not in done.err and done.out == ""
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_leaderboard_for_any_number_of_jobs(shared: Tool, bars: Path) -> None:
     again = shared("fit", shared.work / "bars", "--recipe", bars / "recipe.yaml", "--jobs", "1", "--out", "again")

@@ -5,12 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from tests.flow.command import DATASETS, Maker, Prepared, Tool, read_record, without_times
+from tests.flow.command import (
+    DATASETS,
+    Maker,
+    Prepared,
+    Tool,
+    read_lines,
+    read_record,
+    stray_files,
+    wait_for_trials,
+    without_times,
+)
 
 SECTIONS = DATASETS / "package_sections.csv"
 Words = tuple[str | Path, ...]
@@ -157,3 +171,47 @@ def test_a_folder_without_classes_is_refused_in_one_sentence(tool: Tool) -> None
         (tool.work / "loose" / f"{number}.txt").write_text(f"some words, number {number}", encoding="utf-8")
     result = tool("fit", "loose", "--trials", "1")
     assert result.code == 3 and "no class folders" in result.err and "Traceback" not in result.err
+
+
+def test_a_damaged_model_of_texts_is_refused_in_one_sentence(shared: Tool, prepared: Prepared, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(prepared.run("sections") / "model", tmp_path / "model"))
+    coefficients = max(model.rglob("*.npz"), key=lambda path: path.stat().st_size)
+    content = bytearray(coefficients.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    coefficients.write_bytes(content)
+    result = shared("predict", model, SECTIONS, "--quiet")
+    assert result.code == 6, result
+    assert result.err.startswith("error: ") and "Traceback" not in result.err and result.out == ""
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_texts_is_resumed_to_the_same_leaderboard(tool: Tool, prepared: Prepared) -> None:
+    running = tool.start(*fit_sections(tool.work, "run", "1"))
+    run = tool.work / "run"
+    wait_for_trials(running, run, 3)
+    os.killpg(running.process.pid, signal.SIGKILL)
+    running.process.wait(10)
+    assert running.leftovers(within=5) == []
+    trials = run / "search" / "trials.jsonl"
+    before = trials.read_bytes()
+    done = tool("resume", run)
+    assert done.code == 0, done
+    assert trials.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
+    assert sorted(line["trial"] for line in read_lines(trials)) == list(range(8))
+    assert stray_files(run) == []
+    boards = [without_times(read_record(each / "leaderboard.json")) for each in (run, prepared.run("sections"))]
+    assert boards[0] == boards[1]
+
+
+@pytest.mark.slow
+def test_the_time_is_kept_on_texts(tool: Tool) -> None:
+    done = tool("fit", SECTIONS, "--target", "section", "--time", "20s", "--out", "run")
+    assert done.code == 0, done
+    assert done.seconds < 25
+
+
+@pytest.mark.slow
+def test_a_model_of_texts_that_cannot_be_as_small_as_demanded_ends_with_its_own_code(tool: Tool) -> None:
+    result = tool(*fit_sections(tool.work, "run", "2"), "--max-size", "1K")
+    assert result.code == 8, result
+    assert "Traceback" not in result.err

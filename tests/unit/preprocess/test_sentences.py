@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,3 +122,10 @@ def test_with_it_a_dense_matrix_can_be_made_of_embeddings(encoder: Encoder) -> N
     space = plan_space(Needs(), layout)
     transformer = Transformer(Needs(), space.complete({"text_features": "sentences"}), layout)
     assert len(transformer.features()) == WIDTH
+
+
+def test_a_recipe_can_leave_the_encoder_out_where_it_is_installed(encoder: Encoder) -> None:
+    layout = Layout(numbers=(), categories=(), levels=(), dates=(), texts=("t",), text_bytes=100)
+    assert "text_features" in plan_space(Needs(), layout).parameters
+    told = Layout.from_json(dataclasses.replace(layout, encoder=False).to_json())
+    assert "text_features" not in plan_space(Needs(), told).parameters
