@@ -64,7 +64,7 @@ def code_text(series: pd.Series[Any], missing: Iterable[str] = ()) -> tuple[Arra
         return codes, [_text(cell, marks) for cell in coded.dictionary.to_pylist()]
     if isinstance(series.dtype, pd.CategoricalDtype):
         codes, used = pd.factorize(series.cat.codes.to_numpy(), use_na_sentinel=False)
-        cells = [series.cat.categories[place] if place >= 0 else None for place in used]
+        cells = [series.cat.categories[place] if place >= 0 else None for place in used.tolist()]
         return codes.astype(np.int64), [_text(cell, marks) for cell in cells]
     values = series.to_numpy() if str(series.dtype) in _PLAIN_TYPES else series.to_numpy(dtype=object)
     if series.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":

@@ -12,13 +12,13 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from automl.clock import Clock
 from automl.engines import Engine, Job, Limits
 from automl.engines.machine.settings import memory_for_jobs
 from automl.events import Decision, Event
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.allotment import END_SECONDS
-from automl.search.budget import Clock
 from automl.search.families import Families
 from automl.search.pieces import run_all_rows
 from automl.search.trial import SearchData, TrialResult, TrialSpec
