@@ -161,7 +161,7 @@ def write_rows(path: Path, reader: _Reader, known: Array, *, threads: int, deadl
 def hash_rows(matrix: FloatArray, *, sort: bool = True) -> Array:
     """A number (n,) uint64 a row, equal for rows of equal cells."""
     bits = np.ascontiguousarray(matrix, dtype=np.float32).view(np.uint32)
-    factors: Array = np.random.default_rng(53).integers(1, 2**63, matrix.shape[1], dtype=np.uint64) * 2 + 1
+    factors = np.asarray(np.random.default_rng(53).integers(1, 2**63, matrix.shape[1], dtype=np.uint64)) * 2 + 1
     total = np.zeros(len(matrix), dtype=np.uint64)
     for place, factor in enumerate(factors):
         total += (bits[:, place].astype(np.uint64) + np.uint64(place + 1)) * factor
