@@ -108,8 +108,11 @@ def choose(out: Path, size: str, from_rows: int) -> None:
         if size != "small" and sum(record.kind == kind for record in records) < LEAST_TABLES:
             chosen[kind] = move_list(sizes["small"], kind, REFERENCES[size], seconds)
             print(f"== {kind}: too few tables, the order of small ones is kept")
+    few_classes = sum(record.facts["outputs"] > 2 for record in records) < LEAST_TABLES
     for family, exponents in sizes.get("small", {"growth": {}})["growth"].items():
         families.setdefault(family, exponents)
+        if few_classes:  # nothing was seen of how the time grows with them
+            families[family]["outputs"] = exponents["outputs"]
     sizes[size] = {
         "name": size,
         "from_rows": from_rows,

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from automl import registry
+from automl.matrix import Shape
 from automl.preprocess.table import Layout, Table
 from automl.recipe import Recipe
-from automl.search.cost import read_portfolio
+from automl.search.cost import CostModel, read_portfolio
 from automl.search.families import Families
 from automl.search.portfolio import make_portfolio
 from automl.search.trial import candidates
@@ -304,6 +305,27 @@ def test_what_was_made_for_pictures_comes_first_where_there_is_nothing_else_and_
         of_tables = {entry["name"] for entry in read_portfolio(families.shape.rows)["lists"]["binary"]}
         assert any(spec.label in of_tables for spec in first) == bool(others)
         assert "linear on filters" in {spec.label for spec in first}
+
+
+def test_large_tables_have_a_list_and_a_model_of_costs_of_their_own() -> None:
+    small, large = read_portfolio(4_000), read_portfolio(5_000)
+    assert (small["name"], large["name"]) == ("small", "large")
+    for kind in map(str, TaskKind):
+        orders = [[entry["name"] for entry in size["lists"][kind]] for size in (small, large)]
+        assert orders[0][:2] == orders[1][:2] == ["dummy", "linear"]
+        assert all(entry["seconds"] > 0 for entry in large["lists"][kind])
+    assert small["lists"]["binary"] != large["lists"]["binary"]
+    families = {entry["family"] for kind in large["lists"].values() for entry in kind}
+    assert families <= set(large["growth"])
+
+    def expect(rows: int) -> float:
+        shape = Shape(rows=rows, numbers=20, categories=0, levels=0, outputs=1)
+        seconds = CostModel(shape).expect("hist_gradient_boosting", 2.0)
+        assert seconds is not None
+        return seconds
+
+    assert expect(12_000) == pytest.approx(2.0)  # four fifths of it are learned from
+    assert 6.0 < expect(48_000) < 10.0  # four times the rows take about four times as long
 
 
 def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
