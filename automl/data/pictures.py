@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,30 @@ _ENDINGS = tuple(SUFFIXES)
 _ADDRESS = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
-def looks_like_pictures(texts: list[str]) -> bool:
+def looks_like_pictures(texts: Iterable[str]) -> bool:
     """Whether the texts of a column are paths or data URIs of pictures, but for one in ten."""
-    sample = list(dict.fromkeys(texts))[:LOOKED_AT]
-    hits = sum(text.startswith(URI) or text.lower().endswith(_ENDINGS) for text in sample)
-    return len(sample) > 0 and hits >= 0.9 * len(sample)
+    seen: set[str] = set()
+    misses = 0
+    for text in texts:
+        if text in seen:
+            continue
+        seen.add(text)
+        misses += not (text.startswith(URI) or text.lower().endswith(_ENDINGS))
+        if misses > LOOKED_AT // 10 or len(seen) == LOOKED_AT:
+            break
+    return len(seen) > 0 and len(seen) - misses >= 0.9 * len(seen)
 
 
 def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTable:
     """The table with picture paths made absolute: they are meant relative to the folder of the table's own file."""
     found: list[str] = []
     changed: dict[Any, Any] = {}
-    for label in raw.frame.columns:
-        cells = raw.frame[label]
+    head = raw.frame.iloc[:FIRST_CELLS]
+    for place, label in enumerate(raw.frame.columns):
+        cells = raw.frame.iloc[:, place]
         if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
             continue
-        texts = [cell for cell in cells.iloc[:FIRST_CELLS].to_numpy() if isinstance(cell, str) and cell.strip()]
+        texts = (cell for cell in head.iloc[:, place] if isinstance(cell, str) and cell.strip())
         if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
             continue
         found.append(str(label))

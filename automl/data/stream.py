@@ -26,7 +26,7 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     Raises:
         DataError: as `automl.data.load.read_table`, at once or, of rows that are wrong, when they are reached.
     """
-    if str(path) == "-" or not path.is_file() or path.stat().st_size < least_bytes:
+    if str(path) == "-" or _count_bytes(path) < least_bytes:
         return None
     if find_collection(path) is not None:
         return None
@@ -44,3 +44,11 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     if first is None or first.pictures:
         return None
     return itertools.chain([first], tables)
+
+
+def _count_bytes(path: Path) -> int:
+    """The size of a file; 0 for what is none, be it that its name is too long to ask: reading it says what it is."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

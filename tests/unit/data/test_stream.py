@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl.data.load import read_table
+from automl.data.load import load_dataset, read_table
 from automl.data.readers import csv as csv_reader
 from automl.data.readers import parquet as parquet_reader
 from automl.data.stream import stream_table
 from automl.errors import DataError
-from automl.recipe import DataOptions
+from automl.recipe import DataOptions, Recipe
 
 OPTIONS = DataOptions()
 
@@ -116,3 +116,10 @@ def test_what_is_no_table_is_refused_at_once(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG" + b"\0" * 5000)
     with pytest.raises(DataError, match="a PNG picture"):
         stream_table(path, options=OPTIONS, least_bytes=0)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 2500])
+def test_a_name_too_long_is_left_to_the_reader_which_says_so(name: str) -> None:
+    assert stream_table(Path(name), options=OPTIONS, least_bytes=1) is None
+    with pytest.raises(DataError, match="Cannot read"):
+        load_dataset(Path(name), target="y", recipe=Recipe())
