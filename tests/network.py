@@ -85,8 +85,9 @@ class Network:
 
     def tear_down(self) -> None:
         for name in self.names:
-            with contextlib.suppress(subprocess.CalledProcessError):
-                _run("ip", "netns", "del", self._space(name))
+            for words in (("link", "del", self._link(name)), ("netns", "del", self._space(name))):
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    _run("ip", *words)
         with contextlib.suppress(subprocess.CalledProcessError):
             _run("ip", "link", "del", self.bridge)
 

@@ -51,11 +51,13 @@ class Pieces(Protocol):
 
     Attributes:
         target: of all rows, in the order of the pieces: class index (n,) int64, or value (n,) float64.
+        sampled: how many of the rows the model to start from has learned from.
         memory_bytes: what the fit may take.
         scratch: a folder for files of the fit, removed after it.
     """
 
     target: Array
+    sampled: int
     memory_bytes: float
     scratch: Path
 
@@ -67,8 +69,9 @@ class Pieces(Protocol):
 class Estimator(Protocol):
     """One model of one fold.
 
-    An estimator may also have `fit_pieces(pieces, stop_matrix, stop_target)`: `fit` on rows in pieces, stopped early by
-    rows of their own. A family whose estimators have it says so by `fits_pieces = True`.
+    An estimator may also have `fit_pieces(pieces, stop_matrix, stop_target, start)`: `fit` on rows in pieces, stopped
+    early by rows of their own, beginning with what `start`, an estimator of the same family and parameters, has learned
+    from a sample of them (None: from nothing). A family whose estimators have it says so by `fits_pieces = True`.
     """
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ TREES = 8000  # trees of all classes together
 PROBE_ROUNDS = 5
 USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
 MAX_RATE = 0.4
+MAX_DEEPER = 10
 
 
 class XGBoost:
@@ -110,22 +112,32 @@ class XGBoostEstimator:
             self._refit(matrix, target, weight, stopping, len(stop_rows))
         self.booster.set_param({"nthread": context.threads})
 
-    def fit_pieces(self, pieces: Pieces, stop_matrix: FloatArray, stop_target: Array) -> None:
-        """`fit` on rows that come in pieces, stopped early by others."""
+    def fit_pieces(
+        self, pieces: Pieces, stop_matrix: FloatArray, stop_target: Array, start: XGBoostEstimator | None
+    ) -> None:
+        """More trees on rows that come in pieces, after those of `start`; more rows bear deeper ones."""
         import xgboost
 
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
         target = pieces.target
         if not self.classification:
-            self.scale = TargetScale.learn(target, None, margin=0.1)
+            self.scale = TargetScale.learn(target, None, margin=0.1) if start is None else start.scale
+            assert self.scale is not None
             target, stop_target = self.scale.apply(target), self.scale.apply(stop_target)
+        deeper = round(math.log2(max(1.0, len(target) / max(1, pieces.sampled))) / 2)
+        self.params = {
+            **self.params,
+            "max_depth": max(self.params["max_depth"], min(MAX_DEEPER, self.params["max_depth"] + deeper)),
+        }
         train = quantise_pieces(pieces, target, _types(context), context.threads)
         stopping = Stopping(context, offset=20)
         evals = [(self._quantise(stop_matrix, stop_target, None, None, train), "stop")] if len(stop_target) else []
-        settings = self._settings(target, None, None)
-        booster = _train(xgboost, settings, train, self._max_rounds(early=bool(evals)), evals, stopping)
-        self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
+        settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(evals))
+        before = None if start is None else start.booster
+        booster = _train(xgboost, settings, train, rounds, evals, stopping, before)
+        known = 0 if before is None else before.num_boosted_rounds()
+        self.booster = booster[: known + stopping.best_round] if stopping.best_round < stopping.rounds else booster
         self.booster.set_param({"nthread": context.threads})
 
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
@@ -278,7 +290,17 @@ def affordable_rate(rate: float, rounds_left: float) -> float:
     return max(rate, min(MAX_RATE, rate * (USUAL_STEPS / rate) / max(rounds_left, 1.0)))
 
 
-def _train(xgboost: Any, settings: dict[str, Any], train: Any, rounds: int, evals: list[Any], watch: Stopping) -> Any:
+def _train(
+    xgboost: Any,
+    settings: dict[str, Any],
+    train: Any,
+    rounds: int,
+    evals: list[Any],
+    watch: Stopping,
+    before: Any = None,
+) -> Any:
+    """A booster; its first trees are those of `before`."""
+
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         """Tells the loss on the stop rows after each round; True ends the training."""
 
@@ -290,7 +312,9 @@ def _train(xgboost: Any, settings: dict[str, Any], train: Any, rounds: int, eval
             losses = next(iter(evals_log["stop"].values())) if "stop" in evals_log else None
             return watch.tell(None if losses is None else losses[-1])
 
-    return xgboost.train(settings, train, num_boost_round=rounds, evals=evals, callbacks=[Watch()], verbose_eval=False)
+    return xgboost.train(
+        settings, train, num_boost_round=rounds, evals=evals, callbacks=[Watch()], verbose_eval=False, xgb_model=before
+    )
 
 
 plugin: Candidate = XGBoost()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.candidates import Estimator
 from automl.candidates._rounds import split_stop_rows
 from automl.data.stream import stream_table
 from automl.files import read_json
@@ -40,6 +41,7 @@ class StoredPieces:
     first: FloatArray
     path: Path
     target: Array
+    sampled: int
     memory_bytes: float
     scratch: Path
 
@@ -56,7 +58,8 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
     """As `automl.search.trial.run_fold`, on all rows but those that score and stop.
 
     Args:
-        payload: besides what `run_fold` is told: file, file_rows, options (of the recipe's data), memory_mb.
+        payload: besides what `run_fold` is told: file, file_rows, options (of the recipe's data), memory_mb,
+            base (trial whose model, fitted on the sample, is the beginning; None if there is none).
 
     Raises:
         Exception: whatever the family raises; ValueError if the file is another than the one that was sampled.
@@ -78,14 +81,22 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
         pieces = StoredPieces(
             first=first,
             path=scratch / "rows.f32",
+            sampled=len(first),
             target=np.concatenate([target if keep is None else target[keep], labels]),
             memory_bytes=payload["memory_mb"] * 2**20,
             scratch=scratch,
         )
         prepared = time.monotonic()
-        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop])
+        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop], _load_start(payload))
     record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
     return {**record, "rows": len(pieces.target)}  # of this session alone: a reader of fold.json needs none
+
+
+def _load_start(payload: dict[str, Any]) -> Estimator | None:
+    """The same configuration as it was fitted on the sample."""
+    if payload["base"] is None:
+        return None
+    return candidates.get(payload["candidate"]).load(fold_folder(payload["run"], payload["base"], 0) / "model")
 
 
 @contextlib.contextmanager

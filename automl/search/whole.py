@@ -1,5 +1,5 @@
-"""All rows of a file whose sample was searched: the best configuration is fitted once more, on every row that scores
-nobody, and joins the others as a configuration like any other.
+"""All rows of a file whose sample was searched: the best configuration learns on, from every row that scores nobody,
+and joins the others as a configuration like any other.
 
 It is scored on the rows of the sample that are held out, which no model has learned from, so that the ensemble takes
 it, or leaves it, by the same rule. Preprocessing is what it was on the sample; rows of the sample enter as they did
@@ -33,17 +33,19 @@ FIT_SHARE = 0.92
 LATE_FIT_SECONDS = 10.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class AllRows:
     """What of a file was not searched on.
 
     Attributes:
         path: the file.
         total: its rows.
+        base: trial of the configuration that is chosen; None if it was not fitted on the sample.
     """
 
     path: Path
     total: int
+    base: int | None = None
 
     def choose(self, results: dict[int, TrialResult], families: Families, *, maximize: bool) -> TrialSpec | None:
         """What to fit on all rows: the best configuration of a family that learns in pieces, or such a family's
@@ -54,6 +56,7 @@ class AllRows:
         sign = -1 if maximize else 1
         done = [r for r in results.values() if r.status == "ok" and r.candidate in able and r.origin != ORIGIN]
         best = min(done, key=lambda result: (sign * (result.score or 0.0), result.trial), default=None)
+        self.base = None if best is None else best.trial
         name, label = (able[0], able[0]) if best is None else (best.candidate, best.label)
         params = families[name].space.defaults() if best is None else best.params
         return TrialSpec(number=-1, candidate=name, params=params, origin=ORIGIN, label=label + LABEL, raced=False)
@@ -69,6 +72,7 @@ class AllRows:
         told = {
             "file": str(self.path),
             "file_rows": self.total,
+            "base": self.base,
             "options": recipe.data.model_dump(mode="json"),
             "memory_mb": memory_mb,
             "threads": engine.slots,

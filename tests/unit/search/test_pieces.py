@@ -31,6 +31,7 @@ class Cut:
     target: Array
     memory_bytes: float
     scratch: Path
+    sampled: int = 0
 
     def __iter__(self) -> Iterator[FloatArray]:
         yield from np.split(self.matrix, range(700, len(self.matrix), 700))
@@ -52,8 +53,25 @@ def test_a_fit_in_pieces_is_the_fit_of_all_at_once(tmp_path: Path, memory_bytes:
     params = plugin.space(TASK, None).defaults() | {"subsample": 1.0, "colsample_bylevel": 1.0}  # type: ignore[arg-type]
     whole, cut = plugin.build(params, context), plugin.build(params, context)
     whole.fit(matrix, y, None)
-    cut.fit_pieces(Cut(matrix[500:], y[500:], memory_bytes, tmp_path), matrix[:500], y[:500])  # type: ignore[attr-defined]
+    rows = Cut(matrix[500:], y[500:], memory_bytes, tmp_path, sampled=2500)
+    cut.fit_pieces(rows, matrix[:500], y[:500], None)  # type: ignore[attr-defined]
     assert np.abs(whole.predict(matrix[:500]) - cut.predict(matrix[:500])).mean() < 0.02
+
+
+def test_a_fit_goes_on_from_what_a_sample_taught(tmp_path: Path) -> None:
+    matrix, y = make_matrix(6000)
+    features = tuple(Feature(name=str(at), source=str(at), cardinality=4 * (at == 2)) for at in range(3))
+    context = FitContext(task=TASK, features=features, seed=0, stop_rows=np.arange(500), threads=1)
+    params = plugin.space(TASK, None).defaults()  # type: ignore[arg-type]
+    start, on = plugin.build(params, context), plugin.build(params, context)
+    start.fit(matrix[:1000], y[:1000], None)
+    rows = Cut(matrix[500:], y[500:], 1e9, tmp_path, sampled=500)
+    on.fit_pieces(rows, matrix[:500], y[:500], start)  # type: ignore[attr-defined]
+    before, after = (each.booster.num_boosted_rounds() for each in (start, on))  # type: ignore[attr-defined]
+    assert after > before
+    fresh, truth = matrix[:500], y[:500]
+    losses = [-np.log(each.predict(fresh)[np.arange(500), truth]).mean() for each in (start, on)]
+    assert losses[1] < losses[0]
 
 
 def test_rows_of_equal_cells_have_equal_numbers_and_others_have_not() -> None:
@@ -84,6 +102,7 @@ def sampled(tmp_path: Path) -> tuple[StoredRun, pd.DataFrame, Path]:
 
 def payload_of(stored: StoredRun, path: Path, total: int) -> dict[str, object]:
     told = {"file": str(path), "file_rows": total, "options": stored.recipe.data.model_dump(), "memory_mb": 1000.0}
+    told["base"] = None
     return stored.payload(stored.spec(9, "xgboost"), 0, **told)
 
 
