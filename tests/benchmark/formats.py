@@ -43,7 +43,7 @@ from tests.unit.search.runs import store_run
 
 ALLOWED = 1e-4
 ROWS = 500
-FOLD_SECONDS = 3.0
+FOLD_SECONDS = 2.0
 OWN = Path(__file__).parents[2] / "datasets"
 EXTREMES = ("1e30", "-1e30", "3e38", "1e-30", "0", "-1", "inf", "-inf", "1e400")
 WINNER = "(balanced)"
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=600)
     parser.add_argument("--winner", type=int, default=0, help="seconds of a balanced fit on all rows; 0 for none")
+    parser.add_argument("--jobs", type=int, default=2, help="workers of the balanced fit")
     parser.add_argument("--winner-formats", default="onnx", help="what the balanced winner is exported to")
     parser.add_argument("--candidates", default="")
     parser.add_argument("--formats", default="")
@@ -176,7 +177,8 @@ def fit_winner(data: Set, out: Path, options: argparse.Namespace) -> str:
     try:
         train = full_table(data, options)
         target = data.target or None
-        automl.fit(train, target=target, out=out, jobs=2, seed=3, recipe="balanced", time=float(options.winner))
+        limit = {"time": float(options.winner), "jobs": options.jobs}
+        automl.fit(train, target=target, out=out, seed=3, recipe="balanced", **limit)
     except AutoMLError as error:
         return error.message
     return "" if (out / "model").is_dir() else "no model"
