@@ -22,6 +22,7 @@ from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.active import Active
 from automl.search.allotment import Allotment
+from automl.search.batches import end_of_batch, find_late
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.oof import Oofs
@@ -35,9 +36,7 @@ from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 
-BATCH = 8
 CONSTANT = "dummy"
-FIRST_BATCH = 2
 LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # How long after the time is up the baselines may still run if there is no model at all.
@@ -98,6 +97,7 @@ class Search:
         self.active: dict[int, Active] = {}
         self.jobs: dict[str, tuple[Active, int]] = {}
         self.plans = Plans(self.families)
+        self._late = find_late(self.records) if self.by_trials else set()
         self._recover()
         self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
 
@@ -207,6 +207,7 @@ class Search:
         while True:
             batch = self._next_batch(wanted)
             if not batch:
+                self._close_batch(batch)
                 return "complete"
             for stage in (self._first_folds, self._other_folds):
                 reason = self._run_all(stage(batch))
@@ -216,19 +217,18 @@ class Search:
             self._close_batch(batch)
 
     def _close_batch(self, batch: list[Active]) -> None:
+        for trial in sorted(self._late):
+            self.oofs.read(trial)
         closed = [self._close(active) for active in batch]
-        if any(closed):
+        if any(closed) or self._late:
             self.blend = self.on_bag()
+        self._late.clear()
 
     def _next_batch(self, wanted: int) -> list[Active]:
-        """The rest of a batch that a kill cut short, or the next one.
-
-        First the baselines alone, so that there is a model soon, then up to each multiple of 8.
-        """
+        """The rest of a batch that a kill cut short, or the next one."""
         batch = list(self.active.values())
-        # batches end at fixed numbers, so that a resumed run asks with the same knowledge as an unbroken one
-        least = len(self.records.specs) + (0 if batch else 1)
-        end = min(wanted, FIRST_BATCH if least <= FIRST_BATCH else -(-least // BATCH) * BATCH)
+        # a resumed run asks with the same knowledge as an unbroken one
+        end = min(wanted, end_of_batch(len(self.records.specs) + (0 if batch else 1)))
         while len(self.records.specs) < end and (spec := self._next_spec()):
             batch.append(self._begin(spec))
         return batch
@@ -273,7 +273,7 @@ class Search:
             for seconds in result.fold_seconds:
                 if result.candidate in self.families.usable:
                     self.families.note_fold(result.candidate, seconds)
-            if result.status == "ok":
+            if result.status == "ok" and result.trial not in self._late:
                 self.oofs.read(result.trial)
         for spec in self.records.unfinished():
             if spec.origin == ORIGIN:  # what is best now, not then, is fitted on all rows at the end
