@@ -23,7 +23,7 @@ MAX_MODELS = 24
 # Numbers mixed and scored in one step; more rows than this allows are sampled.
 MAX_CELLS = 500_000
 # With so many rows, from and to, the climb is repeated, so often, on at most so many rows drawn with replacement.
-LEAST_BAGGED_ROWS, BAGGED_ROWS, BAGS, DRAWN_ROWS = 150, 4_000, 8, 2_000
+LEAST_BAGGED_ROWS, BAGGED_ROWS, CLIMBS, DRAWN_ROWS = 150, 4_000, 8, 2_000
 # Steps without a gain after which the climb is over.
 PATIENCE = 8
 
@@ -71,7 +71,7 @@ def select_ensemble(
     seed: int = 0,
     max_cells: int = MAX_CELLS,
     allowance: Allowance | None = None,
-    repeat: bool = True,
+    climbs: int = CLIMBS,
 ) -> Selection:
     """Choose members and weights.
 
@@ -82,7 +82,7 @@ def select_ensemble(
         seed: for the sample of rows, where there are too many to score at each step.
         max_cells: how many numbers may be mixed in one step.
         allowance: what members may cost together; models that are too dear by themselves are left out, unless all are.
-        repeat: whether the climb is repeated on few rows; once is quicker.
+        climbs: how often the climb is repeated on few rows; 1 is quick.
 
     Raises:
         SearchError: if there is nothing to choose from.
@@ -102,7 +102,7 @@ def select_ensemble(
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
     costs = None if allowance is None else allowance.shares(trials)
     shares = np.zeros(len(trials))
-    for judge, drawn in _plan_climbs(metric, y_used, stack, seed, repeat=repeat and max_members > 1):
+    for judge, drawn in _plan_climbs(metric, y_used, stack, seed, climbs if max_members > 1 else 1):
         part, part_weight = stack[:, drawn], None if weight_used is None else weight_used[drawn]
         alone = _losses(judge, y_used[drawn], part, part_weight)
         if not np.isfinite(alone).any():  # the rows drawn are of one class
@@ -121,19 +121,17 @@ def select_ensemble(
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})
 
 
-def _plan_climbs(
-    metric: Metric, y: Array, stack: FloatArray, seed: int, *, repeat: bool
-) -> Iterator[tuple[Metric, Array]]:
+def _plan_climbs(metric: Metric, y: Array, stack: FloatArray, seed: int, climbs: int) -> Iterator[tuple[Metric, Array]]:
     """By which metric and on which rows to climb: once on all of them, or several times on rows drawn anew."""
     n = len(y)
-    if not repeat or not LEAST_BAGGED_ROWS <= n <= BAGGED_ROWS or len(stack) < 2:
+    if climbs < 2 or not LEAST_BAGGED_ROWS <= n <= BAGGED_ROWS or len(stack) < 2:
         yield metric, np.arange(n)
         return
     rng = np.random.default_rng([seed, 19])
     judges = [metric]
     if stack.shape[2] > 1 and not metric.is_proper:
         judges.append(get_metric("log_loss"))
-    for number in range(BAGS):
+    for number in range(climbs):
         drawn = rng.integers(0, n, min(n, DRAWN_ROWS))
         yield judges[number % len(judges)], drawn
 

@@ -24,9 +24,9 @@ from automl.search.calibration import fit_calibrator
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
 MIN_OUT_ROWS = 5
-# The choice is repeated on fewer rows than it was made on, so that it can be repeated often; the fewer the rows, the
-# more a choice flatters, so this errs on the careful side.
-REPEAT_CELLS = 100_000
+# The choice is repeated on fewer rows and by fewer climbs than it was made, so that it can be repeated often; the fewer
+# they are, the more a choice flatters, so this errs on the careful side.
+REPEAT_CELLS, REPEAT_CLIMBS = 100_000, 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,7 @@ def _repeat_choice(
         max_members=max_members,
         seed=number,
         max_cells=REPEAT_CELLS,
+        climbs=REPEAT_CLIMBS,
         allowance=allowance,
     )
     weight_out = None if weight is None else weight[out]

@@ -70,7 +70,7 @@ class Record:
         losses = []
         for inside, outside in (self.halves, self.halves[::-1]):
             part = {number: outputs[inside] for number, outputs in stack.items()}
-            chosen = select_ensemble(part, self.y[inside], self.metric, rounds=ROUNDS, repeat=False)
+            chosen = select_ensemble(part, self.y[inside], self.metric, rounds=ROUNDS, climbs=1)
             blend = blend_outputs({number: outputs[outside] for number, outputs in stack.items()}, chosen.weights)
             score = self.metric.score(self.y[outside], blend)
             losses.append(-score if self.metric.maximize else score)
