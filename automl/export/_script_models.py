@@ -133,6 +133,15 @@ def _bayes(winner: Winner, code: Code) -> tuple[list[str], str]:
     return _calibrated(made, code), "Naive Bayes with calibrated probabilities."
 
 
+def _discriminant(winner: Winner, code: Code) -> tuple[list[str], str]:
+    code.use("sklearn.discriminant_analysis", "QuadraticDiscriminantAnalysis")
+    made = _call("QuadraticDiscriminantAnalysis", {"reg_param": winner.own["shrunk"]})
+    return (
+        made,
+        "Quadratic discriminant analysis, drawn towards a sphere as in the search, but not towards the common shape.",
+    )
+
+
 def _calibrated(lines: list[str], code: Code) -> list[str]:
     code.use("sklearn.calibration", "CalibratedClassifierCV")
     return [*lines, "return CalibratedClassifierCV(model, ensemble=False)"]
@@ -221,6 +230,7 @@ def _constant(winner: Winner, code: Code) -> tuple[list[str], str]:
 
 _MODELS = {
     "dummy": _constant,
+    "discriminant": _discriminant,
     "extra_trees": _forest("ExtraTrees", "Extremely randomised trees."),
     "hist_gradient_boosting": _boosting,
     "keras_mlp": _perceptron,

@@ -20,6 +20,7 @@ from automl.task import TaskKind
 
 # The constant model and the linear one: what every other is held against.
 BASELINES = {"dummy": "constant", "linear": "linear"}
+QUICK_COST = 1.0
 
 
 class Entry(NamedTuple):
@@ -90,14 +91,16 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
 
     What was made for pictures or texts comes first where there is nothing else, and by turns with what was learned on
     tables where there are other columns. Families that no entry names (plug-ins) follow with their defaults, so that
-    each is tried at least once.
+    each is tried at least once; those that cost less than a linear model follow the baselines.
     """
     listed = list_table_entries(kind, families.shape.rows)
     pictures = any(family.candidate.needs.pictures == "pixels" for family in families.usable.values())
     texts = WORDS.family in families.usable
     special = [*((WORDS, *TEXT_ENTRIES) if texts else ()), *(PICTURE_ENTRIES if pictures else ())]
     named = {entry.family for entry in (*listed, *special)}
-    listed += [Entry(name, name, {}) for name in families.usable if name not in named]
+    unnamed = [Entry(name, name, {}) for name in families.usable if name not in named]
+    quick = [entry for entry in unnamed if families[entry.family].candidate.cost < QUICK_COST]
+    listed = [*listed[: len(BASELINES)], *quick, *listed[len(BASELINES) :], *(e for e in unnamed if e not in quick)]
     if not special:
         return listed
     # what was learned on tables says nothing of the time that pictures and texts take

@@ -72,6 +72,8 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         "linear",
         _model(penalty="elasticnet", l1_ratio=0.9, C=0.3, alpha=0.01) | _matrix(scale="power"),
     ),
+    Configuration("discriminant", "discriminant", {}),
+    Configuration("discriminant power", "discriminant", _model(pooled=0.5, shrunk=0.05) | _matrix(scale="power")),
     Configuration("naive bayes", "naive_bayes", {}),
     Configuration("naive bayes quantile", "naive_bayes", _model(var_smoothing=0.05) | _matrix(scale="quantile")),
     Configuration("svm linear", "svm_linear", {}),
@@ -219,7 +221,16 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
 
 # What large tables are tried with: families whose time grows steeply, and what was never near the best, are left out.
 LARGE = (
-    *("dummy", "linear", "linear quantile", "neighbours few", "forest target", "extra trees leaf 5", "mlp"),
+    *(
+        "dummy",
+        "linear",
+        "linear quantile",
+        "discriminant",
+        "neighbours few",
+        "forest target",
+        "extra trees leaf 5",
+        "mlp",
+    ),
     *("histogram", "histogram small", "histogram large", "histogram combined", "histogram slow", "histogram target"),
     *("histogram few", "histogram r0", "histogram r2", "histogram r4"),
     *("xgboost", "xgboost shallow", "xgboost stumps", "xgboost combined", "xgboost combined shallow"),

@@ -16,7 +16,7 @@ import pytest
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.errors import ArtifactError
-from automl.graph import Graph, NoGraphError
+from automl.graph import Graph, NoGraphError, SparseNames
 from automl.matrix import Feature, Needs, Shape
 from automl.registry import Registry
 from automl.space import Params
@@ -319,20 +319,23 @@ class CandidateConformance:
         problem = make_problem(kind, self.plugin.needs, rows=120)
         estimator = self.fitted(kind)
         graph = Graph()
-        graph.inputs["matrix"] = "float32"
+        sparse, width = self.plugin.needs.text == "sparse", problem.matrix.shape[1]
+        matrix = input_sparse(graph, problem) if sparse else graph.input("matrix", "float32", (width,))
         try:
-            outputs = graph.cast(estimator.to_graph(graph, "matrix"), "float32")  # type: ignore[attr-defined]
+            outputs = graph.cast(estimator.to_graph(graph, matrix), "float32")  # type: ignore[attr-defined]
         except AttributeError as refusal:
             assert self.candidate not in CANDIDATES.names(), refusal
             return
         except NoGraphError as refusal:  # only what reads texts or pictures may have none
             needs = self.plugin.needs
-            assert needs.text in ("sparse", "tokens") or needs.pictures == "pixels", refusal
+            assert needs.text == "tokens" or needs.pictures == "pixels", refusal
             return
         graph.output("outputs", outputs, "float32", problem.task.n_outputs)
-        session = open_session(graph, columns=problem.matrix.shape[1])
-        for rows in (plant_trouble(problem, self.plugin.needs), problem.matrix[:1]):
-            expected, found = estimator.predict(rows), session.run(None, {"matrix": rows})[0]
+        session = open_session(graph)
+        troubled = problem.matrix if sparse else plant_trouble(problem, self.plugin.needs)
+        for rows in (troubled, problem.matrix[:1]):
+            feed = list_entries(rows, problem.features[-1].width) if sparse else {"matrix": rows}
+            expected, found = estimator.predict(rows), session.run(None, feed)[0]
             scale = 1.0 if problem.task.is_classification else float(np.abs(expected).max())
             assert np.abs(found - expected).max() / scale < (1e-4 if problem.task.is_classification else 1e-5)
 
@@ -386,14 +389,33 @@ class CandidateConformance:
                 self.plugin.load(tmp_path)
 
 
-def open_session(graph: Graph, *, columns: int) -> Any:
-    """The graph in ONNX Runtime; its one input is a matrix (n, columns)."""
+def input_sparse(graph: Graph, problem: Problem) -> SparseNames:
+    """A matrix whose last feature is sparse, as inputs: the columns in front, places and values of what is not zero."""
+    width = problem.features[-1].width
+    front = graph.input("front", "float32", (problem.matrix.shape[1] - width,))
+    places, values = graph.input("places", "int64", ("entries",)), graph.input("values", "float32", ("entries",))
+    return SparseNames(rows=front, front=front, blocks=((places, values, width),))
+
+
+def list_entries(matrix: Any, width: int) -> dict[str, np.ndarray]:
+    """What `input_sparse` is fed with: entries (n, s) of the last columns, filled up with the place behind them."""
+    front, rows = matrix[:, :-width].toarray(), matrix[:, -width:].tocsr()
+    most = max(1, int(np.diff(rows.indptr).max()))
+    places = np.full((rows.shape[0], most), width, dtype=np.int64)
+    values = np.zeros((rows.shape[0], most), dtype=np.float32)
+    for at in range(rows.shape[0]):
+        own = slice(rows.indptr[at], rows.indptr[at + 1])
+        places[at, : own.stop - own.start], values[at, : own.stop - own.start] = rows.indices[own], rows.data[own]
+    return {"front": front, "places": places, "values": values}
+
+
+def open_session(graph: Graph) -> Any:
+    """The graph in ONNX Runtime."""
     import onnxruntime
 
     from automl.export._model import build_model
 
     model = build_model(graph, name="test", facts={})
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = columns
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

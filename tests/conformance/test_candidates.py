@@ -17,6 +17,10 @@ class TestDummy(CandidateConformance):
     candidate = "dummy"
 
 
+class TestDiscriminant(CandidateConformance):
+    candidate = "discriminant"
+
+
 class TestExtraTrees(CandidateConformance):
     candidate = "extra_trees"
     edge_kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
