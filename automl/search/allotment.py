@@ -20,8 +20,6 @@ MIN_FOLD_SECONDS = 0.3
 USUAL_FACTOR, END_SHARE = 1.5, 0.9
 # A configuration of the portfolio is begun if at least this share of what it needs is left.
 CUT_SHARE = 0.7
-# A bag that is expected to take more of the workers' time left than this waits until cheaper ones have had their turn.
-DEAR_SHARE = 0.12
 # Between the end of a fold and the end of the search: what writing its outputs takes.
 END_SECONDS = 0.3
 
@@ -81,14 +79,15 @@ class Allotment:
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
         return expected * self.rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
 
-    def is_dear(self, spec: TrialSpec) -> bool:
-        """Whether a bag of the configuration would take so much of the time left that others should come first.
+    def share(self, spec: TrialSpec) -> float:
+        """How much of the workers' time left a bag of the configuration would take, as far as is known; 0 if unknown.
 
         Only what was learned on tables says it; the order of what was made for texts and pictures is meant as it is.
         """
         expected = None if self.by_trials else self.costs.expect(spec.candidate, spec.reference_seconds)
-        left = self.slots * self.clock.search_left()
-        return expected is not None and spec.origin == "portfolio" and expected * self.folds > DEAR_SHARE * left
+        if expected is None or spec.origin != "portfolio":
+            return 0.0
+        return expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
 
     def fold_seconds(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""

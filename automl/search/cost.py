@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -30,13 +31,15 @@ def read_portfolio(rows: int) -> dict[str, Any]:
 
 class CostModel:
     """Expected seconds of a fold: a configuration's on a reference table, times the growth of its family with rows,
-    columns and outputs, times this machine's pace, which the first fits tell.
+    columns and outputs, times the pace of this machine and table, which the first fits tell.
 
     Args:
         shape: of the table; a fold trains on `share` of its rows.
+        pools: family → pool of workers. What trees take says nothing of nets: a family's pace is its own, else that of
+            families of its pool.
     """
 
-    def __init__(self, shape: Shape, share: float = 0.8) -> None:
+    def __init__(self, shape: Shape, share: float = 0.8, pools: Mapping[str, str] | None = None) -> None:
         record = read_portfolio(shape.rows)
         reference, growth = record["reference"], record["growth"]
         facts = {"rows": shape.rows * share, "columns": shape.columns, "outputs": max(1, shape.outputs)}
@@ -46,20 +49,23 @@ class CostModel:
             family: float(np.prod([ratios[name] ** exponent for name, exponent in exponents.items()]))
             for family, exponents in growth.items()
         }
-        self._paces: list[float] = []
+        self._pools = pools or {}
+        self._paces: list[tuple[str, float]] = []
 
-    @property
-    def pace(self) -> float:
-        """This machine's seconds for a second of the model."""
-        return float(np.exp(np.median(np.log(self._paces[-MEMORY:])))) if self._paces else 1.0
+    def pace(self, family: str) -> float:
+        """Seconds here for a second of the model."""
+        own = [pace for name, pace in self._paces if name == family]
+        pool = self._pools.get(family)
+        paces = own or [pace for name, pace in self._paces if self._pools.get(name) == pool]
+        return float(np.exp(np.median(np.log(paces[-MEMORY:])))) if paces else 1.0
 
     def expect(self, family: str, reference_seconds: float | None) -> float | None:
         """Seconds of one fold; None for a family or a configuration that the model does not know."""
         if reference_seconds is None or family not in self._growth:
             return None
-        return reference_seconds * self._growth[family] * self.pace
+        return reference_seconds * self._growth[family] * self.pace(family)
 
     def note(self, family: str, reference_seconds: float | None, seconds: float) -> None:
         """A fold took so long."""
         if reference_seconds is not None and family in self._growth:
-            self._paces.append(max(seconds, 1e-3) / (reference_seconds * self._growth[family]))
+            self._paces.append((family, max(seconds, 1e-3) / (reference_seconds * self._growth[family])))

@@ -8,7 +8,9 @@ from automl.search.allotment import Allotment
 from automl.search.families import Families
 from automl.search.trial import TrialSpec
 
-# A dear configuration lets so many less one go first at a time.
+# A bag that is expected to take more of the workers' time left than this lets cheaper ones go first, so many at a time;
+# one that would take more than the second share, others that are dear themselves.
+DEAR_SHARE, HEAVY_SHARE = 0.12, 0.35
 MOST_OVERTAKEN = 8
 
 
@@ -34,11 +36,16 @@ class Queue:
                 self._specs.remove(spec)
             elif self._allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
                 fitting.append(spec)
-                if not self._allotment.is_dear(spec) or len(fitting) == MOST_OVERTAKEN:
+                if self._allotment.share(spec) <= DEAR_SHARE or len(fitting) == MOST_OVERTAKEN:
                     break
         if not fitting:
             return None
-        chosen = fitting[0] if self._allotment.is_dear(fitting[-1]) else fitting[-1]
+        shares = [self._allotment.share(spec) for spec in fitting]
+        for most in (DEAR_SHARE, HEAVY_SHARE, max(shares)):
+            chosen = next((spec for spec, share in zip(fitting, shares, strict=True) if share <= most), None)
+            if chosen is not None:
+                break
+        assert chosen is not None, "none is larger than the largest"
         self._specs.remove(chosen)
         return chosen
 

@@ -81,7 +81,8 @@ class Search:
         self.race = Race(run, data, self.oofs, wanted=recipe.search.racing)
         self.families = Families(recipe, data.task, data.table)
         share = len(data.trains[0]) / max(1, len(data.target))
-        self.costs = CostModel(data.table.shape(data.task), share)
+        pools = {name: family.candidate.pool for name, family in self.families.usable.items()}
+        self.costs = CostModel(data.table.shape(data.task), share, pools)
         self.allotment = Allotment(
             clock,
             self.families,

@@ -131,7 +131,7 @@ def move_list(
     moved = []
     for entry in small["lists"][kind]:
         growth = small["growth"][entry["family"]]
-        grown = entry["seconds"] * (reference["rows"] / small["reference"]["rows"]) ** max(0.8, growth["rows"])
+        grown = entry["seconds"] * (reference["rows"] / small["reference"]["rows"]) ** growth["rows"]
         moved.append(entry | {"seconds": round(seconds.get(entry["name"], grown), 3)})
     return moved
 
