@@ -87,7 +87,9 @@ class RequestLog:
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         header = self.folder / HEADER
-        if any(self.folder.iterdir()) and not is_request_log(self.folder):
+        begun = f".{HEADER}.tmp-"  # of another process that is about to write into the same log
+        others = [path for path in self.folder.iterdir() if not path.name.startswith(begun)]
+        if others and not is_request_log(self.folder):
             raise UsageError(f"{self.folder} holds other files and is no request log", hint="Choose an empty folder")
         hidden = {"hashed": sorted(self.hashed), "dropped": sorted(self.dropped)}
         if header.exists():

@@ -6,15 +6,19 @@ before anything else happens, so that a finished trial survives whatever comes n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from automl.errors import EngineError
 from automl.events import cut_torn_tail, read_jsonl
 from automl.files import environment_error
 from automl.search.trial import TrialResult, TrialSpec
+
+Made = TypeVar("Made")
 
 
 class Records:
@@ -22,6 +26,9 @@ class Records:
 
     Args:
         folder: `run.search`.
+
+    Attributes:
+        damaged: lines of trials.jsonl that hold no result; they stay, and their trials are made again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,14 +37,14 @@ class Records:
         self.torn_bytes = cut_torn_tail(self._specs_path) + cut_torn_tail(self._trials_path)
         self.specs: dict[int, TrialSpec] = {}
         self.attempts: dict[int, int] = {}
-        for record in read_jsonl(self._specs_path):
-            spec = TrialSpec.from_json(record)
+        for spec in _read(self._specs_path, TrialSpec.from_json):
             self.specs[spec.number] = spec
             self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
-        self.results = {record["trial"]: TrialResult.from_json(record) for record in read_jsonl(self._trials_path)}
+        self.results = {result.trial: result for result in _read(self._trials_path, TrialResult.from_json)}
+        self.damaged = _count_lines(self._trials_path) - len(self.results)
 
     def next_number(self) -> int:
-        return max(self.specs, default=-1) + 1
+        return max((*self.specs, *self.results), default=-1) + 1
 
     def unfinished(self) -> list[TrialSpec]:
         """Configurations that were begun and have no result, in order."""
@@ -56,7 +63,18 @@ class Records:
 
 def read_results(folder: Path) -> list[TrialResult]:
     """Results of a run in the order they finished; for readers, who change nothing."""
-    return [TrialResult.from_json(record) for record in read_jsonl(folder / "trials.jsonl")]
+    return list(_read(folder / "trials.jsonl", TrialResult.from_json))
+
+
+def _read(path: Path, make: Callable[[dict[str, Any]], Made]) -> Iterator[Made]:
+    """What the lines of a file hold; one that was damaged is passed over, as if it had never been written."""
+    for record in read_jsonl(path):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            yield make(record)
+
+
+def _count_lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:

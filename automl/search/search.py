@@ -265,6 +265,9 @@ class Search:
         if self.study.damage:
             text = "the journal was damaged and is begun anew; it is kept as search/journal.log.damaged"
             self.emit(Decision(topic="search", text=text, reason=self.study.damage))
+        if self.records.damaged > 0:
+            text = f"{self.records.damaged} line(s) of trials.jsonl hold no result: their trials are made again"
+            self.emit(Decision(topic="search", text=text, reason="the file was damaged; its lines stay as they are"))
         scores = {number: result.score for number, result in self.records.results.items()}
         self.study.recover(
             {n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()}

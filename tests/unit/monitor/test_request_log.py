@@ -73,6 +73,16 @@ def test_several_processes_write_into_one_log(tmp_path: Path) -> None:
     assert sorted(read_request_log(tmp_path / "log").frame["age"]) == sorted([*range(300), *range(300)])
 
 
+def test_a_log_that_another_process_is_just_beginning_is_no_strange_folder(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / ".log.json.tmp-4711").write_text("{")
+    assert is_request_log(make_log(tmp_path / "log").folder)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("Dear Ann")
+    with pytest.raises(UsageError, match="holds other files"):
+        make_log(tmp_path / "other")
+
+
 def test_a_log_that_cannot_be_written_is_said_once_and_hurts_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

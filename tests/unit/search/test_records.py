@@ -151,3 +151,29 @@ def test_a_full_disk_is_told_and_leaves_only_whole_lines(tmp_path: Path) -> None
     assert len(line) == 46
     assert said == f"2|5|The disk is full: cannot write {path}"
     assert path.read_bytes() == line + line.replace(b"0", b"1")
+
+
+@pytest.mark.parametrize("wrong", [b'"trial": 1', b'"fold_scores"', b'"label"'])
+def test_a_damaged_line_is_as_good_as_never_written(tmp_path: Path, wrong: bytes) -> None:
+    records = Records(tmp_path)
+    for number in range(3):
+        records.add_spec(make_spec(number))
+        records.add_result(make_result(number))
+    lines = (tmp_path / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    damaged = lines[1].replace(wrong, wrong[:3] + b"~" + wrong[4:])
+    assert damaged != lines[1]
+    (tmp_path / "trials.jsonl").write_bytes(lines[0] + damaged + lines[2])
+    again = Records(tmp_path)
+    assert (set(again.results), again.damaged) == ({0, 2}, 1)
+    assert [spec.number for spec in again.unfinished()] == [1]
+    assert [result.trial for result in read_results(tmp_path)] == [0, 2]
+    again.add_result(make_result(1))
+    assert set(Records(tmp_path).results) == {0, 1, 2}
+
+
+def test_a_number_is_not_given_twice_because_its_specification_was_damaged(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.add_spec(make_spec(0))
+    records.add_result(make_result(0))
+    (tmp_path / "specs.jsonl").write_bytes(b"{ damaged\n")
+    assert Records(tmp_path).next_number() == 1
