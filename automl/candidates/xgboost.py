@@ -36,6 +36,8 @@ PROBE_ROUNDS = 5
 USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
 MAX_RATE = 0.4
 MAX_DEEPER = 10
+# Where trees go on from others that are too sure of themselves, Newton's step in a leaf of their faults has no bounds.
+MAX_STEP = 1.0
 
 
 class XGBoost:
@@ -135,6 +137,8 @@ class XGBoostEstimator:
         evals = [(self._quantise(stop_matrix, stop_target, None, None, train), "stop")] if len(stop_target) else []
         settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(evals))
         before = None if start is None else start.booster
+        if before is not None and self.classification:
+            settings["max_delta_step"] = MAX_STEP
         booster = _train(xgboost, settings, train, rounds, evals, stopping, before)
         known = 0 if before is None else before.num_boosted_rounds()
         self.booster = booster[: known + stopping.best_round] if stopping.best_round < stopping.rounds else booster
@@ -305,7 +309,8 @@ def _train(
         """Tells the loss on the stop rows after each round; True ends the training."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
-            if watch.rounds + 1 == PROBE_ROUNDS:
+            # what goes on is past the steps that a rate is chosen by, and its first round is long
+            if before is None and watch.rounds + 1 == PROBE_ROUNDS:
                 rate = affordable_rate(settings["learning_rate"], watch.rounds_left())
                 if rate > settings["learning_rate"]:
                     model.set_param({"learning_rate": rate})

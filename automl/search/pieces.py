@@ -86,8 +86,10 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
             memory_bytes=payload["memory_mb"] * 2**20,
             scratch=scratch,
         )
+        # a model that was fitted again on all of the sample knows the rows that are to stop its successor
+        start = None if context.refit else _load_start(payload)
         prepared = time.monotonic()
-        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop], _load_start(payload))
+        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop], start)
     record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
     return {**record, "rows": len(pieces.target)}  # of this session alone: a reader of fold.json needs none
 

@@ -13,7 +13,7 @@ import pytest
 from automl.candidates import FitContext
 from automl.candidates.xgboost import plugin
 from automl.matrix import Array, Feature, FloatArray
-from automl.search import pieces
+from automl.search import pieces, trial
 from automl.search.pieces import hash_rows, run_all_rows
 from automl.search.whole import find_all_rows
 from automl.task import Task, TaskKind
@@ -102,7 +102,7 @@ def sampled(tmp_path: Path) -> tuple[StoredRun, pd.DataFrame, Path]:
 
 def payload_of(stored: StoredRun, path: Path, total: int) -> dict[str, object]:
     told = {"file": str(path), "file_rows": total, "options": stored.recipe.data.model_dump(), "memory_mb": 1000.0}
-    told["base"] = None
+    told["base"] = 3
     return stored.payload(stored.spec(9, "xgboost"), 0, **told)
 
 
@@ -112,13 +112,15 @@ def test_every_row_that_has_a_target_and_neither_scores_nor_stops_is_learned_fro
     stored, frame, path = sampled
     seen: list[pieces.StoredPieces] = []
     kept = pieces.StoredPieces
+    monkeypatch.setattr(trial, "REFIT_ROWS", 100)
+    oofs, _ = stored.complete(stored.spec(3, "xgboost"))
     monkeypatch.setattr(pieces, "StoredPieces", lambda **told: seen.append(kept(**told)) or seen[-1])
     record = run_all_rows(payload_of(stored, path, len(frame)))
     held = stored.data.folds[0]
     again = int((held < DRAWN // 2).sum())  # rows that score and stand in the file once more
     stop = round(0.15 * len(stored.data.trains[0]))
     assert record["rows"] == pytest.approx(len(frame) - 40 - len(held) - again - stop, abs=2)
-    assert record["score"] > 0.9
+    assert record["score"] > oofs.scores[3]
     assert len(seen) == 1
     outputs = np.load(stored.run.search / "models" / "0009-0" / "oof.npy")
     assert outputs.shape == (len(held), 2)
