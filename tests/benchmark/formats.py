@@ -34,6 +34,7 @@ from automl.errors import ArtifactError, AutoMLError
 from automl.export import formats, proof_of
 from automl.export._bundle import export_model, open_source
 from automl.files import write_json, write_text
+from automl.recipe import load_recipe
 from automl.search.calibration import Calibrator
 from automl.search.families import Families
 from automl.search.trial import candidates
@@ -178,7 +179,7 @@ def fit_winner(data: Set, out: Path, options: argparse.Namespace) -> str:
         train = full_table(data, options)
         target = data.target or None
         limit = {"time": float(options.winner), "jobs": options.jobs}
-        automl.fit(train, target=target, out=out, seed=3, recipe="balanced", **limit)
+        automl.fit(train, target=target, out=out, seed=3, recipe=load_recipe("balanced"), **limit)
     except AutoMLError as error:
         return error.message
     return "" if (out / "model").is_dir() else "no model"
