@@ -312,7 +312,7 @@ def note(
 
 def make_table(records: list[dict[str, Any]]) -> str:
     """Rows are models, columns formats; refusals are numbered below."""
-    names = list(dict.fromkeys(record["format"] for record in records))
+    names = [name for name in formats.names() if any(record["format"] == name for record in records)]
     models = list(dict.fromkeys((record["set"], record["candidate"]) for record in records))
     found = {(record["set"], record["candidate"], record["format"]): record for record in records}
     reasons: dict[str, int] = {}
