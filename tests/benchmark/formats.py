@@ -317,11 +317,11 @@ def make_table(records: list[dict[str, Any]]) -> str:
     found = {(record["set"], record["candidate"], record["format"]): record for record in records}
     reasons: dict[str, int] = {}
     lines = [f"| set | model | {' | '.join(names)} |", "|" + "---|" * (len(names) + 2)]
-    skipped = []
+    skipped: dict[str, dict[str, list[str]]] = {}  # reason → model → sets
     for data, model in models:
         first = next(r for r in records if (r["set"], r["candidate"]) == (data, model))
         if not first["fitted"]:
-            skipped.append(f"{data}/{model}: {first['refused']}")
+            skipped.setdefault(first["refused"], {}).setdefault(model, []).append(data)
             continue
         cells = [_cell(found.get((data, model, name)), reasons) for name in names]
         lines.append(f"| {data} | {model} | {' | '.join(cells)} |")
@@ -335,7 +335,11 @@ def make_table(records: list[dict[str, Any]]) -> str:
     )
     numbered = [f"{number}. {reason}" for reason, number in reasons.items()]
     tail = [f"* {record['case']}: {record['verdict']}" for record in broken]
-    apart = ["", "Not fitted:", "", *(f"* {line}" for line in skipped)] if skipped else []
+    told = [
+        f"* {reason}: {'; '.join(f'{model} ({len(sets)} sets)' for model, sets in models.items())}"
+        for reason, models in skipped.items()
+    ]
+    apart = ["", "Not fitted:", "", *told] if told else []
     return "\n".join([head, "", *lines, "", "Refused:", "", *numbered, *tail, *apart]) + "\n"
 
 
