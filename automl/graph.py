@@ -158,23 +158,24 @@ class SparseNames:
     front: str
     blocks: tuple[tuple[str, str, int], ...]
 
-    def multiply(self, graph: Graph, weights: Array, *, front: bool = True) -> str:
+    def multiply(self, graph: Graph, weights: Array, *, front: bool = True, exact: bool = False) -> str:
         """The product with `weights` (m, c) float32: (n, c) float32.
 
         Args:
             front: False if the weights have no rows for the columns in front.
+            exact: sum in float64, so that the result is the same to the last bit wherever that is done.
         """
         widths = [width for _, _, width in self.blocks]
         start = len(weights) - sum(widths)
         parts = [graph.add("MatMul", self.front, weights[:start])] if front and start and self.front else []
         for places, values, width in self.blocks:
             table = np.concatenate([weights[start : start + width], np.zeros_like(weights[:1])])
-            parts.append(_multiply_block(graph, places, values, table))
+            parts.append(_multiply_block(graph, places, values, table, exact=exact))
             start += width
         total = parts[0] if parts else graph.rows_like(self.rows, np.zeros(weights.shape[1], dtype=np.float32))
         for part in parts[1:]:
             total = graph.add("Add", total, part)
-        return total
+        return graph.cast(total, "float32") if exact else total
 
 
 # A block is laid out in full where it is at most so many times as wide as what it is multiplied with; else the rows of
@@ -182,15 +183,18 @@ class SparseNames:
 FULL = 64
 
 
-def _multiply_block(graph: Graph, places: str, values: str, table: Array) -> str:
-    height, columns = table.shape
+def _multiply_block(graph: Graph, places: str, values: str, array: Array, *, exact: bool) -> str:
+    height, columns = array.shape
+    table: Value = array if columns > 1 else np.ascontiguousarray(array[:, 0])
+    if exact:  # kept as float32, for that weighs half
+        table, values = graph.cast(table, "float64"), graph.cast(values, "float64")
     if columns > 1 and height <= FULL * columns:
         count = graph.add("Shape", places, start=0, end=1)
         shape = graph.add("Concat", count, np.array([height], dtype=np.int64), axis=0)
-        empty = graph.add("Expand", np.zeros((1, 1), dtype=np.float32), shape)
+        empty = graph.add("Expand", np.zeros((1, 1), dtype=np.float64 if exact else np.float32), shape)
         return graph.add("MatMul", graph.add("ScatterElements", empty, places, values, axis=1), table)
     if columns == 1:
-        picked = graph.add("Gather", np.ascontiguousarray(table[:, 0]), places, axis=0)
+        picked = graph.add("Gather", table, places, axis=0)
         return graph.total(graph.add("Mul", values, picked), 1)
     picked = graph.add("Gather", table, places, axis=0)
     row = graph.add("Unsqueeze", values, np.array([1], dtype=np.int64))

@@ -121,6 +121,10 @@ class PictureNet:
         self.weights: list[Array] = []
         self._predict: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what TensorFlow has compiled, which is made again when it is needed."""
+        return {**self.__dict__, "_predict": None}
+
     def fit(self, matrix: Array, target: Array, weight: Array | None) -> None:
         context, params = self.context, self.params
         assert context is not None, "a loaded model is not fitted again"

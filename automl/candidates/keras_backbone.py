@@ -183,6 +183,10 @@ class BackboneEstimator:
         signature = [tf.TensorSpec([None, *self.shape], tf.uint8)]
         return tf.function(forward, input_signature=signature, autograph=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what TensorFlow has compiled, which is made again when it is needed."""
+        return {**self.__dict__, "_features": None}
+
     def predict(self, matrix: Array) -> FloatArray:
         parts = [self._predict_part(matrix[at : at + BATCH_ROWS]) for at in range(0, len(matrix), BATCH_ROWS)]
         return np.concatenate(parts) if parts else np.zeros((0, self.n_outputs), dtype=np.float32)

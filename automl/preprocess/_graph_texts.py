@@ -23,10 +23,11 @@ def weigh_in_graph(graph: Graph, table: TableNames, blocks: Sequence[Block], *, 
         parts = []
         for column, kind, n, keys, weights in group:
             places, counts = _look_up(graph, column, kind, n, keys)
+            counts = graph.cast(counts, "float64")
             if sublinear:
-                counts = graph.add("Add", graph.add("Log", counts), np.float32(1))
+                counts = graph.add("Add", graph.add("Log", counts), np.float64(1))
             weight = graph.add("Gather", np.append(weights, np.float32(0)).astype(np.float32), places, axis=0)
-            parts.append((places, graph.cast(graph.add("Mul", counts, weight), "float64"), len(keys)))
+            parts.append((places, graph.add("Mul", counts, graph.cast(weight, "float64")), len(keys)))
         squares = [graph.total(graph.add("Mul", value, value), 1) for _, value, _ in parts]
         norm = graph.add("Sqrt", squares[0] if len(squares) == 1 else graph.total(graph.concat(squares), 1))
         norm = graph.add("Where", graph.add("Equal", norm, np.float64(0)), np.float64(1), norm)

@@ -163,7 +163,7 @@ class TextPart:
         block = np.asarray(matrix @ axes, dtype=np.float32)
         spread = float(np.sqrt(np.mean(block.astype(np.float64) ** 2))) if block.size else 1.0
         self.state["axes"] = np.ascontiguousarray(axes / max(spread, 1e-9), dtype=np.float32)
-        block = np.asarray(matrix @ self.state["axes"], dtype=np.float32)
+        block = _project(matrix, self.state["axes"])
         if store is not None:
             _write_svd(store, self.state, block)
         return block
@@ -201,7 +201,7 @@ class TextPart:
                 return np.hstack([sentences.embed(texts) for texts in table.texts])
             if "axes" not in self.state:
                 return np.empty((len(table), 0), dtype=np.float32)
-            return np.asarray(self._weigh(table) @ self.state["axes"], dtype=np.float32)
+            return _project(self._weigh(table), self.state["axes"])
         return self._weigh(table)
 
     def _weigh(self, table: Table) -> Any:
@@ -212,11 +212,13 @@ class TextPart:
         for (column, kind, n), keys, df in zip(self._blocks(), self.state["keys"], self.state["df"], strict=True):
             matrix, counts = table.texts[column].counts(kind, n)
             block = _look_up(matrix, keys, counts.keys)
+            # in float64, so that every runtime comes to the same float32: a tree tells neighbours of a split apart
+            block.data = block.data.astype(np.float64)
             if self._sublinear:
-                block.data = np.log(block.data) + np.float32(1)
+                block.data = np.log(block.data) + 1.0
             block.data = block.data * self._weights(df)[block.indices]
             groups.setdefault((column, kind), []).append(block)
-        parts = [_scale_rows(hstack(blocks, format="csr", dtype=np.float32)) for blocks in groups.values()]
+        parts = [_scale_rows(hstack(blocks, format="csr", dtype=np.float64)) for blocks in groups.values()]
         return hstack(parts, format="csr", dtype=np.float32) if parts else csr_matrix((len(table), 0), dtype=np.float32)
 
     def to_graph(self, graph: Graph, table: TableNames) -> Any:
@@ -237,7 +239,7 @@ class TextPart:
             for (column, kind, n), keys, df in zip(self._blocks(), self.state["keys"], self.state["df"], strict=True)
         ]
         matrix = weigh_in_graph(graph, table, blocks, sublinear=self._sublinear)
-        return matrix.multiply(graph, self.state["axes"]) if self.needs.text == "dense" else matrix
+        return matrix.multiply(graph, self.state["axes"], exact=True) if self.needs.text == "dense" else matrix
 
     @property
     def _sublinear(self) -> bool:
@@ -381,6 +383,11 @@ def _look_up(matrix: Any, keys: Array, known: Array) -> Any:
     wide = csr_matrix((block.data.copy(), indices, block.indptr), shape=(matrix.shape[0], len(keys)))
     wide.sort_indices()
     return wide
+
+
+def _project(matrix: Any, axes: FloatArray) -> FloatArray:
+    """The product, summed in float64 for the same reason as the weights are."""
+    return np.asarray((matrix.astype(np.float64) @ axes.astype(np.float64)).astype(np.float32))
 
 
 def _scale_rows(matrix: Any) -> Any:

@@ -34,6 +34,7 @@ from automl.errors import ArtifactError, AutoMLError
 from automl.export import formats, proof_of
 from automl.export._bundle import export_model, open_source
 from automl.files import write_json, write_text
+from automl.recipe import load_recipe
 from automl.search.calibration import Calibrator
 from automl.search.families import Families
 from automl.search.trial import candidates
@@ -178,7 +179,7 @@ def fit_winner(data: Set, out: Path, options: argparse.Namespace) -> str:
         train = full_table(data, options)
         target = data.target or None
         limit = {"time": float(options.winner), "jobs": options.jobs}
-        automl.fit(train, target=target, out=out, seed=3, recipe="balanced", **limit)
+        automl.fit(train, target=target, out=out, seed=3, recipe=load_recipe("balanced"), **limit)
     except AutoMLError as error:
         return error.message
     return "" if (out / "model").is_dir() else "no model"
@@ -311,16 +312,16 @@ def note(
 
 def make_table(records: list[dict[str, Any]]) -> str:
     """Rows are models, columns formats; refusals are numbered below."""
-    names = list(dict.fromkeys(record["format"] for record in records))
+    names = [name for name in formats.names() if any(record["format"] == name for record in records)]
     models = list(dict.fromkeys((record["set"], record["candidate"]) for record in records))
     found = {(record["set"], record["candidate"], record["format"]): record for record in records}
     reasons: dict[str, int] = {}
     lines = [f"| set | model | {' | '.join(names)} |", "|" + "---|" * (len(names) + 2)]
-    skipped = []
+    skipped: dict[str, dict[str, list[str]]] = {}  # reason → model → sets
     for data, model in models:
         first = next(r for r in records if (r["set"], r["candidate"]) == (data, model))
         if not first["fitted"]:
-            skipped.append(f"{data}/{model}: {first['refused']}")
+            skipped.setdefault(first["refused"], {}).setdefault(model, []).append(data)
             continue
         cells = [_cell(found.get((data, model, name)), reasons) for name in names]
         lines.append(f"| {data} | {model} | {' | '.join(cells)} |")
@@ -334,7 +335,11 @@ def make_table(records: list[dict[str, Any]]) -> str:
     )
     numbered = [f"{number}. {reason}" for reason, number in reasons.items()]
     tail = [f"* {record['case']}: {record['verdict']}" for record in broken]
-    apart = ["", "Not fitted:", "", *(f"* {line}" for line in skipped)] if skipped else []
+    told = [
+        f"* {reason}: {'; '.join(f'{model} ({len(sets)} sets)' for model, sets in models.items())}"
+        for reason, models in skipped.items()
+    ]
+    apart = ["", "Not fitted:", "", *told] if told else []
     return "\n".join([head, "", *lines, "", "Refused:", "", *numbered, *tail, *apart]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ def test_a_net_is_the_same_in_a_graph(kind: str, shape: tuple[int, int, int]) ->
     ]
     pictures = draw_pictures(shape, 10)
     expected = estimator.predict(pictures.reshape(10, -1))
+    assert pickle.loads(pickle.dumps(estimator))._predict is None  # what TensorFlow compiled does not travel
     graph = Graph()
     outputs = estimator.to_graph(graph, graph.input("pictures", "uint8", shape))
     np.testing.assert_allclose(run(graph, outputs, "float64", 3, pictures), expected, atol=1e-5)

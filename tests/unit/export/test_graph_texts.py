@@ -100,7 +100,10 @@ def test_texts_make_the_same_matrix_in_a_graph(family: str, given: dict[str, Any
             weights = np.random.default_rng(1).normal(size=(expected.shape[1], 3)).astype(np.float32)
             expected, matrix = expected @ weights, matrix.multiply(graph, weights)
         graph.output("matrix", matrix, "float32", expected.shape[1])
-        np.testing.assert_allclose(answer(graph, schema, asked), expected, rtol=1e-5, atol=2e-6)
+        found = answer(graph, schema, asked)
+        if family == "dense":  # trees split there: not even the last bit may differ
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize(("net", "layers"), NETS, ids=lambda given: type(given).__name__)
