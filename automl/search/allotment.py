@@ -82,10 +82,13 @@ class Allotment:
     def share(self, spec: TrialSpec) -> float:
         """How much of the workers' time left a bag of the configuration would take, as far as is known; 0 if unknown.
 
-        Only what was learned on tables says it; the order of what was made for texts and pictures is meant as it is.
+        The order of what was made for texts and pictures is meant as it is, whatever it takes.
         """
-        expected = None if self.by_trials else self.costs.expect(spec.candidate, spec.reference_seconds)
-        if expected is None or spec.origin != "portfolio":
+        shape = self.families.shape
+        if self.by_trials or spec.origin != "portfolio" or shape.texts or shape.pictures:
+            return 0.0
+        expected = self._expect(spec.candidate, spec.reference_seconds)
+        if expected is None:
             return 0.0
         return expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
 
