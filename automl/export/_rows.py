@@ -15,7 +15,7 @@ from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.picture_pixels import URI
-from automl.pictures import INSIDE, decode_cell, encode_uri, fetch
+from automl.pictures import decode_cell, encode_uri, fetch
 from automl.recipe import DataOptions
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
@@ -80,7 +80,7 @@ def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
 
 
 def carry_pictures(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The frame, pictures that lie in an archive as data URIs: who runs an export knows files and URIs only."""
+    """The frame, its pictures as data URIs: who runs an export does not know archives, and a server reads no files."""
     for column in schema.of(Role.IMAGE):
         if column.name in frame.columns:
             frame[column.name] = [carry(cell, column.picture) for cell in frame[column.name].to_numpy(dtype=object)]
@@ -88,8 +88,8 @@ def carry_pictures(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def carry(cell: Any, picture: PictureFormat | None) -> Any:
-    """A cell that is a member of an archive as a data URI; any other as it is."""
-    if not isinstance(cell, str) or cell.startswith(URI) or INSIDE not in cell or picture is None:
+    """A cell that names a picture as a data URI; any other as it is."""
+    if not isinstance(cell, str) or cell.startswith(URI) or picture is None:
         return cell
     loaded = fetch(cell)
     if isinstance(loaded, bytes):

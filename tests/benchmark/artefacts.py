@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import importlib.util
@@ -106,7 +107,11 @@ def _mlflow(folder: Path, rows: Path) -> np.ndarray:
 
 def _docker(folder: Path, rows: Path) -> np.ndarray:
     """The content of the container, run as its last line says, over HTTP."""
-    given = read_rows(rows)
+    signature = json.loads((folder / "signature.json").read_text(encoding="utf-8"))
+    pictures = {entry["column"] for entry in signature["inputs"] if entry["kind"] == "picture"}
+    given = [
+        {name: _carry(cell) if name in pictures else cell for name, cell in row.items()} for row in read_rows(rows)
+    ]
     answers: list[dict[str, Any]] = []
     with _serving(folder) as address:
         for at in range(0, len(given), CHUNK_ROWS):
@@ -115,6 +120,11 @@ def _docker(folder: Path, rows: Path) -> np.ndarray:
             with urllib.request.urlopen(request, timeout=60) as reply:
                 answers += json.loads(reply.read())["predictions"]
     return np.array([list(a["probabilities"].values()) if "probabilities" in a else [a["prediction"]] for a in answers])
+
+
+def _carry(path: str) -> str:
+    """A picture as it travels with its row."""
+    return f"data:image/any;base64,{base64.b64encode(Path(path).read_bytes()).decode('ascii')}" if path else ""
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = automl.Recipe().override({"search": {"candidates": ["linear"]}, "split": {"folds": 2, "repeats": 1}})
     out = tmp_path_factory.mktemp("pictures") / "run"
-    automl.fit(folder, out=out, recipe=recipe, trials=1, jobs=1, seed=1)
+    automl.fit(folder, out=out, recipe=recipe, trials=2, jobs=1, seed=1)
     return out
 
 
