@@ -11,7 +11,9 @@ from automl.search.records import Records
 from tests.unit.search.test_records import make_result, make_spec
 
 
-@pytest.mark.parametrize(("number", "start", "end"), [(0, 0, 2), (1, 0, 2), (2, 2, 8), (7, 2, 8), (8, 8, 16), (17, 16, 24)])
+@pytest.mark.parametrize(
+    ("number", "start", "end"), [(0, 0, 2), (1, 0, 2), (2, 2, 8), (7, 2, 8), (8, 8, 16), (17, 16, 24)]
+)
 def test_each_trial_belongs_to_one_batch(number: int, start: int, end: int) -> None:
     assert (start_of_batch(number), end_of_batch(number + 1)) == (start, end)
 
