@@ -18,6 +18,8 @@ FEW_LEVELS = 12
 MAX_NATIVE_LEVELS = 32
 MAX_INDICATORS = 100
 MAX_TARGET_COLUMNS = 400
+# Target means of levels with so many rows, on average and at least, are not cross-fitted.
+ROWS_A_LEVEL, LEAST_ROWS_A_LEVEL = 100, 20
 MAX_GRAPH_CELLS = 400_000
 
 
@@ -239,7 +241,16 @@ def fit_target_means(column: Array, levels: int, fit: FitRows) -> tuple[Array, F
     every = encoder.transform(known[:, None])
     lookup = np.empty((levels + 2, every.shape[1]), dtype=np.float32)
     lookup[known] = every
+    if _has_many_rows(column):  # rows of a level that all have its one mean say nothing of their own targets
+        fitted = lookup[column]
     return _spread(lookup, present, width), _spread(fitted.astype(np.float32), present, width)
+
+
+def _has_many_rows(column: Array) -> bool:
+    """Whether a level's mean hangs on none of its rows. Means of parts of such a level differ by chance alone, which
+    would blur levels that are close to each other, and be another number than the one that new rows get."""
+    counts = np.unique(column, return_counts=True)[1]
+    return len(column) >= ROWS_A_LEVEL * len(counts) and int(counts.min()) >= LEAST_ROWS_A_LEVEL
 
 
 def _cross_fit(encoder: object, column: Array, target: Array) -> Array:

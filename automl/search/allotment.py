@@ -20,6 +20,8 @@ MIN_FOLD_SECONDS = 0.3
 USUAL_FACTOR, END_SHARE = 1.5, 0.9
 # A configuration of the portfolio is begun if at least this share of what it needs is left.
 CUT_SHARE = 0.7
+# A family that costs less than a linear model; and what one that was not learned of takes at least of the time left.
+QUICK_COST, UNKNOWN_SHARE = 1.0, 0.2
 # Between the end of a fold and the end of the search: what writing its outputs takes.
 END_SECONDS = 0.3
 
@@ -87,10 +89,10 @@ class Allotment:
         shape = self.families.shape
         if self.by_trials or spec.origin != "portfolio" or shape.texts or shape.pictures:
             return 0.0
-        expected = self._expect(spec.candidate, spec.reference_seconds)
-        if expected is None:
-            return 0.0
-        return expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
+        expected = self._expect(spec.candidate, spec.reference_seconds) or 0.0
+        share = expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
+        is_quick = self.families[spec.candidate].candidate.cost < QUICK_COST
+        return share if spec.reference_seconds is not None or is_quick else max(share, UNKNOWN_SHARE)
 
     def fold_seconds(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""

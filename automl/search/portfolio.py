@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from automl.recipe import Configuration
+from automl.search.allotment import QUICK_COST
 from automl.search.cost import read_portfolio
 from automl.search.families import Families
 from automl.search.trial import TrialSpec, candidates
@@ -20,7 +21,6 @@ from automl.task import TaskKind
 
 # The constant model and the linear one: what every other is held against.
 BASELINES = {"dummy": "constant", "linear": "linear"}
-QUICK_COST = 1.0
 
 
 class Entry(NamedTuple):
