@@ -9,8 +9,8 @@ from automl.search.families import Families
 from automl.search.trial import TrialSpec
 
 # A bag that is expected to take more of the workers' time left than this lets cheaper ones go first, so many at a time;
-# one that would take more than the second share, others that are dear themselves.
-DEAR_SHARE, HEAVY_SHARE = 0.12, 0.5
+# one that would take more than the second share lets those go first that are dear themselves.
+DEAR_SHARE, HEAVY_SHARE = 0.12, 0.6
 MOST_OVERTAKEN = 8
 
 
