@@ -109,7 +109,8 @@ def choose(out: Path, size: str, from_rows: int) -> None:
     sizes = {each["name"]: each for each in json.loads(TARGET.read_text(encoding="utf-8"))["sizes"]}
     for kind in chosen:
         if size != "small" and sum(record.kind == kind for record in records) < LEAST_TABLES:
-            chosen[kind] = move_list(sizes["small"], kind, REFERENCES[size], seconds)
+            others = [chosen[other] for other in chosen if other != kind and chosen[other]]
+            chosen[kind] = add_families(move_list(sizes["small"], kind, REFERENCES[size], seconds), others)
             print(f"== {kind}: too few tables, the order of small ones is kept")
     few_classes = sum(record.facts["outputs"] > 2 for record in records) < LEAST_TABLES
     for family, exponents in sizes.get("small", {"growth": {}})["growth"].items():
@@ -136,6 +137,19 @@ def move_list(
         growth = small["growth"][entry["family"]]
         grown = entry["seconds"] * (reference["rows"] / small["reference"]["rows"]) ** growth["rows"]
         moved.append(entry | {"seconds": round(seconds.get(entry["name"], grown), 3)})
+    return moved
+
+
+def add_families(moved: list[dict[str, Any]], others: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The list, and the first entry of each family that the lists of all other kinds of task hold and it lacks, about
+    where it stands in them."""
+    lacking = set.intersection(*({entry["family"] for entry in other} for other in others))
+    for family in sorted(lacking - {entry["family"] for entry in moved}):
+        places = [next(at for at, entry in enumerate(other) if entry["family"] == family) for other in others]
+        entry = others[0][places[0]]
+        moved.insert(
+            round(float(np.mean(places))), {key: entry[key] for key in ("name", "family", "params", "seconds")}
+        )
     return moved
 
 
