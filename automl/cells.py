@@ -6,6 +6,7 @@ serves a typed frame and the other way round.
 
 from __future__ import annotations
 
+import decimal
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -183,6 +184,16 @@ def parse_frame(frame: pd.DataFrame, columns: Sequence[Column], *, coded: bool =
     return typed
 
 
+def _are_there(series: pd.Series) -> Array:
+    """Which cells (n,) are not missing; a decimal's signalling NaN, which must not be compared, is."""
+    try:
+        return np.asarray(series.notna())
+    except decimal.InvalidOperation:
+        return np.array(
+            [not (isinstance(cell, decimal.Decimal) and cell.is_nan()) and pd.notna(cell) for cell in series]
+        )
+
+
 def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[Notice]:
     """Notices of cells that a model makes nothing of: no number or date where it wants one, categories not seen."""
     where = {str(name): position for position, name in reversed(list(enumerate(frame.columns)))}
@@ -202,7 +213,7 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
         else:
             known = ~np.isnat(parse_dates(series, column.format))
             what = "cannot be read as dates and count as missing"
-        doubtful = series[~known & series.notna().to_numpy()]
+        doubtful = series[~known & _are_there(series)]
         strange = [text for text in to_text(doubtful, column.format.missing) if text is not None]
         if strange:
             examples = list(dict.fromkeys(strange))

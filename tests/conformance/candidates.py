@@ -319,22 +319,27 @@ class CandidateConformance:
         problem = make_problem(kind, self.plugin.needs, rows=120)
         estimator = self.fitted(kind)
         graph = Graph()
-        sparse, width = self.plugin.needs.text == "sparse", problem.matrix.shape[1]
-        matrix = input_sparse(graph, problem) if sparse else graph.input("matrix", "float32", (width,))
+        sparse, pixels = self.plugin.needs.text == "sparse", self.plugin.needs.pictures == "pixels"
+        shape = problem.features[0].shape if pixels else (problem.matrix.shape[1],)
+        matrix: Any = input_sparse(graph, problem) if sparse else None
+        matrix = matrix or graph.input("matrix", "uint8" if pixels else "float32", shape)
         try:
             outputs = graph.cast(estimator.to_graph(graph, matrix), "float32")  # type: ignore[attr-defined]
         except AttributeError as refusal:
             assert self.candidate not in CANDIDATES.names(), refusal
             return
         except NoGraphError as refusal:  # only what reads texts or pictures may have none
-            needs = self.plugin.needs
-            assert needs.text == "tokens" or needs.pictures == "pixels", refusal
+            assert self.plugin.needs.text == "tokens" or pixels, refusal
             return
         graph.output("outputs", outputs, "float32", problem.task.n_outputs)
         session = open_session(graph)
-        troubled = problem.matrix if sparse else plant_trouble(problem, self.plugin.needs)
+        troubled = problem.matrix if sparse or pixels else plant_trouble(problem, self.plugin.needs)
         for rows in (troubled, problem.matrix[:1]):
-            feed = list_entries(rows, problem.features[-1].width) if sparse else {"matrix": rows}
+            feed = (
+                list_entries(rows, problem.features[-1].width)
+                if sparse
+                else {"matrix": rows.reshape(len(rows), *shape)}
+            )
             expected, found = estimator.predict(rows), session.run(None, feed)[0]
             scale = 1.0 if problem.task.is_classification else float(np.abs(expected).max())
             assert np.abs(found - expected).max() / scale < (1e-4 if problem.task.is_classification else 1e-5)

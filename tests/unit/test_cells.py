@@ -229,3 +229,11 @@ def test_cells_that_a_model_makes_nothing_of_are_told_by_column() -> None:
         "day: 2 cell(s) cannot be read as dates and count as missing: 'x', 'y'",
     ]
     assert cells.describe_strangers(frame.iloc[[0]], columns) == []
+
+
+def test_a_signalling_nan_among_decimals_is_a_missing_cell() -> None:
+    """Comparing it is an error, which is how pandas looks for missing values in a column of text and decimals."""
+    series = pd.Series(["a", decimal.Decimal("sNaN"), None, decimal.Decimal(1)], dtype=object)
+    assert cells._are_there(series).tolist() == [True, False, False, True]
+    text = pd.Series(["a", "b"], dtype="str")
+    assert cells._are_there(text).tolist() == [True, True]
