@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.clock import REPORT_SECONDS, Clock, process_age_seconds, spent_seconds
+from automl.clock import REPORT_SECONDS, Clock, spent_seconds
 from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, open_engine
@@ -434,8 +434,3 @@ class _Session:
                 folds=folds,
             )
         )
-
-
-def command_started() -> float:
-    """`time.monotonic()` at which this process began."""
-    return time.monotonic() - process_age_seconds()

@@ -65,7 +65,7 @@ def fit_command(
     quiet: opt.QuietOption = False,
 ) -> None:
     """From a table to a run folder: leaderboard, report and a model that predicts."""
-    from automl.flow import command_started
+    from automl.clock import command_started
 
     started = command_started()
     asked = build_recipe_from(

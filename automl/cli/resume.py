@@ -19,7 +19,7 @@ def resume_command(
     quiet: opt.QuietOption = False,
 ) -> None:
     """Go on with a run that was killed, stopped or interrupted; finished work is kept."""
-    from automl.flow import command_started
+    from automl.clock import command_started
 
     started = command_started()
     from automl import flow

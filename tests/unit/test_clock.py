@@ -64,6 +64,25 @@ def test_a_process_knows_how_long_ago_it_began() -> None:
     assert 0.4 < age < time.monotonic() - began + 0.1
 
 
+def test_a_command_that_a_shell_becomes_does_not_count_the_shells_time() -> None:
+    """`bash -c "a && b"` runs b in its own process, whose age the system counts from the shell's start."""
+    script = "import time; from automl.clock import command_started; print(time.monotonic() - command_started())"
+    line = f"sleep 3 && exec {sys.executable} -c '{script}'"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(["sh", "-c", line], cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    assert 0.0 < float(done.stdout) < 2.0
+
+
+def test_a_command_counts_the_start_of_its_interpreter() -> None:
+    script = "import time; time.sleep(0.5); from automl.clock import command_started; print(command_started())"
+    root = Path(__file__).parents[2]
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert began - 0.1 < float(done.stdout) < began + 0.45
+
+
 def test_where_the_system_does_not_tell_a_processes_age_it_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise FileNotFoundError
