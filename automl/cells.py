@@ -6,7 +6,6 @@ serves a typed frame and the other way round.
 
 from __future__ import annotations
 
-import decimal
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from automl.matrix import Array
-from automl.schema import CellFormat, Column, Notice, Role
+from automl.schema import CellFormat, Column, Role
 
 PLAIN = CellFormat()
 SMALL_ROWS = 64  # up to here one pass over Python objects is quicker than one vectorised call a column
@@ -182,46 +181,6 @@ def parse_frame(frame: pd.DataFrame, columns: Sequence[Column], *, coded: bool =
         typed = typed.take([place[name] for name in wanted], axis=1)
     typed.index = frame.index
     return typed
-
-
-def _are_there(series: pd.Series) -> Array:
-    """Which cells (n,) are not missing; a decimal's signalling NaN, which must not be compared, is."""
-    try:
-        return np.asarray(series.notna())
-    except decimal.InvalidOperation:
-        return np.array(
-            [not (isinstance(cell, decimal.Decimal) and cell.is_nan()) and pd.notna(cell) for cell in series]
-        )
-
-
-def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[Notice]:
-    """Notices of cells that a model makes nothing of: no number or date where it wants one, categories not seen."""
-    where = {str(name): position for position, name in reversed(list(enumerate(frame.columns)))}
-    notices = []
-    for column in columns:
-        if column.name not in where or column.role not in (Role.NUMBER, Role.DATE, Role.CATEGORY):
-            continue
-        series = frame.iloc[:, where[column.name]]
-        if column.role is Role.CATEGORY:
-            codes, texts = code_text(series, column.format.missing)
-            seen = frozenset(column.levels)
-            known: Array = np.array([*(text is None or text in seen for text in texts), True])[codes]
-            what = "hold a value that was not seen in training"
-        elif column.role is Role.NUMBER:
-            known = ~np.isnan(parse_numbers(series, column.format))
-            what = "cannot be read as numbers and count as missing"
-        else:
-            known = ~np.isnat(parse_dates(series, column.format))
-            what = "cannot be read as dates and count as missing"
-        doubtful = series[~known & _are_there(series)]
-        strange = [text for text in to_text(doubtful, column.format.missing) if text is not None]
-        if strange:
-            examples = list(dict.fromkeys(strange))
-            listed = ", ".join(repr(text[:40]) for text in examples[:3]) + (" …" if len(examples) > 3 else "")
-            notices.append(
-                Notice(topic=str(column.role), text=f"{column.name}: {len(strange)} cell(s) {what}: {listed}")
-            )
-    return notices
 
 
 def as_arrow(series: pd.Series[Any]) -> Any:

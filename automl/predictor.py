@@ -41,9 +41,9 @@ class Predictor:
 
     def check(self, frame: pd.DataFrame) -> list[Notice]:
         """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of."""
-        from automl import cells
+        from automl.strangers import describe_strangers
 
-        return [*self.schema.check(frame), *cells.describe_strangers(frame, self.schema.features)]
+        return [*self.schema.check(frame), *describe_strangers(frame, self.schema.features)]
 
     def predict_outputs(self, frame: pd.DataFrame) -> FloatArray:
         """Raw outputs: (n, k) probabilities in the order of `task.classes`, or (n, 1) values."""

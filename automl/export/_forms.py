@@ -26,6 +26,7 @@ from automl.metrics import get_metric
 from automl.predictor import Predictor
 from automl.search.trial import SearchData
 
+KEEP = 0.99  # of the gain over a constant answer that a smaller form must have left
 FOLD_ROWS = 2_000
 REPEATS = 5
 Build = Callable[[Predictor], bytes]  # a model's graph in one form, as the content of its file

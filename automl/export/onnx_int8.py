@@ -8,7 +8,7 @@ from pathlib import Path
 
 from automl.errors import ConstraintError
 from automl.export import Facts, Format, Source
-from automl.export._forms import build_plain, measure_forms
+from automl.export._forms import KEEP, build_plain, measure_forms
 from automl.export.onnx import FILE, predict_rows
 from automl.export.onnx import plugin as onnx_format
 from automl.files import write_bytes
@@ -16,7 +16,6 @@ from automl.matrix import FloatArray
 
 REQUIRES = ("onnx", "onnxruntime")
 EXTRA = "onnx"
-KEEP = 0.99  # of the gain over a constant answer that must be left
 
 
 class OnnxInt8:

@@ -12,7 +12,7 @@ import numpy as np
 from automl.ensemble.bag import BagModel
 from automl.errors import ConstraintError
 from automl.export import Facts, Format, Source
-from automl.export._forms import Build, Form, build_plain, measure_forms
+from automl.export._forms import KEEP, Build, Form, build_plain, measure_forms
 from automl.export.onnx import FILE, predict_rows
 from automl.export.onnx import plugin as onnx_format
 from automl.files import write_bytes
@@ -22,7 +22,6 @@ from automl.predictor import Predictor
 
 REQUIRES = ("onnx", "onnxruntime")
 EXTRA = "onnx"
-KEEP = 0.99  # of the gain over a constant answer that must be left
 SHARES = (0.5, 0.7, 0.9)  # of a kernel's weights that are made zero
 LEAST_VALUES = 512  # smaller constants stay as they are
 

@@ -20,8 +20,8 @@ MIN_FOLD_SECONDS = 0.3
 USUAL_FACTOR, END_SHARE = 1.5, 0.9
 # A configuration of the portfolio is begun if at least this share of what it needs is left.
 CUT_SHARE = 0.7
-# A family that costs less than a linear model; and what one that was not learned of takes at least of the time left.
-QUICK_COST, UNKNOWN_SHARE = 1.0, 0.2
+# What a family of which nothing was learned is thought to take of the time left, at least.
+UNKNOWN_SHARE = 0.2
 # Between the end of a fold and the end of the search: what writing its outputs takes.
 END_SECONDS = 0.3
 
@@ -91,8 +91,8 @@ class Allotment:
             return 0.0
         expected = self._expect(spec.candidate, spec.reference_seconds) or 0.0
         share = expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
-        is_quick = self.families[spec.candidate].candidate.cost < QUICK_COST
-        return share if spec.reference_seconds is not None or is_quick else max(share, UNKNOWN_SHARE)
+        is_known = spec.reference_seconds is not None or self.families[spec.candidate].is_quick
+        return share if is_known else max(share, UNKNOWN_SHARE)
 
     def fold_seconds(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""

@@ -44,6 +44,11 @@ class Family:
     improvements: list[tuple[float, float]] = dataclasses.field(default_factory=list)
 
     @property
+    def is_quick(self) -> bool:
+        """Costs less than a linear model."""
+        return self.candidate.cost < 1.0
+
+    @property
     def is_out(self) -> bool:
         """Failed every time it was tried, more than once."""
         return self.failures >= MAX_FAILURES and not self.improvements

@@ -2,8 +2,7 @@
 
 For tables the order is learned: `portfolio.json` lists, for small and large tables and each kind of task, the
 configurations that lower an ensemble's regret soonest on many tables, with the seconds each takes on one of reference
-size. What pictures and
-texts begin with is listed here.
+size. What pictures and texts begin with is listed here.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from automl.recipe import Configuration
-from automl.search.allotment import QUICK_COST
 from automl.search.cost import read_portfolio
 from automl.search.families import Families
 from automl.search.trial import TrialSpec, candidates
@@ -99,7 +97,7 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
     special = [*((WORDS, *TEXT_ENTRIES) if texts else ()), *(PICTURE_ENTRIES if pictures else ())]
     named = {entry.family for entry in (*listed, *special)}
     unnamed = [Entry(name, name, {}) for name in families.usable if name not in named]
-    quick = [entry for entry in unnamed if families[entry.family].candidate.cost < QUICK_COST]
+    quick = [entry for entry in unnamed if families[entry.family].is_quick]
     listed = [*listed[: len(BASELINES)], *quick, *listed[len(BASELINES) :], *(e for e in unnamed if e not in quick)]
     if not special:
         return listed

@@ -30,22 +30,18 @@ class Queue:
 
     def take(self) -> TrialSpec | None:
         """The first that fits into the time left; one that would take much of it lets the next few go first."""
-        fitting: list[TrialSpec] = []
+        fitting: list[tuple[float, TrialSpec]] = []
         for spec in list(self._specs):
             if self._families[spec.candidate].is_out:
                 self._specs.remove(spec)
             elif self._allotment.fits(spec.candidate, spec.origin, spec.reference_seconds):
-                fitting.append(spec)
-                if self._allotment.share(spec) <= DEAR_SHARE or len(fitting) == MOST_OVERTAKEN:
+                fitting.append((self._allotment.share(spec), spec))
+                if fitting[-1][0] <= DEAR_SHARE or len(fitting) == MOST_OVERTAKEN:
                     break
         if not fitting:
             return None
-        shares = [self._allotment.share(spec) for spec in fitting]
-        for most in (DEAR_SHARE, HEAVY_SHARE, max(shares)):
-            chosen = next((spec for spec, share in zip(fitting, shares, strict=True) if share <= most), None)
-            if chosen is not None:
-                break
-        assert chosen is not None, "none is larger than the largest"
+        # the first of the cheapest class: of equals `min` gives the first
+        _, chosen = min(fitting, key=lambda pair: (pair[0] > DEAR_SHARE) + (pair[0] > HEAVY_SHARE))
         self._specs.remove(chosen)
         return chosen
 

@@ -31,6 +31,7 @@ from automl.search.portfolio import make_portfolio
 from automl.search.queue import Queue
 from automl.search.racing import Race
 from automl.search.records import Records
+from automl.search.recovery import tell_again, tell_damage
 from automl.search.sparing import Sparing
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
@@ -262,21 +263,10 @@ class Search:
 
     def _recover(self) -> None:
         """Take up a search that a kill cut short."""
-        if self.study.damage:
-            text = "the journal was damaged and is begun anew; it is kept as search/journal.log.damaged"
-            self.emit(Decision(topic="search", text=text, reason=self.study.damage))
-        if self.records.damaged > 0:
-            text = f"{self.records.damaged} line(s) of trials.jsonl hold no result: their trials are made again"
-            self.emit(Decision(topic="search", text=text, reason="the file was damaged; its lines stay as they are"))
-        scores = {number: result.score for number, result in self.records.results.items()}
-        self.study.recover(
-            {n: s if self.records.results[n].status in ("ok", "pruned") else None for n, s in scores.items()}
-        )
+        for event in tell_damage(self.study, self.records):
+            self.emit(event)
+        tell_again(self.records, self.study, self.families, static=self.by_trials)
         for result in self.records.results.values():
-            self.families.note_result(result, static=self.by_trials)
-            for seconds in result.fold_seconds:
-                if result.candidate in self.families.usable:
-                    self.families.note_fold(result.candidate, seconds)
             if result.status == "ok" and result.trial not in self._late:
                 self.oofs.read(result.trial)
         for spec in self.records.unfinished():

@@ -25,18 +25,23 @@ def _matrix(**params: Any) -> dict[str, Any]:
     return {f"preprocess.{name}": value for name, value in params.items()}
 
 
+def _spread(rng: np.random.Generator, low: float, high: float) -> float:
+    """Uniform on a logarithmic scale."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def _draw_boosters(count: int) -> list[Configuration]:
     """XGBoost at random, around where tuned values of many tables lie."""
     rng = np.random.default_rng(7)
     found = []
     for number in range(count):
         params = _model(
-            learning_rate=round(float(np.exp(rng.uniform(np.log(0.02), np.log(0.1)))), 4),
+            learning_rate=round(_spread(rng, 0.02, 0.1), 4),
             max_depth=int(rng.integers(3, 11)),
-            min_child_weight=round(float(np.exp(rng.uniform(np.log(0.1), np.log(20)))), 3),
+            min_child_weight=round(_spread(rng, 0.1, 20), 3),
             subsample=round(float(rng.uniform(0.5, 1.0)), 2),
             colsample_bylevel=round(float(rng.uniform(0.3, 1.0)), 2),
-            reg_lambda=round(float(np.exp(rng.uniform(np.log(1e-3), np.log(20)))), 4),
+            reg_lambda=round(_spread(rng, 1e-3, 20), 4),
             grow_policy=str(rng.choice(["depthwise", "lossguide"])),
         )
         encode = str(rng.choice(["native", "auto", "target"]))
@@ -50,11 +55,11 @@ def _draw_histograms(count: int) -> list[Configuration]:
     found = []
     for number in range(count):
         params = _model(
-            learning_rate=round(float(np.exp(rng.uniform(np.log(0.02), np.log(0.12)))), 4),
-            max_leaf_nodes=round(float(np.exp(rng.uniform(np.log(6), np.log(96))))),
-            min_samples_leaf=round(float(np.exp(rng.uniform(np.log(5), np.log(100))))),
+            learning_rate=round(_spread(rng, 0.02, 0.12), 4),
+            max_leaf_nodes=round(_spread(rng, 6, 96)),
+            min_samples_leaf=round(_spread(rng, 5, 100)),
             max_features=round(float(rng.uniform(0.25, 0.9)), 2),
-            l2_regularization=round(float(np.exp(rng.uniform(np.log(1e-2), np.log(20)))), 3),
+            l2_regularization=round(_spread(rng, 1e-2, 20), 3),
         )
         matrix = _matrix(encode=str(rng.choice(["auto", "target", "ordinal"])))
         found.append(Configuration(f"histogram r{number}", "hist_gradient_boosting", params | matrix))

@@ -25,18 +25,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.benchmark.scores import score_labels
+from tests.benchmark.scores import make_parser, score_labels
 
 SIDE, BATCH, LEAVE = 96, 128, 2.0  # the last seconds are for predicting
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default="", help="all of them unless given")
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser = make_parser(__doc__, 300.0)
     parser.add_argument("--only", choices=("automl", "tutorial"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,24 @@
-"""Scores of decided labels, with the interval that so few rows leave open."""
+"""What the comparisons with plain models share: their options, and scores of decided labels with their interval."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+
+
+def make_parser(description: str | None, seconds: float) -> argparse.ArgumentParser:
+    """The options that all who put the tool beside a plain model have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", default="", help="all of them unless given")
+    parser.add_argument("--seconds", type=float, default=seconds)
+    return parser
 
 
 def score_labels(truth: Sequence[Any], predicted: Sequence[Any]) -> dict[str, float]:

@@ -14,23 +14,18 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from automl.preprocess.sentences import is_available
-from tests.benchmark.scores import score_labels
+from tests.benchmark.scores import make_parser, score_labels
 
 OUTSIDE = "oos"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default="", help="all of them unless given")
-    parser.add_argument("--seconds", type=float, default=120.0)
+    parser = make_parser(__doc__, 120.0)
     parser.add_argument("--metric", default="", help="what the tool aims at; its default unless given")
     parser.add_argument("--without-encoder", action="store_true")
     options = parser.parse_args()

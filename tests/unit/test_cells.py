@@ -211,29 +211,3 @@ def test_one_row_of_a_hundred_columns_takes_milliseconds() -> None:
         cells.parse_frame(frame, columns)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.010
-
-
-def test_cells_that_a_model_makes_nothing_of_are_told_by_column() -> None:
-    columns = (
-        Column(name="age", role=Role.NUMBER),
-        Column(name="city", role=Role.CATEGORY, levels=("Graz", "Wien")),
-        Column(name="day", role=Role.DATE, format=CellFormat(date_format="iso")),
-        Column(name="gone", role=Role.NUMBER),
-    )
-    cities, days = ["Graz", "Linz", None, " Wien "], ["2024-01-01", "x", "", "y"]
-    frame = pd.DataFrame({"age": ["1", "old", None, "inf"], "city": cities, "day": days})
-    told = [notice.text for notice in cells.describe_strangers(frame, columns)]
-    assert told == [
-        "age: 2 cell(s) cannot be read as numbers and count as missing: 'old', 'inf'",
-        "city: 1 cell(s) hold a value that was not seen in training: 'Linz'",
-        "day: 2 cell(s) cannot be read as dates and count as missing: 'x', 'y'",
-    ]
-    assert cells.describe_strangers(frame.iloc[[0]], columns) == []
-
-
-def test_a_signalling_nan_among_decimals_is_a_missing_cell() -> None:
-    """Comparing it is an error, which is how pandas looks for missing values in a column of text and decimals."""
-    series = pd.Series(["a", decimal.Decimal("sNaN"), None, decimal.Decimal(1)], dtype=object)
-    assert cells._are_there(series).tolist() == [True, False, False, True]
-    text = pd.Series(["a", "b"], dtype="str")
-    assert cells._are_there(text).tolist() == [True, True]

@@ -136,6 +136,28 @@ def test_target_means_worked_by_hand_without_smoothing_noise() -> None:
     assert lookup[UNSEEN, 0] == pytest.approx(0.5)
 
 
+def test_levels_that_are_close_stay_apart_for_the_training_rows_as_for_new_ones() -> None:
+    """Eight levels whose means lie closer together than the means of parts of one level do: cross-fitted, the values of
+    neighbours mixed, and no training row had the number that a new row of its level gets."""
+    rng = np.random.default_rng(0)
+    column = rng.integers(0, 8, 8_000)
+    target = 0.05 * column + rng.normal(0, 2, 8_000)
+    task = Task(kind=TaskKind.REGRESSION, target="y")
+
+    lookup, block = fit_target_means(column, 8, rows_of(target, task))
+
+    np.testing.assert_array_equal(block, lookup[column])
+    assert len(np.unique(block)) == 8
+
+
+def test_levels_of_few_rows_are_cross_fitted() -> None:
+    rng = np.random.default_rng(0)
+    column, target = np.arange(4_000) % 8, rng.integers(0, 2, 4_000)
+    column[:5] = 8  # one rare level is enough
+    lookup, block = fit_target_means(column, 9, rows_of(target))
+    assert (block != lookup[column]).any()
+
+
 def test_multiclass_target_means_leave_room_for_a_class_that_is_absent() -> None:
     task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"))
     column, target = np.arange(60) % 4, np.arange(60) % 2  # class c never occurs

@@ -61,6 +61,20 @@ def crossed(tmp_path: Path) -> StoredRun:
     return store_run(tmp_path / "run", frame, "y", **recipe)
 
 
+def make_search(stored: StoredRun, seconds: float) -> Search:
+    return Search(
+        run=stored.run,
+        data=stored.data,
+        recipe=stored.recipe,
+        engine=LateEngine(frozenset()),
+        emit=lambda event: None,
+        clock=Clock(time.monotonic(), seconds),
+        on_bag=lambda: None,
+        should_stop=lambda: "",
+        memory_mb=4000.0,
+    )
+
+
 def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredRun) -> None:
     engine, events = LateEngine(frozenset({"1-1", "1-2", "1-3", "1-4"})), list[Event]()
     search = Search(
@@ -90,17 +104,7 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
 
 def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: StoredRun) -> None:
     def order(seconds: float) -> list[str]:
-        search = Search(
-            run=crossed.run,
-            data=crossed.data,
-            recipe=crossed.recipe,
-            engine=LateEngine(frozenset()),
-            emit=lambda event: None,
-            clock=Clock(time.monotonic(), seconds),
-            on_bag=lambda: None,
-            should_stop=lambda: "",
-            memory_mb=4000.0,
-        )
+        search = make_search(crossed, seconds)
         dear = dataclasses.replace(crossed.spec(1, "random_forest"), reference_seconds=8.0)
         cheap = [dataclasses.replace(crossed.spec(at, "xgboost"), reference_seconds=0.1) for at in (2, 3)]
         waiting = Queue([dear, *cheap], search.families, search.allotment)
@@ -113,18 +117,30 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
     assert order(60.0) == ["xgboost", "xgboost", "random_forest"]
 
 
+def test_what_would_take_most_of_the_time_comes_after_what_is_merely_dear(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {"heavy": 0.7, "dear": 0.3, "dear too": 0.2, "cheap": 0.1}
+    search = make_search(crossed, seconds=60.0)
+    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
+    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
+    waiting = Queue(specs, search.families, search.allotment)
+
+    taken = [spec.label for _ in shares if (spec := waiting.take())]
+
+    assert taken == ["cheap", "dear", "dear too", "heavy"]
+
+
+def test_a_family_of_no_list_is_not_thought_cheap_before_it_was_seen(crossed: StoredRun) -> None:
+    allotment = make_search(crossed, seconds=60.0).allotment
+    listed = dataclasses.replace(crossed.spec(1, "xgboost"), reference_seconds=0.1)
+    assert 0.0 < allotment.share(listed) < 0.1
+    assert allotment.share(dataclasses.replace(crossed.spec(2, "extra_trees"), reference_seconds=None)) >= 0.2
+    assert allotment.share(dataclasses.replace(crossed.spec(3, "naive_bayes"), reference_seconds=None)) < 0.1
+
+
 def test_the_time_left_is_shared_out_so_that_a_bag_ends_whole(crossed: StoredRun) -> None:
-    search = Search(
-        run=crossed.run,
-        data=crossed.data,
-        recipe=crossed.recipe,
-        engine=LateEngine(frozenset()),
-        emit=lambda event: None,
-        clock=Clock(time.monotonic(), 60.0),
-        on_bag=lambda: None,
-        should_stop=lambda: "",
-        memory_mb=4000.0,
-    )
+    search = make_search(crossed, 60.0)
     allotment, left = search.allotment, search.clock.search_left()
     allotment.note_slots(2)
     assert allotment.limits(4.0, folds_left=1)[0] == 4.0

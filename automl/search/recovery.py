@@ -1,0 +1,35 @@
+"""What a search that a kill cut short had learned, told again to all that remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from automl.events import Decision, Event
+from automl.search.families import Families
+from automl.search.records import Records
+from automl.search.study import Study
+
+
+def tell_damage(study: Study, records: Records) -> Iterator[Event]:
+    """What of the search's files could not be read, and what is done about it."""
+    if study.damage:
+        text = "the journal was damaged and is begun anew; it is kept as search/journal.log.damaged"
+        yield Decision(topic="search", text=text, reason=study.damage)
+    if records.damaged > 0:
+        text = f"{records.damaged} line(s) of trials.jsonl hold no result: their trials are made again"
+        yield Decision(topic="search", text=text, reason="the file was damaged; its lines stay as they are")
+
+
+def tell_again(records: Records, study: Study, families: Families, *, static: bool) -> None:
+    """Tell the study and the families of every finished trial; `static` as in `Families.note_result`."""
+    study.recover(
+        {
+            number: result.score if result.status in ("ok", "pruned") else None
+            for number, result in records.results.items()
+        }
+    )
+    for result in records.results.values():
+        families.note_result(result, static=static)
+        if result.candidate in families.usable:
+            for seconds in result.fold_seconds:
+                families.note_fold(result.candidate, seconds)
