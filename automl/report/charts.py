@@ -196,10 +196,13 @@ def _x_ticks(plane: _Plane) -> list[Markup]:
         ticks = nice_ticks(axis.low, axis.high, count)
         step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
         labels = [format_tick(tick, step) for tick in ticks]
-    marks = []
+    marks, free_from = [], 0.0
     for tick, label in zip(ticks, labels, strict=True):
         half = len(label) * CHARACTER / 2
         x = min(max(axis.at(tick), half), plane.width - half)
+        if x - half < free_from:  # it would be written over the one before
+            continue
+        free_from = x + half + CHARACTER
         marks.append(element("text", label, class_name="tick", x=x, y=plane.y.start + 18, text_anchor="middle"))
     return marks
 

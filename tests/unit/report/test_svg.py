@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ import pytest
 from automl.report.blocks import Chart, Interval, Score, Series, Span, Timeline
 from automl.report.charts import draw_chart
 from automl.report.gauge import draw_interval, draw_score, draw_spark
-from automl.report.svg import Axis, format_tick, log_ticks, nice_ticks
+from automl.report.svg import CHARACTER, Axis, format_tick, log_ticks, nice_ticks
 from automl.report.timeline import draw_timeline, list_groups
 
 
@@ -115,6 +116,20 @@ def test_dots_with_names_need_not_begin_at_zero() -> None:
     bars, dots = places(""), places("scatter")
     assert bars[1] - bars[0] < 10
     assert dots[1] - dots[0] > 60
+
+
+def test_dates_under_a_small_chart_are_not_written_over_each_other() -> None:
+    """Two years, in days since the epoch: short enough for whole dates, too narrow for all of them."""
+    days = tuple(86_400.0 * day for day in (15_000, 15_365, 15_730))
+    series = Series(name="rows", x=days, y=(1.0, 2.0, 3.0))
+    chart = Chart(kind="bar", title="T", x_label="x", y_label="y", series=(series,), x_scale="date")
+    root = ElementTree.fromstring(draw_chart(chart, 280, "c"))
+    texts = [
+        (float(node.attrib["x"]), node.text or "") for node in root.iter("text") if (node.text or "").count("-") == 2
+    ]
+    assert len(texts) >= 2
+    for (left, before), (right, after) in itertools.pairwise(sorted(texts)):
+        assert right - left >= (len(before) + len(after)) / 2 * CHARACTER
 
 
 def test_a_logarithmic_axis_has_powers_of_ten_at_equal_distances() -> None:
