@@ -15,6 +15,8 @@ from automl.profile.association import code_levels, sample_rows
 if TYPE_CHECKING:
     from automl.data import Dataset
 
+# Rows that are equal to so many others are no copies that slipped in: what they share is common, in new rows too.
+MOST_TWINS = 50
 BLOCK = 64  # columns hashed at once: in a wide table the first ones tell most rows apart
 _found: WeakKeyDictionary[Dataset, Duplicates | None] = WeakKeyDictionary()
 
@@ -24,7 +26,9 @@ class Duplicates:
     """Equal rows of a table.
 
     Attributes:
-        group: number of the row's set of equal rows (n,) int64; a row without a twin is a set of its own.
+        group: number of the row's set of equal rows (n,) int64; a row without a twin is a set of its own, and so is one
+            with very many: a set as large as a fold would make that fold unlike all others.
+        common: rows that have so many twins.
         copies: rows that equal an earlier one.
         conflicting: rows whose twins have another target.
         by_chance: True if columns of so few values repeat anyhow; then new rows will repeat old ones too, and keeping
@@ -32,6 +36,7 @@ class Duplicates:
     """
 
     group: IntArray
+    common: int
     copies: int
     conflicting: int
     by_chance: bool
@@ -53,12 +58,21 @@ def _find(dataset: Dataset) -> Duplicates | None:
     copies = len(group) - (int(group.max()) + 1)
     pairs = pd.DataFrame({"group": group, "target": dataset.target}).drop_duplicates()
     labels = np.bincount(pairs["group"].to_numpy(), minlength=int(group.max()) + 1)
+    is_common = np.bincount(group)[group] > MOST_TWINS
     return Duplicates(
-        group=group,
+        group=_set_apart(group, is_common),
+        common=int(is_common.sum()),
         copies=copies,
         conflicting=int((labels[group] > 1).sum()),
         by_chance=_repeat_by_chance(contents, group),
     )
+
+
+def _set_apart(group: IntArray, alone: Array) -> IntArray:
+    """The groups, with each row of `alone` (n,) in one of its own."""
+    apart = group.copy()
+    apart[alone] = int(group.max()) + 1 + np.arange(int(alone.sum()))
+    return np.asarray(pd.factorize(apart)[0], dtype=np.int64)
 
 
 def _hash_rows(frame: pd.DataFrame) -> Array | None:

@@ -36,20 +36,21 @@ from automl.search.trial import PRELOAD, SearchData, candidates, fold_folder, tr
 from tests.benchmark.configurations import Configuration, suit
 from tests.benchmark.timing import timed_fold
 
-FIT_SECONDS = 10.0
 MAX_SHARED = 0.01
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Size:
-    """Which tables teach, how many of their rows, and how many folds these are cut into, of which one is run."""
+    """Which tables teach, how many of their rows, how many folds these are cut into, of which one is run, and how long
+    that may take."""
 
     least_rows: int
     most_rows: int
     folds: int
+    fit_seconds: float
 
 
-SIZES = {"small": Size(0, 3_000, 3), "large": Size(5_000, 12_000, 5)}
+SIZES = {"small": Size(0, 3_000, 3, 10.0), "large": Size(5_000, 12_000, 5, 25.0)}
 
 
 def main() -> None:
@@ -137,7 +138,7 @@ def run(options: argparse.Namespace) -> None:
             if shared > MAX_SHARED:
                 print(f"{name}: refused, {shared:.1%} of its rows are in a test file", flush=True)
                 continue
-            run_table(name, frame, target, missing, engine, options.out, results, SIZES[options.size].folds)
+            run_table(name, frame, target, missing, engine, options.out, results, SIZES[options.size])
             print(f"{name}: {len(missing)} configurations, {time.monotonic() - began:.0f} s", flush=True)
     finally:
         engine.close()
@@ -166,10 +167,10 @@ def run_table(
     engine: LocalEngine,
     out: Path,
     to: Path,
-    folds: int,
+    size: Size,
 ) -> None:
     """All configurations on one table; their predictions go to predictions/<table>/."""
-    work = prepare_table(frame, target, out / "work" / name, folds)  # workers remember a run by its path
+    work = prepare_table(frame, target, out / "work" / name, size.folds)  # workers remember a run by its path
     data = SearchData(work.data)
     kept = out / "predictions" / name
     kept.mkdir(parents=True, exist_ok=True)
@@ -188,7 +189,7 @@ def run_table(
     while waiting or running:
         while waiting and engine.free_slots() > 0:
             number, configuration = waiting.pop(0)
-            job = make_job(work, data, number, configuration)
+            job = make_job(work, data, number, configuration, size.fit_seconds)
             if job is None:
                 write_line(to, {**facts, "configuration": configuration.name, "status": "unsupported"})
                 continue
@@ -209,7 +210,7 @@ def run_table(
     shutil.rmtree(work.path, ignore_errors=True)
 
 
-def make_job(work: Run, data: SearchData, number: int, configuration: Configuration) -> Job | None:
+def make_job(work: Run, data: SearchData, number: int, configuration: Configuration, seconds: float) -> Job | None:
     """The first fold of a configuration; None where its family cannot be used."""
     candidate = candidates.get(configuration.family)
     if candidate.unsupported(data.task, data.table.shape(data.task)):
@@ -218,9 +219,9 @@ def make_job(work: Run, data: SearchData, number: int, configuration: Configurat
     given = {key: value for key, value in configuration.params.items() if fits(space, key, value)}
     payload = {
         "run": str(work.path), "trial": number, "fold": 0, "candidate": configuration.family, "seed": 0,
-        "params": space.complete(given), "seconds": FIT_SECONDS, "threads": 1,
+        "params": space.complete(given), "seconds": seconds, "threads": 1,
     }  # fmt: skip
-    limits = Limits(seconds=2 * FIT_SECONDS + 20)
+    limits = Limits(seconds=2 * seconds + 20)
     return Job(id=str(number), function=timed_fold, payload=payload, pool=candidate.pool, limits=limits)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from automl.profile import Finding
-from automl.profile.duplicates import find_duplicates
+from automl.profile.duplicates import MOST_TWINS, find_duplicates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +31,15 @@ class DuplicateRows:
         if duplicates.by_chance:
             action = "Left as they are: columns of so few values repeat by chance, and so will new rows"
             return [Finding(kind="duplicate_rows", severity="note", text=text, action=action)]
+        action = "Equal rows are kept in one fold, so that no model is scored on a row it was trained on"
+        if duplicates.common:
+            action += f"; but for {duplicates.common:,} that have over {MOST_TWINS} twins: what so many share, new rows will too"
         return [
             Finding(
                 kind="duplicate_rows",
                 severity="warning" if share >= 0.05 else "note",
                 text=text,
-                action="Equal rows are kept in one fold, so that no model is scored on a row it was trained on",
+                action=action,
                 taken=True,
                 effects={"group_rows": True},
             )

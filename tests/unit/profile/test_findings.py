@@ -133,6 +133,20 @@ def test_duplicate_rows_are_grouped_with_those_that_contradict_each_other_counte
     assert (groups[200:] == groups[:20]).all() and len(np.unique(groups)) == 200
 
 
+def test_a_row_that_very_many_share_is_not_kept_in_one_fold() -> None:
+    """A third of the rows are equal: one fold of them would hold hardly anything else, and new rows are so too."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=(600, 3))
+    values[:200] = values[0]
+    values[500:510] = values[490:500]  # copies as they slip in
+    dataset = make_dataset({f"x{i}": values[:, i] for i in range(3)}, rng.integers(0, 2, 600))
+    (finding,) = find("duplicate_rows", dataset)
+    assert finding.taken and "but for 200 that have over 50 twins" in finding.action
+    groups = group_rows(dataset)
+    assert groups is not None and np.bincount(groups).max() == 2
+    assert (groups[500:510] == groups[490:500]).all()
+
+
 def test_rows_that_differ_in_a_late_column_or_in_a_missing_cell_are_no_duplicates() -> None:
     columns = {f"c{i}": np.zeros(40) for i in range(150)}
     columns["c149"] = np.arange(40.0)
