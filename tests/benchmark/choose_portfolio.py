@@ -142,7 +142,7 @@ def move_list(
 
 def add_families(moved: list[dict[str, Any]], others: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The list, and behind its baselines the first entry of each family that the lists of all other kinds of task hold
-    and it lacks. (The perceptron is one; AutoGluon tries it first where classes are many: trees take a time a class.)"""
+    and it lacks. (The perceptron is one; AutoGluon too tries it first for many classes: trees take a time a class.)"""
     lacking = set.intersection(*({entry["family"] for entry in other} for other in others))
     added = []
     for family in sorted(lacking - {entry["family"] for entry in moved}):

@@ -33,7 +33,7 @@ class DuplicateRows:
             return [Finding(kind="duplicate_rows", severity="note", text=text, action=action)]
         action = "Equal rows are kept in one fold, so that no model is scored on a row it was trained on"
         if duplicates.common:
-            action += f"; but for {duplicates.common:,} that have over {MOST_TWINS} twins: what so many share, new rows will too"
+            action += f"; but for {duplicates.common:,} that have over {MOST_TWINS} twins: new rows will be so too"
         return [
             Finding(
                 kind="duplicate_rows",
