@@ -5,17 +5,36 @@ XGBoost goes over the pieces a few times; what stays is a byte or two a cell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl.candidates import Pieces
-from automl.matrix import Array
+from automl.matrix import Array, FloatArray
 
 # Of a quantised row: a cell, its gradients, predictions and places in the tree, and what a sketch holds meanwhile.
 CELL_BYTES, ROW_BYTES = 3, 64
 SHARE = 0.6  # of the memory allowed
+
+
+class ThinnedPieces:
+    """This share of the rows of others, evenly from the first to the last; see `automl.candidates.Pieces`."""
+
+    def __init__(self, pieces: Pieces, share: float) -> None:
+        ends = np.floor(np.arange(len(pieces.target) + 1) * min(share, 1.0))
+        self._pieces, self._kept = pieces, np.diff(ends) > 0
+        self.target: Array = pieces.target[self._kept]
+        self.sampled = int(self._kept[: pieces.sampled].sum())
+        self.memory_bytes: float = pieces.memory_bytes
+        self.scratch: Path = pieces.scratch
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        end = 0
+        for matrix in self._pieces:
+            end += len(matrix)
+            yield matrix[self._kept[end - len(matrix) : end]]
 
 
 def quantise_pieces(pieces: Pieces, target: Array, types: Sequence[str], threads: int) -> Any:

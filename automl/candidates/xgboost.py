@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from automl.candidates._targets import (
     sigmoid_in_graph,
     spread_probabilities,
 )
-from automl.candidates._xgboost_pieces import quantise_pieces
+from automl.candidates._xgboost_pieces import ThinnedPieces, quantise_pieces
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
@@ -36,6 +37,8 @@ PROBE_ROUNDS = 5
 USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
 MAX_RATE = 0.4
 MAX_DEEPER = 10
+# Of a fit that goes on, what may pass before its first new tree; and rows that tell how long that takes.
+BEGIN_SHARE, PROBE_ROWS = 0.5, 50_000
 # Where trees go on from others that are too sure of themselves, Newton's step in a leaf of their faults has no bounds.
 MAX_STEP = 1.0
 
@@ -117,11 +120,19 @@ class XGBoostEstimator:
     def fit_pieces(
         self, pieces: Pieces, stop_matrix: FloatArray, stop_target: Array, start: XGBoostEstimator | None
     ) -> None:
-        """More trees on rows that come in pieces, after those of `start`; more rows bear deeper ones."""
+        """More trees on rows that come in pieces, after those of `start`; more rows bear deeper ones.
+
+        Before the first new tree the old ones are asked for their answer to each row. Where that would take most of
+        the time, a part of the rows is learned from.
+        """
         import xgboost
 
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
+        before = None if start is None else start.booster
+        if before is not None:
+            before.set_param({"nthread": context.threads})
+        pieces = self._keep_affordable(pieces, before)
         target = pieces.target
         if not self.classification:
             self.scale = TargetScale.learn(target, None, margin=0.1) if start is None else start.scale
@@ -136,13 +147,25 @@ class XGBoostEstimator:
         stopping = Stopping(context, offset=20)
         evals = [(self._quantise(stop_matrix, stop_target, None, None, train), "stop")] if len(stop_target) else []
         settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(evals))
-        before = None if start is None else start.booster
         if before is not None and self.classification:
             settings["max_delta_step"] = MAX_STEP
         booster = _train(xgboost, settings, train, rounds, evals, stopping, before)
         known = 0 if before is None else before.num_boosted_rounds()
         self.booster = booster[: known + stopping.best_round] if stopping.best_round < stopping.rounds else booster
         self.booster.set_param({"nthread": context.threads})
+
+    def _keep_affordable(self, pieces: Pieces, before: Any) -> Pieces:
+        """As many of the rows as leave the larger part of the time to new trees, by what a few rows take; no fewer
+        than `before` has learned from."""
+        assert self.context is not None
+        seconds, rows = BEGIN_SHARE * self.context.seconds_left(), len(pieces.target)
+        probe = next(iter(pieces))[:PROBE_ROWS]
+        began = time.monotonic()
+        self._quantise(probe, np.zeros(len(probe)), None, None)
+        if before is not None:
+            before.inplace_predict(probe)
+        affordable = seconds / max(time.monotonic() - began, 1e-9) * len(probe)
+        return pieces if affordable >= rows else ThinnedPieces(pieces, max(affordable, pieces.sampled) / rows)
 
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, if the time allows; a refit cut short is thrown away."""

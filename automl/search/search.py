@@ -165,7 +165,7 @@ class Search:
         self.active.clear()
         self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
         active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
-        text = f"{spec.label} learns from all {rows.total:,} rows but those that score"
+        text = f"{spec.label} learns from the file's {rows.total:,} rows but those that score, as far as the time goes"
         self.emit(Decision(topic="rows", text=text, reason="it is the best of those that can learn piece by piece"))
         return self._run_all(iter([(active, active.pending.popleft())])) or "complete"
 

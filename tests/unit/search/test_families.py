@@ -328,18 +328,33 @@ def test_large_tables_have_a_list_and_a_model_of_costs_of_their_own() -> None:
     assert 6.0 < expect(48_000) < 10.0  # four times the rows take about four times as long
 
 
-def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
+def make_texts(*others: str) -> Table:
+    """A column of texts beside other columns of numbers."""
     facts = tuple(f"said {name}" for name in ("characters", "words", "digits", "capitals"))
+    numbers = (*facts, *others)
+    layout = Layout(numbers=numbers, categories=(), levels=(), dates=(), texts=("said",), text_bytes=5000)
+    return Table(
+        layout=layout,
+        numbers=np.zeros((50, len(numbers)), dtype=np.float32),
+        categories=np.zeros((50, 0), dtype=np.int32),
+        dates=np.zeros((50, 0)),
+    )
+
+
+def test_the_first_model_of_texts_is_the_quickest_and_the_second_the_linear_baseline() -> None:
+    for others in ((), ("n0",)):
+        for kind, first in (
+            (TaskKind.MULTICLASS, ["constant", "naive Bayes on words", "linear on words"]),
+            (TaskKind.REGRESSION, ["constant", "linear on words"]),
+        ):
+            specs = make_portfolio(make_families(kind=kind, table=make_texts(*others)), kind)
+            assert [spec.label for spec in specs[: len(first)]] == first
+            assert specs[1].params["preprocess.chars"] == "none"
+
+
+def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
     for others, of_tables in (((), {"linear", "xgboost"}), (("n0",), None)):
-        numbers = (*facts, *others)
-        layout = Layout(numbers=numbers, categories=(), levels=(), dates=(), texts=("said",), text_bytes=5000)
-        table = Table(
-            layout=layout,
-            numbers=np.zeros((50, len(numbers)), dtype=np.float32),
-            categories=np.zeros((50, 0), dtype=np.int32),
-            dates=np.zeros((50, 0)),
-        )
-        specs = make_portfolio(make_families(kind=TaskKind.BINARY, table=table), TaskKind.BINARY)
+        specs = make_portfolio(make_families(kind=TaskKind.BINARY, table=make_texts(*others)), TaskKind.BINARY)
         specs = [spec for spec in specs if "sentences" not in spec.label]  # only where the extra `text` is installed
         found = {spec.candidate for spec in specs if "text" not in spec.candidate and "tfidf" not in spec.candidate}
         if of_tables is None:

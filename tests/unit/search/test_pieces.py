@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from automl.candidates import FitContext
+from automl.candidates._xgboost_pieces import ThinnedPieces
 from automl.candidates.xgboost import plugin
 from automl.matrix import Array, Feature, FloatArray
 from automl.search import pieces, trial
@@ -72,6 +74,34 @@ def test_a_fit_goes_on_from_what_a_sample_taught(tmp_path: Path) -> None:
     fresh, truth = matrix[:500], y[:500]
     losses = [-np.log(each.predict(fresh)[np.arange(500), truth]).mean() for each in (start, on)]
     assert losses[1] < losses[0]
+
+
+def test_a_fit_without_time_for_all_rows_goes_on_from_a_part_of_them(tmp_path: Path) -> None:
+    matrix, y = make_matrix(6000)
+    features = tuple(Feature(name=str(at), source=str(at), cardinality=4 * (at == 2)) for at in range(3))
+    context = FitContext(task=TASK, features=features, seed=0, stop_rows=np.arange(500), threads=1)
+    params = plugin.space(TASK, None).defaults()  # type: ignore[arg-type]
+    start = plugin.build(params, context)
+    start.fit(matrix[:1000], y[:1000], None)
+    late = dataclasses.replace(context, deadline=time.monotonic())
+    on = plugin.build(params, late)
+    kept = on._keep_affordable(Cut(matrix, y, 1e9, tmp_path, sampled=1000), start.booster)  # type: ignore[attr-defined]
+    assert 990 <= len(kept.target) <= 1010  # no fewer than the sample
+    at_ease = plugin.build(params, context)
+    rows = Cut(matrix, y, 1e9, tmp_path, sampled=1000)
+    assert at_ease._keep_affordable(rows, start.booster) is rows  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.3, 1.0])
+def test_thinned_pieces_are_an_even_part_of_the_rows_with_their_targets(tmp_path: Path, share: float) -> None:
+    matrix, _ = make_matrix(6000)
+    matrix[:, 0] = np.arange(6000)
+    thin = ThinnedPieces(Cut(matrix, np.arange(6000), 1e9, tmp_path, sampled=2000), share)
+    rows = np.concatenate(list(thin))[:, 0]
+    assert (rows == thin.target).all()
+    assert len(rows) == int(6000 * share)
+    assert thin.sampled == int(2000 * share)
+    assert len(rows) < 2 or np.ptp(np.diff(rows)) <= 1
 
 
 def test_rows_of_equal_cells_have_equal_numbers_and_others_have_not() -> None:
