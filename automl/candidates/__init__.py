@@ -72,6 +72,9 @@ class Estimator(Protocol):
     An estimator may also have `fit_pieces(pieces, stop_matrix, stop_target, start)`: `fit` on rows in pieces, stopped
     early by rows of their own, beginning with what `start`, an estimator of the same family and parameters, has learned
     from a sample of them (None: from nothing). A family whose estimators have it says so by `fits_pieces = True`.
+
+    One of a pool of networks whose `predict` is plain arrays, so that several threads may call it at once, says so by
+    `is_thread_safe = True`; those of the pool "core" all are.
     """
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:

@@ -118,6 +118,8 @@ class NetworkEstimator:
         options: what `build_keras` is told beside the data.
     """
 
+    is_thread_safe = True
+
     def __init__(
         self, family: str, network: Network, schedule: Schedule, context: FitContext, options: Mapping[str, float]
     ) -> None:

@@ -77,10 +77,12 @@ class BagModel:
 
     @property
     def is_thread_safe(self) -> bool:
-        """Whether several threads may predict at once: so it is for models of plain tables that hold no network."""
+        """Whether several threads may predict at once: so it is for models of plain tables that need no Keras."""
         layout = self.encoder.layout
         return not (layout.texts or layout.pictures) and all(
-            candidates.get(member.candidate).pool == "core" for member in self.members
+            candidates.get(member.candidate).pool == "core" or getattr(fold.estimator, "is_thread_safe", False)
+            for member in self.members
+            for fold in member.folds
         )
 
     def to_graph(self, graph: Graph) -> str:

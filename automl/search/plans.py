@@ -16,6 +16,7 @@ class Plans:
     def __init__(self, families: Families) -> None:
         self._families = families
         self._usual: set[str] = set()
+        self._keys: dict[int, str] = {}  # by trial: all that run are asked each time that one ends
 
     def name_unused(self, spec: TrialSpec, in_use: Iterable[TrialSpec]) -> str:
         """The cache's folders that nobody needs any more now that `spec` has ended; "" if there are none.
@@ -28,4 +29,7 @@ class Plans:
         return "" if key in self._usual | set(map(self._key, in_use)) else f"search/cache/{key}-*"
 
     def _key(self, spec: TrialSpec) -> str:
-        return plan_key(self._families[spec.candidate].candidate.needs, split_params(spec.params, "preprocess"))
+        if spec.number not in self._keys:
+            needs = self._families[spec.candidate].candidate.needs
+            self._keys[spec.number] = plan_key(needs, split_params(spec.params, "preprocess"))
+        return self._keys[spec.number]

@@ -8,6 +8,7 @@ import math
 import pickle
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -273,6 +274,16 @@ class CandidateConformance:
         together = estimator.predict(problem.matrix)
         alone = np.concatenate([estimator.predict(problem.matrix[at : at + 1]) for at in range(20)])
         np.testing.assert_allclose(alone, together[:20], rtol=1e-5, atol=1e-5)
+
+    def test_threads_that_predict_at_once_get_what_one_gets(self, kind: TaskKind) -> None:
+        problem = make_problem(kind, self.plugin.needs, rows=120)
+        estimator = self.fitted(kind)
+        if self.plugin.pool != "core" and not getattr(estimator, "is_thread_safe", False):
+            pytest.skip("nothing is promised: its network is Keras's own")
+        expected = estimator.predict(problem.matrix)
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(estimator.predict, [problem.matrix] * 12):
+                np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
     def test_it_fits_without_stop_rows_and_with_a_refit(self, kind: TaskKind) -> None:
         problem = make_problem(kind, self.plugin.needs)
