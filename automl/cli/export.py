@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,6 @@ import typer
 
 from automl.cli import options as opt
 from automl.errors import UsageError
-
-_UNITS = {"kb": 1e-3, "k": 1e-3, "mb": 1.0, "m": 1.0, "": 1.0, "gb": 1e3, "g": 1e3}
 
 
 def export_command(
@@ -90,18 +87,6 @@ def _print_left_out(left_out: list[str], score: float | None, predictor: Any) ->
         print(f"out-of-fold {predictor.task.metric}: {score:.5g} in place of {before:.5g}")
 
 
-def parse_megabytes(text: str) -> float:
-    """Megabytes (10⁶ bytes) of "500KB", "2MB" or "2".
-
-    Raises:
-        UsageError: if it is none of these.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if match is None or match.group(2) not in _UNITS:
-        raise UsageError(f"--max-size {text!r} is not a size", hint="Write it as 500KB or 2MB: --max-size 2MB")
-    return float(match.group(1)) * _UNITS[match.group(2)]
-
-
 def _cut(source: Any, name: str, max_size: str | None, max_latency: str | None) -> tuple[Any, list[Any], Any]:
     from automl.export import formats
 
@@ -109,7 +94,7 @@ def _cut(source: Any, name: str, max_size: str | None, max_latency: str | None) 
         raise UsageError(f"The format {name!r} takes the model whole", hint="Limits go with --format onnx")
     from automl.export._cuts import choose_cut
 
-    max_mb = None if max_size is None else parse_megabytes(max_size)
+    max_mb = None if max_size is None else opt.parse_megabytes(max_size)
     max_ms = None if max_latency is None else 1000 * opt.parse_duration(max_latency, option="--max-latency")
     return choose_cut(source, max_mb=max_mb, max_ms=max_ms)
 

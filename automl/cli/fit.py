@@ -144,7 +144,7 @@ def build_recipe_from(
     changes["budget"] = {k: v for k, v in budget.items() if v is not None or k == "seconds"}
     limits = {
         "latency_ms": None if max_latency is None else 1000 * opt.parse_duration(max_latency, option="--max-latency"),
-        "size_mb": None if max_size is None else opt.parse_size_mb(max_size, option="--max-size"),
+        "size_mb": None if max_size is None else opt.parse_megabytes(max_size),
     }
     changes["constraints"] = {key: value for key, value in limits.items() if value is not None}
     if include_samples:

@@ -12,6 +12,7 @@ import typer
 from automl.errors import UsageError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_WEIGHTS = {"kb": 1e-3, "k": 1e-3, "mb": 1.0, "m": 1.0, "": 1.0, "gb": 1e3, "g": 1e3}
 _SIZES = {"": 1.0, "m": 1.0, "mb": 1.0, "mib": 1.0, "g": 1024.0, "gb": 1024.0, "gib": 1024.0}
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
@@ -99,11 +100,28 @@ def parse_size_mb(text: str, *, option: str = "--memory") -> int:
     Raises:
         UsageError: if it is none of these.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    size = float(match.group(1)) * _SIZES.get(match.group(2), math.nan) if match else math.nan
+    size = _read_size(text, _SIZES)
     if not math.isfinite(size):
         raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 4G or 800M: {option} 4G")
     return int(size)
+
+
+def parse_megabytes(text: str, *, option: str = "--max-size") -> float:
+    """Megabytes (10⁶ bytes) of "500KB", "2MB" or "2": what a file weighs, not what memory holds.
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    size = _read_size(text, _WEIGHTS)
+    if not math.isfinite(size):
+        raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 500KB or 2MB: {option} 2MB")
+    return size
+
+
+def _read_size(text: str, units: dict[str, float]) -> float:
+    """NaN if it is a number of none of the units."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    return float(match.group(1)) * units.get(match.group(2), math.nan) if match else math.nan
 
 
 def parse_roles(pairs: list[str] | None) -> dict[str, str]:

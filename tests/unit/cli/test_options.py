@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl.cli.options import parse_duration, parse_roles, parse_size_mb
+from automl.cli.options import parse_duration, parse_megabytes, parse_roles, parse_size_mb
 from automl.errors import UsageError
 
 
@@ -91,6 +91,20 @@ def test_what_is_no_size_is_refused_with_the_next_thing_to_type(text: str) -> No
         parse_size_mb(text)
     assert caught.value.message == f"--memory {text!r} is not a size"
     assert caught.value.hint == "Write it as 4G or 800M: --memory 4G"
+
+
+@pytest.mark.parametrize(
+    ("text", "megabytes"), [("500KB", 0.5), ("2 MB", 2.0), ("1.5", 1.5), ("50M", 50.0), ("1g", 1000.0)]
+)
+def test_what_a_model_may_weigh_is_read(text: str, megabytes: float) -> None:
+    assert parse_megabytes(text) == megabytes
+
+
+@pytest.mark.parametrize("text", ["small", "", "-1MB", "2TB", "9" * 400])
+def test_what_no_model_weighs_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size") as caught:
+        parse_megabytes(text)
+    assert caught.value.hint == "Write it as 500KB or 2MB: --max-size 2MB"
 
 
 @given(st.text(max_size=12))

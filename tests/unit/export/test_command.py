@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from automl.candidates.xgboost import XGBoostEstimator
-from automl.cli.export import parse_megabytes
 from automl.cli.main import run
-from automl.errors import UsageError
 from automl.files import read_json
 from automl.graph import NoGraphError
 from tests.unit.export.models import make_table, store_model
@@ -105,9 +103,3 @@ def test_what_cannot_be_done_is_refused(model: Path, tmp_path: Path, words: list
 def test_what_is_no_export_is_refused(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", str(model)]) == 2
     assert "is not an export" in capfd.readouterr().err
-
-
-def test_sizes_are_read() -> None:
-    assert [parse_megabytes(text) for text in ("500KB", "2 MB", "1.5", "1g")] == [0.5, 2.0, 1.5, 1000.0]
-    with pytest.raises(UsageError, match="is not a size"):
-        parse_megabytes("small")
