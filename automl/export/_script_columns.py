@@ -6,6 +6,7 @@ from typing import Any
 
 from automl.export._script_parts import Code, Winner, literal
 from automl.graph import NoGraphError
+from automl.preprocess.category import MEASURED
 from automl.schema import Role
 from automl.space import Params
 
@@ -91,6 +92,10 @@ def _categories(winner: Winner, needs: Any, params: Params, code: Code) -> list[
     lines = []
     for encoding in sorted(groups, key=list(forms).index):
         code.use("sklearn.preprocessing", forms[encoding].partition("(")[0])
+        if needs.scaled and encoding in MEASURED:
+            code.use("sklearn.preprocessing", "StandardScaler")
+            code.use("sklearn.pipeline", "make_pipeline")
+            forms[encoding] = f"make_pipeline({forms[encoding]}, StandardScaler())"
         whole = len(groups) == 1
         names = "CATEGORIES" if whole else literal(groups[encoding])
         line = f'            ("{encoding}", {forms[encoding]}, {names}),'

@@ -21,6 +21,8 @@ MAX_TARGET_COLUMNS = 400
 # Target means of levels with so many rows, on average and at least, are not cross-fitted.
 ROWS_A_LEVEL, LEAST_ROWS_A_LEVEL = 100, 20
 MAX_GRAPH_CELLS = 400_000
+# Encodings on a scale of their own: the target's, or a rank. Beside scaled numbers it is all that a distance sees.
+MEASURED = ("target", "ordinal")
 
 
 def space(needs: Needs) -> SearchSpace:
@@ -59,11 +61,14 @@ class CategoryPart:
             else:
                 lookup = _LOOKUPS[encoding](counts)
                 block = None
-            lookups.append(lookup)
-            widths.append(lookup_width(lookup))
             # rows of rare levels look up the row of unseen ones, at training and ever after
             lookup[:levels][counts[:levels] == 0] = lookup[UNSEEN]
-            blocks.append(block if block is not None else apply_lookup(lookup, codes[:, place]))
+            block = apply_lookup(lookup, codes[:, place]) if block is None else block
+            if self.needs.scaled and encoding in MEASURED:
+                lookup, block = standardize(lookup, block)
+            lookups.append(lookup)
+            widths.append(lookup_width(lookup))
+            blocks.append(block)
         self.state = {
             "lookups": lookups,
             "widths": np.array(widths, dtype=np.int64),
@@ -158,6 +163,14 @@ def apply_lookup(lookup: Array, codes: Array) -> FloatArray:
     has_place = places >= 0
     block[np.nonzero(has_place)[0], places[has_place]] = 1
     return block
+
+
+def standardize(lookup: FloatArray, block: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Look-up (levels + 2, m) and training rows (n, m) with mean 0 and deviation 1 in each column of the rows."""
+    mean, deviation = block.mean(axis=0, dtype=np.float64), block.std(axis=0, dtype=np.float64)
+    deviation[deviation <= 1e-7 * np.abs(mean)] = 1.0  # one value, but for rounding
+    scaled, rows = ((part - mean) / deviation for part in (lookup, block))
+    return scaled.astype(np.float32), rows.astype(np.float32)
 
 
 def as_dense(lookup: Array) -> FloatArray:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from automl.errors import ArtifactError
 from automl.matrix import Needs
-from automl.preprocess.category import apply_lookup, fit_target_means
+from automl.preprocess.category import apply_lookup, fit_target_means, standardize
 from automl.preprocess.date import split_dates
 from automl.preprocess.number import to_normal, yeo_johnson
 from automl.preprocess.part import FitRows
@@ -156,6 +156,27 @@ def test_levels_of_few_rows_are_cross_fitted() -> None:
     column[:5] = 8  # one rare level is enough
     lookup, block = fit_target_means(column, 9, rows_of(target))
     assert (block != lookup[column]).any()
+
+
+@pytest.mark.parametrize("encode", ["target", "ordinal"])
+def test_codes_with_a_scale_of_their_own_are_brought_to_that_of_the_numbers(encode: str) -> None:
+    """Means of prices beside standardised numbers are all that a distance sees: a kernel machine was a constant."""
+    table, task = make_table(400), Task(kind=TaskKind.REGRESSION, target="y")
+    price = 200_000 + 1_000.0 * table.categories[:, 1] + np.random.default_rng(1).normal(0, 500, 400)
+    for needs, is_scaled in ((Needs(scaled=True), True), (Needs(), False)):
+        transformer = Transformer(needs, plan_space(needs, LAYOUT).complete({"encode": encode}), LAYOUT)
+        trained = transformer.fit(table, rows_of(price, task))[:, -2:]  # the categories stand at the end
+        assert (np.abs(trained.mean(axis=0)) < 0.01).all() == is_scaled
+        assert (np.abs(trained.std(axis=0) - 1) < 0.01).all() == is_scaled
+        fresh = transformer.transform(make_table(2_000, seed=7))[:, -2:]
+        if is_scaled:
+            assert np.abs(fresh).max() < 20
+
+
+def test_a_code_that_is_one_value_stays_finite() -> None:
+    lookup, block = np.full((4, 2), 3.3, dtype=np.float32), np.full((50, 2), 3.3, dtype=np.float32)
+    for part in standardize(lookup, block):
+        np.testing.assert_allclose(part, 0.0, atol=1e-5)
 
 
 def test_multiclass_target_means_leave_room_for_a_class_that_is_absent() -> None:
