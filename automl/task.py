@@ -29,6 +29,7 @@ class Task:
         label_type: "str", "int", "float" or "bool": what a label was in the data, so that predictions of a frame come
             back in the same form.
         reason: why this kind was chosen.
+        skewed: a number above zero whose logarithm is spread more evenly: a model may learn that in its place.
     """
 
     kind: TaskKind
@@ -38,6 +39,7 @@ class Task:
     maximize: bool = False
     label_type: str = "str"
     reason: str = ""
+    skewed: bool = False
 
     @property
     def is_classification(self) -> bool:

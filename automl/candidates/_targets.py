@@ -12,8 +12,22 @@ import numpy as np
 from automl.candidates._record import check_fact, check_numbers, refuse
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray
+from automl.space import Choice, Parameter, Params
+from automl.task import Task
 
 ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
+
+
+LOGARITHM = "target_transform"
+
+
+def target_space(task: Task) -> dict[str, Parameter]:
+    """The choice of learning the logarithm of a target that is spread over magnitudes; nothing to choose of others."""
+    return {LOGARITHM: Choice(("none", "log"), "none")} if task.skewed else {}
+
+
+def learns_logarithm(params: Params) -> bool:
+    return params.get(LOGARITHM) == "log"
 
 
 def encode_classes(target: Array) -> tuple[IntArray, IntArray]:

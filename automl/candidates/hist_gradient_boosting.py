@@ -12,15 +12,18 @@ from automl.candidates._record import check_int, check_numbers, read_record, ref
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import (
+    LOGARITHM,
     TargetScale,
     constant_in_graph,
     encode_classes,
+    learns_logarithm,
     regression_loss,
     sigmoid_columns,
     sigmoid_in_graph,
     softmax,
     spread_in_graph,
     spread_probabilities,
+    target_space,
 )
 from automl.candidates._time import limit_threads
 from automl.candidates._trees import FILE, Trees, read_boosted_tree
@@ -55,6 +58,7 @@ class HistGradientBoosting:
                 "l2_regularization": Float(1e-8, 30.0, 1e-3, log=True),
                 "max_features": Float(0.2, 1.0, 0.6),
                 "max_bins": Int(31, 255, 255, log=True),
+                **target_space(task),
             }
         )
 
@@ -84,7 +88,9 @@ class HistGradientBoostingEstimator:
         n = len(matrix)
         rows, stop_rows = split_stop_rows(context, n)
         if not self.classification:
-            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), margin=0.1)
+            self.scale = TargetScale.learn(
+                take(target, rows), take(weight, rows), log=learns_logarithm(self.params), margin=0.1
+            )
             target = self.scale.apply(target)
         if self.classification and len(stop_rows):  # a class that is only among the stop rows cannot be scored
             known = np.unique(take(target, rows))
@@ -214,7 +220,7 @@ def _build_model(params: Params, context: FitContext, stopping: Stopping, rounds
         loss = "absolute_error" if regression_loss(task.metric) == "absolute" else "squared_error"
     return Watched(
         loss=loss,
-        **params,
+        **{name: value for name, value in params.items() if name != LOGARITHM},
         max_iter=rounds,
         early_stopping=True,
         validation_fraction=None,

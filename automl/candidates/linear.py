@@ -8,7 +8,7 @@ from typing import Any
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._graph_sklearn import linear_to_graph
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly
-from automl.candidates._targets import sigmoid_in_graph
+from automl.candidates._targets import LOGARITHM, learns_logarithm, sigmoid_in_graph
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Condition, Float, Params, SearchSpace
@@ -36,12 +36,12 @@ class Linear:
             return SearchSpace({"C": Float(1e-4, 1e3, 1.0, log=True), **penalty}, when)
         values: dict[str, Any] = {
             "alpha": Float(1e-6, 1.0, 1e-3, log=True),
-            "target_transform": Choice(("none", "log"), "none"),
+            LOGARITHM: Choice(("none", "log"), "none"),
         }
         return SearchSpace({**values, **penalty}, when)
 
     def build(self, params: Params, context: FitContext) -> Estimator:
-        log_target = params.get("target_transform") == "log"
+        log_target = learns_logarithm(params)
         estimator = LinearEstimator(NAME, _model(params, context), context, log_target=log_target, margin=0.25)
         estimator.alpha_per_row = params.get("alpha", 0.0)
         return estimator

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._margin import MarginEstimator
+from automl.candidates._targets import learns_logarithm, target_space
 from automl.matrix import Needs, Shape
-from automl.space import Float, Params, SearchSpace
+from automl.space import Float, Parameter, Params, SearchSpace
 from automl.task import Task
 
 NAME = "svm_rbf"
@@ -35,13 +36,13 @@ class KernelSVM:
         return ""
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
-        space = {
+        space: dict[str, Parameter] = {
             "C": Float(1e-2, 1e3, 1.0 if task.is_classification else 3.0, log=True),
             "gamma": Float(1e-2, 10.0, 1.0 if shape.columns < 20 else 0.5, log=True),
         }
         if not task.is_classification:
             space["epsilon"] = Float(1e-3, 0.5, 0.05, log=True)
-        return SearchSpace(space)
+        return SearchSpace({**space, **target_space(task)})
 
     def build(self, params: Params, context: FitContext) -> Estimator:
         from sklearn.svm import SVC, SVR
@@ -53,7 +54,8 @@ class KernelSVM:
             model = SVC(**common, random_state=context.seed)
             return MarginEstimator(NAME, model, context, power=2.0, most_rows=MAX_ROWS)
         model = SVR(**common, epsilon=params["epsilon"])
-        return MarginEstimator(NAME, model, context, margin=0.1, power=2.0, most_rows=MAX_ROWS)
+        log = learns_logarithm(params)
+        return MarginEstimator(NAME, model, context, log_target=log, margin=0.1, power=2.0, most_rows=MAX_ROWS)
 
     def load(self, folder: Path) -> Estimator:
         return MarginEstimator.load(NAME, folder, ("SVC", "SVR"))

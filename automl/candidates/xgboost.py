@@ -16,11 +16,14 @@ from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
 from automl.candidates._targets import (
+    LOGARITHM,
     TargetScale,
+    learns_logarithm,
     regression_loss,
     sigmoid_columns,
     sigmoid_in_graph,
     spread_probabilities,
+    target_space,
 )
 from automl.candidates._xgboost_pieces import ThinnedPieces, quantise_pieces
 from automl.graph import Graph
@@ -73,6 +76,7 @@ class XGBoost:
                 "grow_policy": Choice(("depthwise", "lossguide"), "depthwise"),
                 "max_cat_to_onehot": Choice((4, 16, 64), 4),
                 "max_cat_threshold": Choice((16, 64), 64),
+                **target_space(task),
             }
         )
 
@@ -102,7 +106,8 @@ class XGBoostEstimator:
         target = np.asarray(target, dtype=np.float64)
         rows, stop_rows = split_stop_rows(context, len(matrix))
         if not self.classification:
-            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), margin=0.1)
+            log = learns_logarithm(self.params)
+            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), log=log, margin=0.1)
             target = self.scale.apply(target)
         offset = int(np.clip(400_000 / max(1, len(matrix)), 20, 100))
         stopping = Stopping(context, offset=offset)
@@ -135,7 +140,8 @@ class XGBoostEstimator:
         pieces = self._keep_affordable(pieces, before)
         target = pieces.target
         if not self.classification:
-            self.scale = TargetScale.learn(target, None, margin=0.1) if start is None else start.scale
+            log = learns_logarithm(self.params)
+            self.scale = TargetScale.learn(target, None, log=log, margin=0.1) if start is None else start.scale
             assert self.scale is not None
             target, stop_target = self.scale.apply(target), self.scale.apply(stop_target)
         deeper = round(math.log2(max(1.0, len(target) / max(1, pieces.sampled))) / 2)
@@ -206,7 +212,7 @@ class XGBoostEstimator:
     def _settings(self, target: Array, weight: Array | None, rows: IntArray | None) -> dict[str, Any]:
         assert self.context is not None
         settings = {
-            **self.params,
+            **{name: value for name, value in self.params.items() if name != LOGARITHM},
             **_objective(self.context.task),
             "tree_method": "hist",
             "nthread": self.context.threads,

@@ -21,6 +21,8 @@ from automl.task import Task, TaskKind
 MAX_WHOLE_CLASSES = 20
 ROWS_A_CLASS = 10
 MAX_CLASSES = 1000
+# A target leans to the right from this skewness on; its logarithm has to have a smaller share of it.
+LEAST_SKEWNESS, LOGGED_SHARE, LEAST_SKEWED_ROWS = 0.8, 0.75, 50
 
 
 def infer_task(series: pd.Series[Any], recipe: Recipe) -> tuple[Task, Array, list[Notice]]:
@@ -141,7 +143,24 @@ def _regression(
                 reason=reason,
             )
         )
-    return Task(kind=TaskKind.REGRESSION, target=name, label_type="float", reason=reason), values, notices
+    task = Task(kind=TaskKind.REGRESSION, target=name, label_type="float", reason=reason, skewed=is_skewed(good))
+    return task, values, notices
+
+
+def is_skewed(values: Array) -> bool:
+    """Whether values (n,) are all above zero and lean to the right, their logarithms clearly less so."""
+    if len(values) < LEAST_SKEWED_ROWS or values.min() <= 0:
+        return False
+    with np.errstate(all="ignore"):  # of numbers at the ends of their range nothing is learned
+        plain, logged = measure_skewness(values), measure_skewness(np.log1p(values / np.median(values)))
+    return plain > LEAST_SKEWNESS and abs(logged) < LOGGED_SHARE * plain
+
+
+def measure_skewness(values: Array) -> float:
+    """Third standardised moment of (n,) values; 0 where they do not vary."""
+    centred = values - values.mean()
+    deviation = centred.std()
+    return float(np.mean((centred / deviation) ** 3)) if deviation > 0 and np.isfinite(deviation) else 0.0
 
 
 def _first_infinite(evidence: Evidence) -> int | None:

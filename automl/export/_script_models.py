@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from automl.candidates._targets import LOGARITHM, learns_logarithm
 from automl.export._script_columns import choose_encoding
 from automl.export._script_parts import SEED, Code, Raw, Winner, literal
 from automl.graph import NoGraphError
@@ -48,7 +49,7 @@ def _linear(winner: Winner, code: Code) -> tuple[list[str], str]:
 
 def _scaled_target(lines: list[str], own: Params, code: Code) -> list[str]:
     code.use("sklearn.compose", "TransformedTargetRegressor")
-    if own.get("target_transform") == "log":
+    if learns_logarithm(own):
         return [*lines, "return TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)"]
     code.use("sklearn.preprocessing", "StandardScaler")
     return [*lines, "return TransformedTargetRegressor(model, transformer=StandardScaler())"]
@@ -66,13 +67,17 @@ def _forest(class_name: str, says: str) -> Any:
 def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
     name = f"HistGradientBoosting{'Classifier' if winner.task.is_classification else 'Regressor'}"
     code.use("sklearn.ensemble", name)
-    settings = {**winner.own, "max_iter": winner.rounds, "early_stopping": False, "random_state": SEED}
-    return _call(name, settings), f"Boosted trees; {winner.rounds} rounds were best in the search."
+    own = {name_: value for name_, value in winner.own.items() if name_ != LOGARITHM}
+    settings = {**own, "max_iter": winner.rounds, "early_stopping": False, "random_state": SEED}
+    says = f"Boosted trees; {winner.rounds} rounds were best in the search."
+    if learns_logarithm(winner.own):
+        return _scaled_target(_call(name, settings, "model = "), winner.own, code), says
+    return _call(name, settings), says
 
 
 def _xgboost(winner: Winner, code: Code) -> tuple[list[str], str]:
     code.use("xgboost")
-    own = dict(winner.own)
+    own = {name: value for name, value in winner.own.items() if name != LOGARITHM}
     if own["grow_policy"] == "lossguide":
         own |= {"max_leaves": 2 ** min(own["max_depth"], 9), "max_depth": 0}
     settings: dict[str, Any] = {"n_estimators": winner.rounds, **own, "tree_method": "hist", "random_state": SEED}
@@ -88,7 +93,9 @@ def _xgboost(winner: Winner, code: Code) -> tuple[list[str], str]:
     name = f"xgboost.XGB{'Classifier' if winner.task.is_classification else 'Regressor'}"
     made = _call(name, settings, "return " if winner.task.is_classification else "model = ")
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
-    return (lines + made, says) if winner.task.is_classification else (_scaled_target(lines + made, {}, code), says)
+    if winner.task.is_classification:
+        return lines + made, says
+    return _scaled_target(lines + made, winner.own, code), says
 
 
 def _target_width(task: Task) -> int:
@@ -110,7 +117,7 @@ def _svm(winner: Winner, code: Code) -> tuple[list[str], str]:
     if not winner.task.is_classification:
         code.use("sklearn.svm", "SVR")
         made = _call("SVR", {**settings, "epsilon": own["epsilon"]}, "model = ")
-        return _scaled_target(made, {}, code), "A kernel SVM of the standardised target."
+        return _scaled_target(made, own, code), "A kernel SVM of the standardised target."
     code.use("sklearn.svm", "SVC")
     made = _call("SVC", {**settings, "random_state": SEED}, "model = ")
     return _calibrated(made, code), "A kernel SVM with calibrated probabilities."

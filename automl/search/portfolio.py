@@ -8,7 +8,7 @@ size. What pictures and texts begin with is listed here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from automl.recipe import Configuration
@@ -63,6 +63,8 @@ TEXT_ENTRIES: tuple[Entry, ...] = (
     Entry("keras_mlp", "keras_mlp on sentences", {ENCODER: "sentences"}),
     Entry("xgboost", "xgboost on sentences", {ENCODER: "sentences"}),
 )
+# How a family is told to learn the logarithm of a target that is spread over magnitudes.
+LOGARITHM = {"model.target_transform": "log"}
 # Families for tables that are tried on n-grams reduced to some hundred columns where there is nothing but texts; what
 # the others find there costs much and was never as good.
 ON_REDUCED = ("linear", "xgboost")
@@ -96,6 +98,8 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
     unnamed = [Entry(name, name, {}) for name in families.usable if name not in named]
     quick = [entry for entry in unnamed if families[entry.family].is_quick]
     listed = [*listed[: len(BASELINES)], *quick, *listed[len(BASELINES) :], *(e for e in unnamed if e not in quick)]
+    if families.task.skewed:
+        listed = list(_add_logarithms(listed, families))
     if not special:
         return listed
     # what was learned on tables says nothing of the time that pictures and texts take
@@ -103,6 +107,18 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
     if pictures:
         return [*_begin_quickly(constant, linear), *_add_pictures(rest, families)]
     return [constant, COUNTED, WORDS, *_add_texts([linear._replace(origin="portfolio", raced=True), *rest], families)]
+
+
+def _add_logarithms(listed: list[Entry], families: Families) -> Iterator[Entry]:
+    """After each family's first entry the same on the target's logarithm, where the family has the choice."""
+    begun: set[str] = set()
+    for entry in listed:
+        yield entry
+        if entry.origin == "baseline" or entry.family in begun or entry.family not in families.usable:
+            continue
+        begun.add(entry.family)
+        if LOGARITHM.keys() <= families[entry.family].space.parameters.keys():
+            yield entry._replace(label=f"{entry.label} log", params=entry.params | LOGARITHM)
 
 
 def _begin_quickly(*baselines: Entry) -> list[Entry]:

@@ -78,7 +78,7 @@ def make_problem(kind: TaskKind, needs: Needs, rows: int = 60, seed: int = 0) ->
 
 def _make_task(kind: TaskKind, features: tuple[Feature, ...], matrix: Any, signal: np.ndarray) -> Problem:
     classes = CLASSES[kind]
-    task = Task(kind=kind, target="y", classes=classes, metric="log_loss" if classes else "rmse")
+    task = Task(kind=kind, target="y", classes=classes, metric="log_loss" if classes else "rmse", skewed=not classes)
     if classes:
         cuts = np.quantile(signal, np.linspace(0, 1, len(classes) + 1)[1:-1])
         target = np.searchsorted(cuts, signal).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,22 @@ def test_the_first_model_of_texts_is_the_quickest_and_the_second_the_linear_base
             specs = make_portfolio(make_families(kind=kind, table=make_texts(*others)), kind)
             assert [spec.label for spec in specs[: len(first)]] == first
             assert specs[1].params["preprocess.chars"] == "none"
+
+
+def test_of_a_skewed_target_each_family_tries_the_logarithm_once() -> None:
+    families = make_families(kind=TaskKind.REGRESSION)
+    plain = [spec.label for spec in make_portfolio(families, TaskKind.REGRESSION)]
+    assert not any("model.target_transform" in families[name].space.parameters for name in ("xgboost", "svm_rbf"))
+    task = dataclasses.replace(TASKS[TaskKind.REGRESSION], skewed=True)
+    families = Families(Recipe().override({"search": {"candidates": "auto"}}), task, make_table())
+    specs = make_portfolio(families, TaskKind.REGRESSION)
+    logged = [spec for spec in specs if spec.params.get("model.target_transform") == "log"]
+    assert sorted(spec.candidate for spec in logged) == ["hist_gradient_boosting", "linear", "svm_rbf", "xgboost"]
+    assert [spec.label for spec in specs if spec not in logged] == plain
+    for spec in logged:
+        place = specs.index(spec)
+        assert spec.label == f"{specs[place - 1].label} log"
+        assert specs[place - 1].candidate == spec.candidate
 
 
 def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
