@@ -87,6 +87,7 @@ COLUMNS = (
 )
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("0", "1"), label_type="int", metric="roc_auc", maximize=True)
 VALUES = Task(kind=TaskKind.REGRESSION, target="y", metric="rmse", maximize=False)
+SKEWED = dataclasses.replace(VALUES, skewed=True)
 
 
 def make_winner(candidate: str, task: Task, **params: Any) -> Winner:
@@ -108,6 +109,7 @@ FORMS = [
     *((name, BINARY, {}) for name in ("dummy", "extra_trees", "hist_gradient_boosting", "linear", "naive_bayes")),
     *((name, BINARY, {}) for name in ("nearest_neighbors", "random_forest", "svm_linear", "svm_rbf", "xgboost")),
     *((name, VALUES, {}) for name in ("dummy", "hist_gradient_boosting", "linear", "svm_rbf", "svm_linear", "xgboost")),
+    *((name, SKEWED, {"model.target_transform": "log"}) for name in ("hist_gradient_boosting", "svm_rbf", "xgboost")),
     ("linear", BINARY, {"preprocess.scale": "quantile", "preprocess.clip": True, "model.penalty": "elasticnet"}),
     ("linear", VALUES, {"preprocess.scale": "power", "model.penalty": "elasticnet", "preprocess.encode": "ordinal"}),
     ("linear", BINARY, {"preprocess.scale": "robust", "preprocess.impute": "mean", "preprocess.encode": "target"}),
