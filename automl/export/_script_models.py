@@ -44,7 +44,11 @@ def _linear(winner: Winner, code: Code) -> tuple[list[str], str]:
         if elastic
         else {"alpha": own["alpha"] * winner.rows}
     )
-    return _scaled_target(_call(name, settings, "model = "), own, code), "A linear model of the standardised target."
+    return _scaled_target(_call(name, settings, "model = "), own, code), f"A linear model of {_name_target(own)}."
+
+
+def _name_target(own: Params) -> str:
+    return "the logarithm of the target" if learns_logarithm(own) else "the standardised target"
 
 
 def _scaled_target(lines: list[str], own: Params, code: Code) -> list[str]:
@@ -117,7 +121,7 @@ def _svm(winner: Winner, code: Code) -> tuple[list[str], str]:
     if not winner.task.is_classification:
         code.use("sklearn.svm", "SVR")
         made = _call("SVR", {**settings, "epsilon": own["epsilon"]}, "model = ")
-        return _scaled_target(made, own, code), "A kernel SVM of the standardised target."
+        return _scaled_target(made, own, code), f"A kernel SVM of {_name_target(own)}."
     code.use("sklearn.svm", "SVC")
     made = _call("SVC", {**settings, "random_state": SEED}, "model = ")
     return _calibrated(made, code), "A kernel SVM with calibrated probabilities."

@@ -65,7 +65,7 @@ class CategoryPart:
             lookup[:levels][counts[:levels] == 0] = lookup[UNSEEN]
             block = apply_lookup(lookup, codes[:, place]) if block is None else block
             if self.needs.scaled and encoding in MEASURED:
-                lookup, block = standardize(lookup, block)
+                lookup, block = rescale(lookup, block, block if encoding == "ordinal" else as_values(fit))
             lookups.append(lookup)
             widths.append(lookup_width(lookup))
             blocks.append(block)
@@ -165,12 +165,21 @@ def apply_lookup(lookup: Array, codes: Array) -> FloatArray:
     return block
 
 
-def standardize(lookup: FloatArray, block: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Look-up (levels + 2, m) and training rows (n, m) with mean 0 and deviation 1 in each column of the rows."""
-    mean, deviation = block.mean(axis=0, dtype=np.float64), block.std(axis=0, dtype=np.float64)
-    deviation[deviation <= 1e-7 * np.abs(mean)] = 1.0  # one value, but for rounding
+def rescale(lookup: FloatArray, block: FloatArray, like: Array) -> tuple[FloatArray, FloatArray]:
+    """Look-up (levels + 2, m) and training rows (n, m) less the rows' means, in units of the standard deviation of
+    `like` (n, m). In units of the target, means that tell little of it stay small, and noise with them."""
+    mean, deviation = block.mean(axis=0, dtype=np.float64), like.std(axis=0, dtype=np.float64)
+    deviation[deviation <= 1e-7 * np.abs(like.mean(axis=0, dtype=np.float64))] = 1.0  # one value, but for rounding
     scaled, rows = ((part - mean) / deviation for part in (lookup, block))
     return scaled.astype(np.float32), rows.astype(np.float32)
+
+
+def as_values(fit: FitRows) -> Array:
+    """The targets (n, k) that the k columns of target means are means of: values, or whether a row is of a class."""
+    if not fit.task.is_classification:
+        return fit.target[:, None]
+    classes = np.arange(fit.task.n_classes) if fit.task.n_classes > 2 else np.array([1])
+    return np.asarray(fit.target[:, None] == classes, dtype=np.float64)
 
 
 def as_dense(lookup: Array) -> FloatArray:

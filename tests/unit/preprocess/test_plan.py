@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from automl.errors import ArtifactError
 from automl.matrix import Needs
-from automl.preprocess.category import apply_lookup, fit_target_means, standardize
+from automl.preprocess.category import apply_lookup, as_values, fit_target_means, rescale
 from automl.preprocess.date import split_dates
 from automl.preprocess.number import to_normal, yeo_johnson
 from automl.preprocess.part import FitRows
@@ -166,16 +166,34 @@ def test_codes_with_a_scale_of_their_own_are_brought_to_that_of_the_numbers(enco
     for needs, is_scaled in ((Needs(scaled=True), True), (Needs(), False)):
         transformer = Transformer(needs, plan_space(needs, LAYOUT).complete({"encode": encode}), LAYOUT)
         trained = transformer.fit(table, rows_of(price, task))[:, -2:]  # the categories stand at the end
-        assert (np.abs(trained.mean(axis=0)) < 0.01).all() == is_scaled
-        assert (np.abs(trained.std(axis=0) - 1) < 0.01).all() == is_scaled
         fresh = transformer.transform(make_table(2_000, seed=7))[:, -2:]
         if is_scaled:
+            assert (np.abs(trained.mean(axis=0)) < 0.01).all()
+            assert (trained.std(axis=0) < 1.01).all()
+            assert trained[:, 1].std() > 0.9  # what tells the price keeps its size
             assert np.abs(fresh).max() < 20
+        else:
+            assert np.abs(trained).max() > 30
+
+
+def test_means_that_tell_little_of_the_target_stay_small() -> None:
+    table, task = make_table(400), Task(kind=TaskKind.REGRESSION, target="y")
+    noise = np.random.default_rng(1).normal(1e6, 1e5, 400)
+    transformer = Transformer(Needs(scaled=True), plan_space(NEEDS[3], LAYOUT).complete({"encode": "target"}), LAYOUT)
+    assert transformer.fit(table, rows_of(noise, task))[:, -2:].std(axis=0).max() < 0.35
+
+
+def test_class_means_are_in_units_of_each_class() -> None:
+    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"))
+    target = np.repeat([0, 1, 2], [10, 40, 50])
+    like = as_values(rows_of(target, task))
+    np.testing.assert_allclose(like.std(axis=0), np.sqrt([0.09, 0.24, 0.25]), rtol=1e-6)
+    assert as_values(rows_of(target % 2)).tolist() == [[float(label % 2)] for label in target]
 
 
 def test_a_code_that_is_one_value_stays_finite() -> None:
     lookup, block = np.full((4, 2), 3.3, dtype=np.float32), np.full((50, 2), 3.3, dtype=np.float32)
-    for part in standardize(lookup, block):
+    for part in rescale(lookup, block, block):
         np.testing.assert_allclose(part, 0.0, atol=1e-5)
 
 
