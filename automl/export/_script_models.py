@@ -53,9 +53,12 @@ def _name_target(own: Params) -> str:
 
 def _scaled_target(lines: list[str], own: Params, code: Code) -> list[str]:
     code.use("sklearn.compose", "TransformedTargetRegressor")
-    if learns_logarithm(own):
-        return [*lines, "return TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)"]
     code.use("sklearn.preprocessing", "StandardScaler")
+    if learns_logarithm(own):
+        code.use("sklearn.preprocessing", "FunctionTransformer")
+        code.use("sklearn.pipeline", "make_pipeline")
+        logarithm = "logarithm = make_pipeline(FunctionTransformer(np.log1p, np.expm1), StandardScaler())"
+        return [*lines, logarithm, "return TransformedTargetRegressor(model, transformer=logarithm)"]
     return [*lines, "return TransformedTargetRegressor(model, transformer=StandardScaler())"]
 
 
