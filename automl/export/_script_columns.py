@@ -9,10 +9,12 @@ from automl.graph import NoGraphError
 from automl.preprocess.category import MEASURED
 from automl.schema import Role
 from automl.space import Params
+from automl.task import TaskKind
 
 LONGEST = 120  # of a line
 FEW_LEVELS = 12  # up to here "auto" means indicators
 NATIVE_LEVELS = 32
+TARGET_TYPES = {TaskKind.BINARY: "binary", TaskKind.MULTICLASS: "multiclass", TaskKind.REGRESSION: "continuous"}
 
 
 def write_preparation(winner: Winner, code: Code) -> str:
@@ -85,7 +87,8 @@ def _categories(winner: Winner, needs: Any, params: Params, code: Code) -> list[
     rare = int(params.get("rare", 1))
     forms = {
         "one_hot": f'OneHotEncoder(min_frequency={rare}, max_categories=101, handle_unknown="infrequent_if_exist")',
-        "target": "TargetEncoder(random_state=SEED)",
+        # whole numbers would be taken for classes, and give a column each
+        "target": f'TargetEncoder(target_type="{TARGET_TYPES[winner.task.kind]}", random_state=SEED)',
         "ordinal": 'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)',
         "native": 'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)',
     }

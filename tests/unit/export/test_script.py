@@ -150,6 +150,12 @@ def test_every_form_of_script_is_plain_python_that_fits_and_predicts(tmp_path: P
     assert done.returncode == 0, done.stderr
 
 
+def test_means_of_a_whole_number_are_one_column() -> None:
+    """Left to guess, scikit-learn takes prices in whole euros for classes: a column for each price."""
+    text = write_script(make_winner("svm_rbf", SKEWED, **{"model.target_transform": "log"}))
+    assert 'make_pipeline(TargetEncoder(target_type="continuous", random_state=SEED), StandardScaler())' in text
+
+
 @pytest.mark.parametrize(
     ("candidate", "params", "said"),
     [
