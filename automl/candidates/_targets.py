@@ -16,8 +16,6 @@ from automl.space import Choice, Parameter, Params
 from automl.task import Task
 
 ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
-
-
 LOGARITHM = "target_transform"
 
 
@@ -28,6 +26,11 @@ def target_space(task: Task) -> dict[str, Parameter]:
 
 def learns_logarithm(params: Params) -> bool:
     return params.get(LOGARITHM) == "log"
+
+
+def without_transform(params: Params) -> Params:
+    """What the model itself is told: how its target is prepared is not its concern."""
+    return {name: value for name, value in params.items() if name != LOGARITHM}
 
 
 def encode_classes(target: Array) -> tuple[IntArray, IntArray]:

@@ -12,7 +12,6 @@ from automl.candidates._record import check_int, check_numbers, read_record, ref
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import (
-    LOGARITHM,
     TargetScale,
     constant_in_graph,
     encode_classes,
@@ -24,6 +23,7 @@ from automl.candidates._targets import (
     spread_in_graph,
     spread_probabilities,
     target_space,
+    without_transform,
 )
 from automl.candidates._time import limit_threads
 from automl.candidates._trees import FILE, Trees, read_boosted_tree
@@ -220,7 +220,7 @@ def _build_model(params: Params, context: FitContext, stopping: Stopping, rounds
         loss = "absolute_error" if regression_loss(task.metric) == "absolute" else "squared_error"
     return Watched(
         loss=loss,
-        **{name: value for name, value in params.items() if name != LOGARITHM},
+        **without_transform(params),
         max_iter=rounds,
         early_stopping=True,
         validation_fraction=None,

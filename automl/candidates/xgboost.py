@@ -16,7 +16,6 @@ from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
 from automl.candidates._targets import (
-    LOGARITHM,
     TargetScale,
     learns_logarithm,
     regression_loss,
@@ -24,6 +23,7 @@ from automl.candidates._targets import (
     sigmoid_in_graph,
     spread_probabilities,
     target_space,
+    without_transform,
 )
 from automl.candidates._xgboost_pieces import ThinnedPieces, quantise_pieces
 from automl.graph import Graph
@@ -212,7 +212,7 @@ class XGBoostEstimator:
     def _settings(self, target: Array, weight: Array | None, rows: IntArray | None) -> dict[str, Any]:
         assert self.context is not None
         settings = {
-            **{name: value for name, value in self.params.items() if name != LOGARITHM},
+            **without_transform(self.params),
             **_objective(self.context.task),
             "tree_method": "hist",
             "nthread": self.context.threads,

@@ -100,10 +100,7 @@ def parse_size_mb(text: str, *, option: str = "--memory") -> int:
     Raises:
         UsageError: if it is none of these.
     """
-    size = _read_size(text, _SIZES)
-    if not math.isfinite(size):
-        raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 4G or 800M: {option} 4G")
-    return int(size)
+    return int(_parse_size(text, option, _SIZES, ("4G", "800M")))
 
 
 def parse_megabytes(text: str, *, option: str = "--max-size") -> float:
@@ -112,16 +109,17 @@ def parse_megabytes(text: str, *, option: str = "--max-size") -> float:
     Raises:
         UsageError: if it is none of these.
     """
-    size = _read_size(text, _WEIGHTS)
-    if not math.isfinite(size):
-        raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as 500KB or 2MB: {option} 2MB")
-    return size
+    return _parse_size(text, option, _WEIGHTS, ("2MB", "500KB"))
 
 
-def _read_size(text: str, units: dict[str, float]) -> float:
-    """NaN if it is a number of none of the units."""
+def _parse_size(text: str, option: str, units: dict[str, float], examples: tuple[str, str]) -> float:
+    """A number with one of the units, in the unit that has the factor 1."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    return float(match.group(1)) * units.get(match.group(2), math.nan) if match else math.nan
+    size = float(match.group(1)) * units.get(match.group(2), math.nan) if match else math.nan
+    if not math.isfinite(size):
+        usual, other = examples
+        raise UsageError(f"{option} {text!r} is not a size", hint=f"Write it as {usual} or {other}: {option} {usual}")
+    return size
 
 
 def parse_roles(pairs: list[str] | None) -> dict[str, str]:

@@ -6,15 +6,11 @@ from typing import Any
 
 from automl.export._script_parts import Code, Winner, literal
 from automl.graph import NoGraphError
-from automl.preprocess.category import MEASURED
+from automl.preprocess.category import FEW_LEVELS, MAX_NATIVE_LEVELS, MEASURED, TARGET_TYPES
 from automl.schema import Role
 from automl.space import Params
-from automl.task import TaskKind
 
 LONGEST = 120  # of a line
-FEW_LEVELS = 12  # up to here "auto" means indicators
-NATIVE_LEVELS = 32
-TARGET_TYPES = {TaskKind.BINARY: "binary", TaskKind.MULTICLASS: "multiclass", TaskKind.REGRESSION: "continuous"}
 
 
 def write_preparation(winner: Winner, code: Code) -> str:
@@ -87,7 +83,6 @@ def _categories(winner: Winner, needs: Any, params: Params, code: Code) -> list[
     rare = int(params.get("rare", 1))
     forms = {
         "one_hot": f'OneHotEncoder(min_frequency={rare}, max_categories=101, handle_unknown="infrequent_if_exist")',
-        # whole numbers would be taken for classes, and give a column each
         "target": f'TargetEncoder(target_type="{TARGET_TYPES[winner.task.kind]}", random_state=SEED)',
         "ordinal": 'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)',
         "native": 'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)',
@@ -120,7 +115,7 @@ def choose_encoding(needs: Any, params: Params, levels: int) -> str:
     encoding = str(params.get("encode", "auto"))
     if encoding == "auto":
         return "one_hot" if levels <= FEW_LEVELS else "target"
-    return "target" if encoding == "native" and levels > NATIVE_LEVELS else encoding
+    return "target" if encoding == "native" and levels > MAX_NATIVE_LEVELS else encoding
 
 
 _SPLIT_DATES = '''def split_dates(frame: pd.DataFrame) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl.candidates._targets import LOGARITHM, learns_logarithm
+from automl.candidates._targets import learns_logarithm, without_transform
 from automl.export._script_columns import choose_encoding
 from automl.export._script_parts import SEED, Code, Raw, Winner, literal
 from automl.graph import NoGraphError
@@ -74,8 +74,12 @@ def _forest(class_name: str, says: str) -> Any:
 def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
     name = f"HistGradientBoosting{'Classifier' if winner.task.is_classification else 'Regressor'}"
     code.use("sklearn.ensemble", name)
-    own = {name_: value for name_, value in winner.own.items() if name_ != LOGARITHM}
-    settings = {**own, "max_iter": winner.rounds, "early_stopping": False, "random_state": SEED}
+    settings = {
+        **without_transform(winner.own),
+        "max_iter": winner.rounds,
+        "early_stopping": False,
+        "random_state": SEED,
+    }
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
     if learns_logarithm(winner.own):
         return _scaled_target(_call(name, settings, "model = "), winner.own, code), says
@@ -84,7 +88,7 @@ def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
 
 def _xgboost(winner: Winner, code: Code) -> tuple[list[str], str]:
     code.use("xgboost")
-    own = {name: value for name, value in winner.own.items() if name != LOGARITHM}
+    own = without_transform(winner.own)
     if own["grow_policy"] == "lossguide":
         own |= {"max_leaves": 2 ** min(own["max_depth"], 9), "max_depth": 0}
     settings: dict[str, Any] = {"n_estimators": winner.rounds, **own, "tree_method": "hist", "random_state": SEED}

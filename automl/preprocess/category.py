@@ -12,6 +12,7 @@ from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.table import MISSING, UNSEEN, Table, TableNames
 from automl.space import Choice, Int, Parameter, Params, SearchSpace
+from automl.task import TaskKind
 
 FEW_LEVELS = 12
 # With more levels a tree can split them by chance until every row is on its own; their target means it cannot.
@@ -21,6 +22,8 @@ MAX_TARGET_COLUMNS = 400
 # Target means of levels with so many rows, on average and at least, are not cross-fitted.
 ROWS_A_LEVEL, LEAST_ROWS_A_LEVEL = 100, 20
 MAX_GRAPH_CELLS = 400_000
+# What scikit-learn's TargetEncoder calls them; left to guess, it takes whole numbers for classes.
+TARGET_TYPES = {TaskKind.BINARY: "binary", TaskKind.MULTICLASS: "multiclass", TaskKind.REGRESSION: "continuous"}
 # Encodings on a scale of their own: the target's, or a rank. Beside scaled numbers it is all that a distance sees.
 MEASURED = ("target", "ordinal")
 
@@ -249,7 +252,7 @@ def fit_target_means(column: Array, levels: int, fit: FitRows) -> tuple[Array, F
     from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import TargetEncoder
 
-    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[str(fit.task.kind)]
+    kind = TARGET_TYPES[fit.task.kind]
     width = fit.task.n_classes if kind == "multiclass" else 1
     present = np.unique(fit.target) if fit.task.is_classification else np.array([0, 1])
     if kind == "multiclass" and len(present) == 2:

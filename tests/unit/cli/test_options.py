@@ -104,7 +104,7 @@ def test_what_a_model_may_weigh_is_read(text: str, megabytes: float) -> None:
 def test_what_no_model_weighs_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size") as caught:
         parse_megabytes(text)
-    assert caught.value.hint == "Write it as 500KB or 2MB: --max-size 2MB"
+    assert caught.value.hint == "Write it as 2MB or 500KB: --max-size 2MB"
 
 
 @given(st.text(max_size=12))
