@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from automl.clock import Clock
-from automl.engines import Engine, Files, Job, Limits, Outcome, Status
+from automl.engines import Engine, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
 from automl.matrix import FloatArray
@@ -25,6 +25,7 @@ from automl.search.allotment import Allotment
 from automl.search.batches import end_of_batch, find_late
 from automl.search.cost import CostModel
 from automl.search.families import Families
+from automl.search.jobs import make_fold_job
 from automl.search.oof import Oofs
 from automl.search.plans import Plans
 from automl.search.portfolio import make_portfolio
@@ -34,7 +35,7 @@ from automl.search.records import Records
 from automl.search.recovery import tell_again, tell_damage
 from automl.search.sparing import Sparing
 from automl.search.study import Study
-from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
+from automl.search.trial import SearchData, TrialSpec
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 
 CONSTANT = "dummy"
@@ -325,24 +326,14 @@ class Search:
         """The job of a fold, noted as running."""
         spec = active.spec
         soft, hard = self.allotment.limits(active.fold_limit, len(self.data.folds) - len(active.done))
-        place = fold_folder(self.run.path, spec.number, fold)
-        payload = {
-            "run": str(self.run.path),
-            "trial": spec.number,
-            "fold": fold,
-            "candidate": spec.candidate,
-            "params": spec.params,
-            "seed": self.recipe.seed,
-            "seconds": soft,
-            "threads": 1,
-        }
-        job = Job(
-            id=f"{spec.number}-{fold}",
-            function=run_fold,
-            payload=payload,
+        job = make_fold_job(
+            self.run.path,
+            spec,
+            fold,
             pool=self.families[spec.candidate].candidate.pool,
+            seed=self.recipe.seed,
+            seconds=soft,
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
-            files=Files(root=self.run.path, reads=("data",), leaves=f"search/models/{place.name}"),
         )
         if self.all_rows is not None and spec.origin == ORIGIN:
             job = self.all_rows.make_job(job, self.recipe, self.engine, self.clock)
