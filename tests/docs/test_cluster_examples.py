@@ -6,6 +6,7 @@ import importlib
 import shlex
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -43,6 +44,11 @@ def test_the_services_of_docker_compose_find_each_other() -> None:
     assert services["worker"]["depends_on"] == ["scheduler"]
     assert services["scheduler"]["ports"] == ["127.0.0.1:8786:8786"]  # not for everybody on the network
     assert services["worker"]["deploy"]["resources"]["limits"] == {"cpus": "1", "memory": "6G"}
+
+
+def test_the_manifests_of_kubernetes_keep_the_schemas_of_their_kinds() -> None:
+    for manifest in read_example("cluster.yaml"):
+        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_the_manifests_of_kubernetes_find_each_other() -> None:

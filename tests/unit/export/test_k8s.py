@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -40,6 +41,22 @@ def test_service_and_autoscaler_find_the_deployment() -> None:
     ports = made["deployment.yaml"]["spec"]["template"]["spec"]["containers"][0]["ports"]
     assert ports == [{"name": "http", "containerPort": 8080}]
     assert made["service.yaml"]["spec"]["ports"][0]["targetPort"] == "http"
+
+
+@pytest.mark.parametrize("file", ["deployment.yaml", "service.yaml", "autoscaler.yaml", "retrain.yaml"])
+def test_a_manifest_keeps_the_schema_of_its_kind(file: str) -> None:
+    manifest = make_manifests("churn", "churn:1", 300)[file]
+    kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):  # a word that the kind does not have
+        damaged = {**manifest, "spec": {**manifest["spec"], "replica": 2}}
+        kubernetes_validate.validate(damaged, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_what_kserve_runs_is_a_pod() -> None:
+    predictor = make_manifests("churn", "churn:1", 300)["kserve.yaml"]["spec"]["predictor"]
+    pod = {name: value for name, value in predictor.items() if name != "minReplicas"}  # the one word of KServe's own
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "churn"}, "spec": pod}
+    kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
