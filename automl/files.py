@@ -52,7 +52,12 @@ def environment_error(error: OSError, path: Path) -> EngineError:
         return EngineError(f"The disk is full: cannot write {path}", hint="Free some space, then: automl resume RUN")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return EngineError(f"No permission to write {path}", hint="Choose another folder with --out DIR")
-    return EngineError(f"Cannot write {path}: {error.strerror or error}", hint="Choose another folder with --out DIR")
+    hint = (
+        "Look at the disk, then: automl resume RUN"
+        if error.errno == errno.EIO
+        else "Choose another folder with --out DIR"
+    )
+    return EngineError(f"Cannot write {path}: {error.strerror or error}", hint=hint)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ from automl.events import (
     StageStarted,
     WarningRaised,
 )
-from automl.files import read_json, telling_full_disk, write_json, write_text
+from automl.files import read_json, telling_full_disk, write_json
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
 from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset, tell_of_data
@@ -114,8 +114,8 @@ def fit(
                 "engine": engine,
                 "jobs": workers.slots,
             },
+            recipe=recipe.dump_yaml(),
         )
-        write_text(run.recipe_path, recipe.dump_yaml())
         with run.locked(), telling_full_disk(run.path):
             try:
                 return _Session(run, recipe, clock, workers, sinks).from_dataset(dataset)

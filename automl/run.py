@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from automl.errors import DataError, EngineError, RunBusyError, UsageError
-from automl.files import environment_error, read_json, write_json
+from automl.files import environment_error, read_json, write_json, write_text
 
 FORMAT_VERSION = 1
 Status = Literal["running", "complete", "interrupted", "stopped", "failed"]
@@ -49,11 +49,12 @@ class Run:
         self.stop_path = self.path / "stop"
 
     @classmethod
-    def create(cls, path: Path | None, *, data_name: str, record: dict[str, Any]) -> Run:
+    def create(cls, path: Path | None, *, data_name: str, record: dict[str, Any], recipe: str | None = None) -> Run:
         """Make the folder and its first record.
 
         Args:
             path: where; None names one below `runs/` after the date and the data.
+            recipe: the text that `recipe_path` is to hold; it is there before the record, which makes a folder a run.
 
         Raises:
             UsageError: if the folder already holds a run or anything else.
@@ -77,6 +78,8 @@ class Run:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise environment_error(error, path) from error
+        if recipe is not None:
+            write_text(run.recipe_path, recipe)
         write_json(
             run.record_path,
             {"format_version": FORMAT_VERSION, "id": run.path.name, "status": "running", "stages": {}, **record},

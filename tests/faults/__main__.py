@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.scenarios import SCENARIOS, CannotRunError, Scenario
+from tests.faults import kernel, scenarios
+from tests.faults.scenarios import CannotRunError, Scenario
 from tests.flow.command import Tool
 from tests.outcomes import AS_PROMISED, Outcomes
 
@@ -30,7 +31,7 @@ def main() -> int:
     options = parser.parse_args()
     deadline = time.monotonic() + 60 * options.minutes
     outcomes = Outcomes(options.out, "faults", COLUMNS)
-    for scenario in SCENARIOS:
+    for scenario in (*scenarios.SCENARIOS, *kernel.SCENARIOS):
         wanted = not options.only or any(text in scenario.name for text in options.only)
         if time.monotonic() > deadline:
             break

@@ -248,12 +248,12 @@ def only_bad_ones(tool: Tool) -> Facts:
 # ---- the disk ------------------------------------------------------------------------------------------------------
 
 
-def limited(tool: Tool, limits: str, *words: str) -> tuple[Background, Result]:
-    """The command under a shell's limits."""
+def limited(tool: Tool, limits: str, *words: str, through: str = "") -> tuple[Background, Result]:
+    """The command under a shell's limits, and through another command that runs it."""
     import sys
 
     script = tool.folder / "limited.sh"
-    script.write_text(f'#!/bin/sh\n{limits}\nexec "{sys.executable}" -m automl "$@"\n')
+    script.write_text(f'#!/bin/sh\n{limits}\nexec {through}"{sys.executable}" -m automl "$@"\n')
     mark = f"limited-{time.monotonic_ns()}"
     place = tool.folder / mark
     place.mkdir()

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.scenarios import SCENARIOS, CannotRunError, Scenario
+from tests.faults import kernel, scenarios
+from tests.faults.scenarios import CannotRunError, Scenario
 from tests.flow.command import Tool
 
-MARKED = [pytest.param(each, id=each.name, marks=() if each.quick else pytest.mark.slow) for each in SCENARIOS]
+EVERY = (*scenarios.SCENARIOS, *kernel.SCENARIOS)
+MARKED = [pytest.param(each, id=each.name, marks=() if each.quick else pytest.mark.slow) for each in EVERY]
 
 
 @pytest.mark.parametrize("scenario", MARKED)

@@ -26,6 +26,19 @@ def test_a_new_run_has_its_folders_and_its_record_and_opens_again(tmp_path: Path
     assert Run.open(tmp_path / "deep" / "a").record == run.record
 
 
+def test_a_folder_that_is_a_run_has_its_recipe_whenever_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(path: Path, record: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("automl.run.write_json", die)
+    with pytest.raises(KeyboardInterrupt):
+        Run.create(tmp_path / "a", data_name="churn", record={}, recipe="name: mine\n")
+    assert (tmp_path / "a" / "recipe.yaml").read_text() == "name: mine\n"
+    assert not (tmp_path / "a" / "run.json").exists()
+
+
 def test_a_run_without_a_place_is_named_after_the_day_and_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
