@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -66,12 +66,48 @@ class Pieces(Protocol):
         ...
 
 
+class Share(Protocol):
+    """What one worker of a cluster learns from; may be sent there."""
+
+    def read(self, seconds: float, part: float) -> tuple[FloatArray, Array]:
+        """Matrix (n, features) float32 and targets (n,), called where they are to lie.
+
+        Args:
+            seconds: after which no more is read.
+            part: of the rows, evenly from the first to the last; 1 is all.
+        """
+        ...
+
+
+class Shares(Protocol):
+    """Training rows that are too many for one machine, in shares; see `Pieces`.
+
+    Attributes:
+        scheduler: address of the Dask cluster whose workers learn together.
+        threads: of all its workers.
+        path: the file that a worker must see to read its share.
+        total: about how many rows there are.
+        sample_target: of the rows that the model to start from has learned from.
+    """
+
+    scheduler: str
+    threads: int
+    path: Path
+    total: int
+    sample_target: Array
+
+    def cut(self, count: int) -> Sequence[Share]:
+        """One share for each of `count` workers."""
+        ...
+
+
 class Estimator(Protocol):
     """One model of one fold.
 
     An estimator may also have `fit_pieces(pieces, stop_matrix, stop_target, start)`: `fit` on rows in pieces, stopped
     early by rows of their own, beginning with what `start`, an estimator of the same family and parameters, has learned
-    from a sample of them (None: from nothing). A family whose estimators have it says so by `fits_pieces = True`.
+    from a sample of them (None: from nothing). A family whose estimators have it says so by `fits_pieces = True`; one
+    whose estimators learn from `Shares` on a cluster in the same way, by `fit_shares` and `fits_shares = True`.
 
     One of a pool of networks whose `predict` is plain arrays, so that several threads may call it at once, says so by
     `is_thread_safe = True`; those of the pool "core" all are.

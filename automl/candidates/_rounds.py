@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 
 from automl.candidates import FitContext
 from automl.matrix import Array, IntArray
+
+
+class Timed(Protocol):
+    """Knows when a fit must be over, as `FitContext` does."""
+
+    def seconds_left(self) -> float: ...
 
 
 class Stopping:
@@ -24,7 +30,7 @@ class Stopping:
         share: rounds allowed beside, as a share of the best round.
     """
 
-    def __init__(self, context: FitContext, *, offset: int, share: float = 0.25) -> None:
+    def __init__(self, context: Timed, *, offset: int, share: float = 0.25) -> None:
         self.offset = offset
         self.share = share
         self.best_round = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, Estimator, FitContext, Pieces
+from automl.candidates import Candidate, Estimator, FitContext, Pieces, Shares
 from automl.candidates._graph_trees import add_trees
 from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
@@ -57,6 +57,7 @@ class XGBoost:
     cost = 6.0
     pool = "core"
     fits_pieces = True
+    fits_shares = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""
@@ -134,24 +135,14 @@ class XGBoostEstimator:
 
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
-        before = None if start is None else start.booster
-        if before is not None:
-            before.set_param({"nthread": context.threads})
+        before = self._take_over(start)
         pieces = self._keep_affordable(pieces, before)
-        target = pieces.target
-        if not self.classification:
-            log = learns_logarithm(self.params)
-            self.scale = TargetScale.learn(target, None, log=log, margin=0.1) if start is None else start.scale
-            assert self.scale is not None
-            target, stop_target = self.scale.apply(target), self.scale.apply(stop_target)
-        deeper = round(math.log2(max(1.0, len(target) / max(1, pieces.sampled))) / 2)
-        self.params = {
-            **self.params,
-            "max_depth": max(self.params["max_depth"], min(MAX_DEEPER, self.params["max_depth"] + deeper)),
-        }
+        target = self._learn_scale(pieces.target, start)
+        self._deepen(len(target) / max(1, pieces.sampled))
         train = quantise_pieces(pieces, target, _types(context), context.threads)
         stopping = Stopping(context, offset=20)
-        evals = [(self._quantise(stop_matrix, stop_target, None, None, train), "stop")] if len(stop_target) else []
+        stop = self._convert(stop_target)
+        evals = [(self._quantise(stop_matrix, stop, None, None, train), "stop")] if len(stop) else []
         settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(evals))
         if before is not None and self.classification:
             settings["max_delta_step"] = MAX_STEP
@@ -160,18 +151,83 @@ class XGBoostEstimator:
         self.booster = booster[: known + stopping.best_round] if stopping.best_round < stopping.rounds else booster
         self.booster.set_param({"nthread": context.threads})
 
+    def fit_shares(
+        self, shares: Shares, stop_matrix: FloatArray, stop_target: Array, start: XGBoostEstimator | None
+    ) -> int:
+        """As `fit_pieces`, by the workers of a cluster together; returns how many rows were learned from.
+
+        Raises:
+            ValueError: if too few workers see the file.
+            Exception: whatever XGBoost and Dask raise if a worker is lost.
+        """
+        from automl.candidates._xgboost_dask import Plan, train_on_cluster
+
+        context = self.context
+        assert context is not None, "a loaded model is not fitted again"
+        before = self._take_over(start)
+        affordable = self._count_affordable(stop_matrix, before) * shares.threads / context.threads
+        part = min(1.0, max(affordable, len(shares.sample_target)) / shares.total)
+        target = self._learn_scale(shares.sample_target, start)
+        self._deepen(part * shares.total / max(1, len(target)))
+        settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(len(stop_target)))
+        del settings["nthread"]  # each worker has its own
+        if before is not None and self.classification:
+            settings["max_delta_step"] = MAX_STEP
+        plan = Plan(
+            settings=settings,
+            rounds=rounds,
+            convert=_keep_classes if self.scale is None else self.scale.apply,
+            stop_matrix=stop_matrix,
+            stop_target=self._convert(stop_target),
+            types=_types(context),
+            before=before,
+            part=part,
+            seconds=context.seconds_left(),
+        )
+        self.booster, rows = train_on_cluster(shares, plan)
+        self.booster.set_param({"nthread": context.threads})
+        return rows
+
+    def _take_over(self, start: XGBoostEstimator | None) -> Any:
+        """The booster to go on from, or None."""
+        assert self.context is not None
+        if start is None:
+            return None
+        start.booster.set_param({"nthread": self.context.threads})
+        return start.booster
+
+    def _learn_scale(self, target: Array, start: XGBoostEstimator | None) -> Array:
+        """The target as the booster learns it, on the scale of the model that is gone on from."""
+        if not self.classification:
+            log = learns_logarithm(self.params)
+            self.scale = TargetScale.learn(target, None, log=log, margin=0.1) if start is None else start.scale
+        return self._convert(target)
+
+    def _convert(self, target: Array) -> Array:
+        return target if self.scale is None else self.scale.apply(target)
+
+    def _deepen(self, growth: float) -> None:
+        """More rows bear deeper trees: a level for each time that they are four times as many."""
+        depth = self.params["max_depth"]
+        deeper = depth + round(math.log2(max(1.0, growth)) / 2)
+        self.params = {**self.params, "max_depth": max(depth, min(MAX_DEEPER, deeper))}
+
     def _keep_affordable(self, pieces: Pieces, before: Any) -> Pieces:
         """As many of the rows as leave the larger part of the time to new trees, by what a few rows take; no fewer
         than `before` has learned from."""
+        rows = len(pieces.target)
+        affordable = self._count_affordable(next(iter(pieces)), before)
+        return pieces if affordable >= rows else ThinnedPieces(pieces, max(affordable, pieces.sampled) / rows)
+
+    def _count_affordable(self, matrix: FloatArray, before: Any) -> float:
+        """How many rows there is time for to quantise and to ask `before` of, as the first of `matrix` tell."""
         assert self.context is not None
-        seconds, rows = BEGIN_SHARE * self.context.seconds_left(), len(pieces.target)
-        probe = next(iter(pieces))[:PROBE_ROWS]
+        seconds, probe = BEGIN_SHARE * self.context.seconds_left(), matrix[:PROBE_ROWS]
         began = time.monotonic()
         self._quantise(probe, np.zeros(len(probe)), None, None)
         if before is not None:
             before.inplace_predict(probe)
-        affordable = seconds / max(time.monotonic() - began, 1e-9) * len(probe)
-        return pieces if affordable >= rows else ThinnedPieces(pieces, max(affordable, pieces.sampled) / rows)
+        return seconds / max(time.monotonic() - began, 1e-9) * len(probe)
 
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, if the time allows; a refit cut short is thrown away."""
@@ -299,6 +355,11 @@ class XGBoostEstimator:
         )
         if objective not in known or max(classes, 2 if self.classification else 1) != self.n_outputs:
             raise refuse(folder, f"{FILE} holds {objective} for {classes} classes")
+
+
+def _keep_classes(target: Array) -> Array:
+    """Classes are learned as they are; a function, as it is sent to workers."""
+    return target
 
 
 def _types(context: FitContext) -> list[str]:

@@ -112,6 +112,11 @@ class Engine(Protocol):
         """Resident memory that all its jobs together may use, unless the user says how much."""
         ...
 
+    @property
+    def scheduler(self) -> str:
+        """Address of the Dask cluster behind it, for libraries that train on one; empty if there is none."""
+        ...
+
     def free_slots(self) -> int:
         """How many more jobs would start at once."""
         ...

@@ -72,6 +72,10 @@ class DaskEngine:
             return LocalEngine(1, preload={}).memory_mb if not self._address else float("inf")
         return MEMORY_SHARE * min(member.memory_mb / member.nthreads for member in members) * self.slots
 
+    @property
+    def scheduler(self) -> str:
+        return self._address
+
     def free_slots(self) -> int:
         if not self._link.roster.members:  # jobs may wait for the first worker
             return max(self.slots - len(self._link.roster.errands), 0)

@@ -107,6 +107,10 @@ class LocalEngine:
     def memory_mb(self) -> float:
         return MEMORY_SHARE * psutil.virtual_memory().available / 2**20
 
+    @property
+    def scheduler(self) -> str:
+        return ""
+
     def free_slots(self) -> int:
         return self._slots - len({worker.slot for worker in self._busy()})
 

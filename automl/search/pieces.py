@@ -75,7 +75,7 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
     deadline = began + READ_SHARE * (context.deadline - began)
     estimator: Any = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
     with _scratch_folder(scratch):
-        reader = _Reader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout))
+        reader = FileReader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout))
         known = hash_rows(matrices.score)
         labels = write_rows(scratch / "rows.f32", reader, known, threads=context.threads, deadline=deadline)
         pieces = StoredPieces(
@@ -87,14 +87,14 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
             scratch=scratch,
         )
         # a model that was fitted again on all of the sample knows the rows that are to stop its successor
-        start = None if context.refit else _load_start(payload)
+        start = None if context.refit else load_start(payload)
         prepared = time.monotonic()
         estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop], start)
     record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
     return {**record, "rows": len(pieces.target)}  # of this session alone: a reader of fold.json needs none
 
 
-def _load_start(payload: dict[str, Any]) -> Estimator | None:
+def load_start(payload: dict[str, Any]) -> Estimator | None:
     """The same configuration as it was fitted on the sample."""
     if payload["base"] is None:
         return None
@@ -111,7 +111,7 @@ def _scratch_folder(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Reader:
+class FileReader:
     """Turns the file's tables into matrices and targets, without the rows that the sample holds."""
 
     def __init__(self, payload: dict[str, Any], data: SearchData, transformer: Transformer) -> None:
@@ -148,7 +148,7 @@ class _Reader:
         return np.ascontiguousarray(self.transformer.transform(table), dtype=np.float32), y[wanted]
 
 
-def write_rows(path: Path, reader: _Reader, known: Array, *, threads: int, deadline: float) -> Array:
+def write_rows(path: Path, reader: FileReader, known: Array, *, threads: int, deadline: float) -> Array:
     """Write the matrix of the file's rows to `path`, row after row, without those that repeat one of `known`; after
     the deadline no more of them.
 
@@ -161,14 +161,20 @@ def write_rows(path: Path, reader: _Reader, known: Array, *, threads: int, deadl
     labels = []
     with path.open("wb") as file:
         for matrix, y in in_order(lambda table: reader.prepare(*table), reader.tables(), threads):
-            hashes = hash_rows(matrix, sort=False)
-            place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-            fresh = known[place] != hashes
+            fresh = find_fresh(matrix, known)
             file.write((matrix if fresh.all() else matrix[fresh]).tobytes())
             labels.append(y[fresh])
             if time.monotonic() > deadline:
                 break
     return np.concatenate(labels)
+
+
+def find_fresh(matrix: FloatArray, known: Array) -> Array:
+    """Which rows (n,) bool have a hash that is not one of `known`, sorted."""
+    hashes = hash_rows(matrix, sort=False)
+    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    fresh: Array = known[place] != hashes
+    return fresh
 
 
 def hash_rows(matrix: FloatArray, *, sort: bool = True) -> Array:

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from automl.candidates import Candidate
 from automl.clock import Clock
 from automl.engines import Engine, Job, Limits
 from automl.engines.machine.settings import memory_for_jobs
@@ -21,6 +22,7 @@ from automl.run import Run
 from automl.search.allotment import END_SECONDS
 from automl.search.families import Families
 from automl.search.pieces import run_all_rows
+from automl.search.shares import run_all_shares
 from automl.search.trial import SearchData, TrialResult, TrialSpec
 
 ORIGIN = "file"
@@ -41,11 +43,20 @@ class AllRows:
         path: the file.
         total: its rows.
         base: trial of the configuration that is chosen; None if it was not fitted on the sample.
+        scheduler: of the cluster whose workers learn together; empty where this machine learns alone.
+        cluster_threads: what those workers have.
     """
 
     path: Path
     total: int
     base: int | None = None
+    scheduler: str = ""
+    cluster_threads: int = 0
+
+    def meet(self, engine: Engine, family: Candidate) -> None:
+        """Let the workers of an engine learn together, if the family can and they are more than this machine has."""
+        if getattr(family, "fits_shares", False) and engine.scheduler and engine.slots > engine.at_home().slots:
+            self.scheduler, self.cluster_threads = engine.scheduler, engine.slots
 
     def choose(self, results: dict[int, TrialResult], families: Families, *, maximize: bool) -> TrialSpec | None:
         """What to fit on all rows: the best configuration of a family that learns in pieces, or such a family's
@@ -78,8 +89,12 @@ class AllRows:
             "threads": engine.slots,
             "seconds": seconds,
         }
+        function = run_all_rows
+        if self.scheduler:
+            function = run_all_shares
+            told |= {"scheduler": self.scheduler, "cluster_threads": self.cluster_threads}
         limits = Limits(seconds=seconds / FIT_SHARE + LATE_FIT_SECONDS, memory_mb=memory_mb)
-        return dataclasses.replace(job, function=run_all_rows, payload={**job.payload, **told}, limits=limits)
+        return dataclasses.replace(job, function=function, payload={**job.payload, **told}, limits=limits)
 
 
 def find_all_rows(run: Run, recipe: Recipe, data: SearchData, emit: Callable[[Event], None]) -> AllRows | None:
