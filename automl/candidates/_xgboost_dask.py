@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from automl.candidates import Share, Shares
 from automl.candidates._rounds import Stopping
 from automl.matrix import Array, FloatArray
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS, LOOK_SECONDS = 10.0, 1.0
 # Of the time of the fit, what reading may take; what is not read by then is not learned from.
 READ_SHARE = 0.5
 BEST, ROUNDS = "automl_best_round", "automl_rounds"
@@ -72,19 +73,45 @@ def train_on_cluster(shares: Shares, plan: Plan) -> tuple[Any, int]:
     from distributed import Client
 
     clock = Countdown.begin(plan.seconds)
-    address, wait = shares.scheduler, CONNECT_SECONDS
-    # XGBoost looks for the client of now even where it is told which
-    with Client(address, timeout=wait, set_as_default=False) as client, client.as_current():
+    with Client(shares.scheduler, timeout=CONNECT_SECONDS, set_as_default=False) as client:
         workers = find_workers(client, shares.path)
-        cuts = shares.cut(len(workers))
-        told = (plan.convert, READ_SHARE * clock.seconds_left(), plan.part)
-        read = [_at(client, worker, read_share, cut, *told) for worker, cut in zip(workers, cuts, strict=True)]
-        rows = client.gather([_at(client, worker, count_rows, own) for worker, own in zip(workers, read, strict=True)])
-        held = [(worker, own, count) for worker, own, count in zip(workers, read, rows, strict=True) if count]
-        train = _join(client, held, plan.types)
-        evals = [(_split_stop_rows(client, [worker for worker, _, _ in held], plan, train), "stop")]
-        booster = _train(client, plan, train, evals if len(plan.stop_target) else [], clock)
-    return booster, int(sum(rows))
+        return _while_all_live(client, workers, lambda: _read_and_train(client, workers, shares, plan, clock))
+
+
+def _read_and_train(client: Any, workers: list[str], shares: Shares, plan: Plan, clock: Countdown) -> tuple[Any, int]:
+    places = list(zip(workers, shares.cut(len(workers)), strict=True))
+    cuts = [(worker, client.scatter(cut, workers=[worker], hash=False)) for worker, cut in places]
+    told = (plan.convert, READ_SHARE * clock.seconds_left(), plan.part)
+    read = [(worker, _at(client, worker, read_share, cut, *told)) for worker, cut in cuts]
+    rows = client.gather([_at(client, worker, count_rows, own) for worker, own in read])
+    held = [(worker, own, count) for (worker, own), count in zip(read, rows, strict=True) if count]
+    train = _join(client, held, plan.types)
+    evals = [(_split_stop_rows(client, [worker for worker, _, _ in held], plan, train), "stop")]
+    return _train(client, plan, train, evals if len(plan.stop_target) else [], clock), int(sum(rows))
+
+
+def _while_all_live(client: Any, workers: list[str], call: Callable[[], tuple[Any, int]]) -> tuple[Any, int]:
+    """What a call gives, which would wait for ever for a worker that is lost.
+
+    Raises:
+        ValueError: if one is lost before the call is over.
+    """
+
+    def work() -> tuple[Any, int]:
+        with client.as_current():  # XGBoost looks for the client of now even where it is told which
+            return call()
+
+    pool = ThreadPoolExecutor(1)
+    found = pool.submit(work)
+    try:
+        while not found.done():
+            wait([found], timeout=LOOK_SECONDS)
+            lost = sorted(set(workers) - set(client.scheduler_info(n_workers=-1)["workers"]))
+            if lost and not found.done():
+                raise ValueError(f"the worker {lost[0]} was lost while it learned")
+        return found.result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 def find_workers(client: Any, path: Path) -> list[str]:

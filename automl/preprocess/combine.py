@@ -70,11 +70,9 @@ class CombinePart:
             blocks.append(counts[table.categories[:, place]][:, None])
         if fit.task.n_classes > MAX_CLASSES:
             return
-        pairs = []
-        for one, other in choose_pairs(levels):
-            codes, size = cross(table.categories, one, other, levels)
-            lookup, block = fit_target_means(codes, size, fit)
-            pairs.append((one, other))
+        pairs = choose_pairs(levels)
+        crossed = [cross(table.categories, one, other, levels) for one, other in pairs]
+        for lookup, block in fit_target_means([codes for codes, _ in crossed], [size for _, size in crossed], fit):
             self.state["means"].append(lookup)
             blocks.append(block)
         if pairs:

@@ -119,7 +119,7 @@ def test_target_means_of_noise_tell_nothing_about_the_training_rows() -> None:
     rng = np.random.default_rng(0)
     column, target = rng.integers(0, 800, 2000), rng.integers(0, 2, 2000)
 
-    _, block = fit_target_means(column, 800, rows_of(target))
+    _, block = next(fit_target_means([column], [800], rows_of(target)))
 
     correlation = np.corrcoef(block[:, 0], target)[0, 1]
     assert abs(correlation) < 0.1
@@ -129,7 +129,7 @@ def test_target_means_worked_by_hand_without_smoothing_noise() -> None:
     column = np.repeat([0, 1], 500)
     target = np.concatenate([np.zeros(500, dtype=np.int64), np.ones(500, dtype=np.int64)])
 
-    lookup, _ = fit_target_means(column, 2, rows_of(target))
+    lookup, _ = next(fit_target_means([column], [2], rows_of(target)))
 
     assert lookup[0, 0] == pytest.approx(0.0, abs=1e-6)
     assert lookup[1, 0] == pytest.approx(1.0, abs=1e-6)
@@ -144,7 +144,7 @@ def test_levels_that_are_close_stay_apart_for_the_training_rows_as_for_new_ones(
     target = 0.05 * column + rng.normal(0, 2, 8_000)
     task = Task(kind=TaskKind.REGRESSION, target="y")
 
-    lookup, block = fit_target_means(column, 8, rows_of(target, task))
+    lookup, block = next(fit_target_means([column], [8], rows_of(target, task)))
 
     np.testing.assert_array_equal(block, lookup[column])
     assert len(np.unique(block)) == 8
@@ -154,8 +154,48 @@ def test_levels_of_few_rows_are_cross_fitted() -> None:
     rng = np.random.default_rng(0)
     column, target = np.arange(4_000) % 8, rng.integers(0, 2, 4_000)
     column[:5] = 8  # one rare level is enough
-    lookup, block = fit_target_means(column, 9, rows_of(target))
+    lookup, block = next(fit_target_means([column], [9], rows_of(target)))
     assert (block != lookup[column]).any()
+
+
+def test_classes_of_fewer_rows_than_there_are_folds_have_target_means_too() -> None:
+    rng = np.random.default_rng(0)
+    column, target = rng.integers(0, 30, 90), np.arange(90) % 30
+    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=tuple(map(str, range(30))))
+    lookup, block = next(fit_target_means([column], [30], rows_of(target, task)))
+    assert lookup.shape == (32, 30)
+    assert np.isfinite(block).all()
+    assert block.std() > 0
+
+
+@pytest.mark.parametrize("kind", list(TaskKind))
+@pytest.mark.parametrize("cells", [1, 5_000, 10_000_000])
+def test_columns_encoded_at_once_are_what_each_would_be_alone(
+    kind: TaskKind, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    levels = [3, 40, 7, 90, 5]
+    columns = [rng.integers(-2, size, 300) for size in levels]
+    columns[2] = np.arange(300) % 2  # its means are not cross-fitted
+    classes = {TaskKind.BINARY: ("a", "b"), TaskKind.MULTICLASS: ("a", "b", "c", "d"), TaskKind.REGRESSION: ()}[kind]
+    task = Task(kind=kind, target="y", classes=classes)
+    target = rng.integers(0, len(classes), 300) if classes else rng.normal(size=300)
+    if kind is TaskKind.MULTICLASS:
+        target[target == 2] = 1  # a class that training lacks
+    alone = [
+        next(fit_target_means([column], [size], rows_of(target, task)))
+        for column, size in zip(columns, levels, strict=True)
+    ]
+    monkeypatch.setattr("automl.preprocess.category.MAX_CELLS_AT_ONCE", cells)
+    together = list(fit_target_means(columns, levels, rows_of(target, task)))
+    assert len(together) == len(alone)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_no_columns_have_no_target_means() -> None:
+    assert list(fit_target_means([], [], rows_of(np.arange(20) % 2))) == []
 
 
 @pytest.mark.parametrize("encode", ["target", "ordinal"])
@@ -201,7 +241,7 @@ def test_multiclass_target_means_leave_room_for_a_class_that_is_absent() -> None
     task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"))
     column, target = np.arange(60) % 4, np.arange(60) % 2  # class c never occurs
 
-    lookup, block = fit_target_means(column, 4, rows_of(target, task))
+    lookup, block = next(fit_target_means([column], [4], rows_of(target, task)))
 
     assert lookup.shape == (6, 3)
     assert block.shape == (60, 3)
