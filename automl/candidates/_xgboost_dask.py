@@ -196,10 +196,16 @@ def make_watch(seconds: float) -> Any:
     import xgboost
 
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-        """One of it is on each worker; that of the first decides."""
+        """One of it is on each worker; that of the first decides. Its time begins when it is made, or arrives."""
+
+        def __init__(self) -> None:
+            self.clock = Countdown.begin(seconds)
+
+        def __reduce__(self) -> Any:
+            return make_watch, (self.clock.seconds_left(),)
 
         def before_training(self, model: Any) -> Any:
-            self.stopping = Stopping(Countdown.begin(seconds), offset=20)
+            self.stopping = Stopping(self.clock, offset=20)
             return model
 
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:

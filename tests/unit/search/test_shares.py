@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +75,17 @@ def as_values(stored: StoredRun, frame: pd.DataFrame, path: Path) -> StoredRun:
     np.save(other.run.data / "row_ids.npy", rows)
     other.run.update(file_rows=len(frame), data=str(path))
     return other
+
+
+def test_the_time_of_a_fit_goes_on_while_it_is_sent() -> None:
+    """Workers have other clocks, and build their matrices before their first round."""
+    watch = _xgboost_dask.make_watch(100.0)
+    time.sleep(0.2)
+    sent = pickle.dumps(watch)
+    time.sleep(0.2)
+    there = pickle.loads(sent)
+    assert 99.0 < there.clock.seconds_left() < 99.85
+    assert 99.0 < watch.clock.seconds_left() < 99.65
 
 
 def test_workers_that_do_not_see_the_file_are_not_asked(
