@@ -1,6 +1,7 @@
 """How often a run claims to be better than a constant where there is nothing to learn: noise of every kind.
 
     python -m tests.benchmark.noise --out FOLDER [--tasks 200] [--minutes 7] [--seconds 5 | --trials 6]
+        [--candidates linear,xgboost]
 
 A line a task goes to noise.jsonl, so that it can be ended and begun again; the table and the summary go to noise.md.
 """
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--candidates", default=CANDIDATES, help="families by name")
     options = parser.parse_args()
     outcomes = Outcomes(options.out, "noise", ("kind", "rows", "score", "low", "high"))
     deadline = time.monotonic() + 60 * options.minutes
@@ -63,7 +65,7 @@ def run_task(number: int, options: argparse.Namespace, outcomes: Outcomes) -> No
     out = options.out / "run"
     shutil.rmtree(out, ignore_errors=True)
     limit = {"time": options.seconds} if options.seconds else {"trials": options.trials}
-    recipe = automl.Recipe().override({"search": {"candidates": CANDIDATES.split(",")}})
+    recipe = automl.Recipe().override({"search": {"candidates": options.candidates.split(",")}})
     run = automl.fit(frame, target="target", out=out, seed=number, jobs=2, recipe=recipe, **limit)
     found = json.loads(run.evaluation_path.read_text(encoding="utf-8"))
     claims = bool(found.get("better_than_constant"))
