@@ -2,7 +2,7 @@
 30 real ones, each fitted on some rows of a table and scored on all others.
 
     python -m tests.benchmark.coverage --out FOLDER [--tasks 200] [--real 30] [--minutes 7]
-        [--seconds 10 | --trials 10] [--candidates all]
+        [--seconds 10 | --trials 10] [--candidates all] [--members 3]
 
 Nets are left out unless asked for: they take nine tenths of the time, and what is measured here, the correction for
 having chosen among many, does not hang on them.
@@ -65,6 +65,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--candidates", default=CANDIDATES, help="families by name, or all")
+    parser.add_argument(
+        "--members", type=int, help="of an ensemble at most: answering 100,000 rows takes most of a task"
+    )
     options = parser.parse_args()
     outcomes = Outcomes(options.out, "coverage", COLUMNS)
     deadline = time.monotonic() + 60 * options.minutes
@@ -131,7 +134,10 @@ def run_task(
     shutil.rmtree(out, ignore_errors=True)
     limit = {"time": options.seconds} if options.seconds else {"trials": options.trials}
     families = options.candidates.split(",") if options.candidates != "all" else "auto"
-    recipe = automl.Recipe().override({"search": {"candidates": families}})
+    changes: dict[str, Any] = {"search": {"candidates": families}}
+    if options.members:
+        changes["ensemble"] = {"max_members": options.members}
+    recipe = automl.Recipe().override(changes)
     run = automl.fit(task.frame, target=task.target, out=out, seed=number, jobs=options.jobs, recipe=recipe, **limit)
     found = json.loads(run.evaluation_path.read_text(encoding="utf-8"))
     predictor = automl.load(run.path)
