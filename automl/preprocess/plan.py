@@ -28,6 +28,8 @@ from automl.preprocess.text import TextPart
 from automl.space import Params, SearchSpace
 
 FORMAT_VERSION = 1
+# Entry of a list's kinds and lengths.
+PLACES = "places"
 
 
 def plan_space(needs: Needs, layout: Layout, rows: int = 0) -> SearchSpace:
@@ -175,7 +177,7 @@ class Transformer:
             if transformer.reducer:
                 transformer.reducer.state = _unflatten("reduce", arrays)
             transformer.features()
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
             raise ArtifactError(
                 f"{path} is not a preprocessing plan: {error}", hint="Export or train the model again"
             ) from error
@@ -193,22 +195,51 @@ def _hstack(blocks: list[FloatArray], rows: int) -> FloatArray:
 def _flatten(prefix: str, state: State, arrays: dict[str, Array]) -> None:
     for name, value in state.items():
         if isinstance(value, list):
-            for number_, item in enumerate(value):
-                arrays[f"{prefix}/{name}/{number_}"] = item
+            arrays |= _pack(f"{prefix}/{name}", value)
         else:
             arrays[f"{prefix}/{name}"] = value
 
 
+def _pack(key: str, items: list[Array]) -> dict[str, Array]:
+    """A list in few entries, as an entry takes longer to read than what is in it: arrays of one kind lie one below the
+    other, and `PLACES` (m, 2) tells the kind and the length of each."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    kinds: list[list[Array]] = []
+    places = []
+    for item in items:
+        kind = numbers.setdefault((item.dtype.str, *item.shape[1:]), len(kinds))
+        if kind == len(kinds):
+            kinds.append([])
+        kinds[kind].append(item)
+        places.append((kind, len(item)))
+    packed = {f"{key}/{kind}": np.concatenate(own) for kind, own in enumerate(kinds)}
+    return {f"{key}/{PLACES}": np.array(places, dtype=np.int64).reshape(-1, 2), **packed}
+
+
+def _unpack(packed: dict[str, Array]) -> list[Array]:
+    """The list that `_pack` was given."""
+    ends: dict[int, int] = {}
+    items = []
+    for kind, length in packed[PLACES].tolist():
+        start = ends.get(kind, 0)
+        ends[kind] = start + length
+        items.append(packed[str(kind)][start : start + length])
+    if any(ends[kind] != len(packed[str(kind)]) for kind in ends):
+        raise ValueError("the arrays of a list do not have the lengths that it tells")
+    return items
+
+
 def _unflatten(prefix: str, arrays: dict[str, Array]) -> State:
-    state: State = {}
-    if prefix == "category":
-        state["lookups"] = []
+    state: State = {"lookups": []} if prefix == "category" else {}
+    lists: dict[str, dict[str, Array]] = {}
     for key, array in arrays.items():
         place = key.split("/")
         if place[0] != prefix:
             continue
         if len(place) == 3:
-            state.setdefault(place[1], []).append(array)
+            lists.setdefault(place[1], {})[place[2]] = array
         else:
             state[place[1]] = array
+    for name, packed in lists.items():  # a model of before has an entry an array
+        state[name] = _unpack(packed) if PLACES in packed else list(packed.values())
     return state

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from automl.errors import ArtifactError
 from automl.matrix import Needs
+from automl.preprocess import plan
 from automl.preprocess.category import apply_lookup, as_values, fit_target_means, rescale
 from automl.preprocess.date import split_dates
 from automl.preprocess.number import to_normal, yeo_johnson
@@ -77,6 +78,36 @@ def test_a_plan_read_from_disk_makes_the_same_matrix(needs: Needs, tmp_path: Pat
 
     np.testing.assert_array_equal(loaded.transform(new), transformer.transform(new))
     assert loaded.features() == transformer.features()
+
+
+def test_a_plan_of_before_with_an_entry_for_each_column_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformer = Transformer(NEEDS[0], plan_space(NEEDS[0], LAYOUT).defaults(), LAYOUT)
+    transformer.fit(make_table(90), rows_of(np.arange(90) % 2))
+    monkeypatch.setattr(plan, "_pack", lambda key, items: {f"{key}/{at}": item for at, item in enumerate(items)})
+    transformer.save(tmp_path / "before.npz")
+    monkeypatch.undo()
+    transformer.save(tmp_path / "now.npz")
+    matrices = [
+        Transformer.load(tmp_path / name, LAYOUT).transform(make_table(9, seed=3)) for name in ("before.npz", "now.npz")
+    ]
+    np.testing.assert_array_equal(*matrices)
+    with np.load(tmp_path / "now.npz") as now, np.load(tmp_path / "before.npz") as before:
+        assert len(now.files) < len(before.files) + 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["int32", "float32", "uint8"]), st.integers(0, 5), st.integers(0, 3))))
+def test_a_list_of_arrays_is_what_it_was_after_it_was_packed(shapes: list[tuple[str, int, int]]) -> None:
+    rng = np.random.default_rng(0)
+    items = [(9 * rng.random(size=(rows, width) if width else rows)).astype(dtype) for dtype, rows, width in shapes]
+    packed = {key.removeprefix("a/b/"): array for key, array in plan._pack("a/b", items).items()}
+    found = plan._unpack(packed)
+    assert len(found) == len(items)
+    for one, other in zip(items, found, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_damaged_plan_is_refused(tmp_path: Path) -> None:
