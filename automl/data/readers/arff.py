@@ -29,12 +29,19 @@ class ArffReader:
         try:
             document = arff.loads(data.decode("utf-8"))
         except (arff.ArffException, ValueError, IndexError, TypeError) as error:
-            message = (str(error) or type(error).__name__).splitlines()[0][:120]
-            raise DataError(f"{source.name} is not valid ARFF: {message}", hint="Mend that line") from error
+            raise DataError(f"{source.name} is not valid ARFF: {_describe(error)}", hint="Mend that line") from error
         return RawTable(frame=_frame(document), notices=tuple(notices))
 
 
 plugin = ArffReader()
+
+
+def _describe(error: Exception) -> str:
+    """The first line of what an error says. The library's own put a line number into a text that may hold cells of the
+    file, and fail where those have a % of their own."""
+    line, text = getattr(error, "line", None), getattr(error, "message", None)
+    said = str(error) if line is None or not isinstance(text, str) else text.replace("%d", str(line), 1)
+    return (said.splitlines() or [type(error).__name__])[0][:120] or type(error).__name__
 
 
 def _frame(document: dict[str, Any]) -> Any:

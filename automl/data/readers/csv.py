@@ -77,7 +77,7 @@ class CsvReader:
         dialect = sniff(complete, head.suffix)
         if dialect.separator == SPACES or dialect.padded:
             return None
-        header, extra = _header(complete, dialect)
+        header, extra = _header(complete, dialect, head.name)
         if extra or not all(map(clean_name, header)):
             return None
         return _stream(head, dialect, header)
@@ -138,7 +138,7 @@ def _read_columns(data: bytes, dialect: Dialect, name: str) -> tuple[list[Any], 
         data, dialect = _normalize(data, dialect, name)
     if data.count(dialect.quote.encode()) % 2 and not dialect.escape:
         _refuse_open_quote(data, dialect, name)
-    header, extra = _header(data, dialect)
+    header, extra = _header(data, dialect, name)
     width = len(header) + extra
     if width > MAX_COLUMNS:
         raise DataError(
@@ -211,8 +211,12 @@ def _rows(data: bytes, dialect: Dialect, *, strict: bool = False) -> tuple[Any, 
     return reader, text
 
 
-def _header(data: bytes, dialect: Dialect) -> tuple[list[str], int]:
-    """The cells of the first row, and 1 if every row below has one more, empty, field (a comma at each line's end)."""
+def _header(data: bytes, dialect: Dialect, name: str) -> tuple[list[str], int]:
+    """The cells of the first row, and 1 if every row below has one more, empty, field (a comma at each line's end).
+
+    Raises:
+        DataError: if there is no row.
+    """
     reader, _ = _rows(data, dialect)
     rows: list[list[str]] = []
     for row in reader:
@@ -220,8 +224,9 @@ def _header(data: bytes, dialect: Dialect) -> tuple[list[str], int]:
             rows.append(row)
         if len(rows) > 100:
             break
-    header = rows[0]
-    below = rows[1:]
+    if not rows:
+        raise DataError(f"{name} has no header and no rows", hint="Check that the export was completed")
+    header, below = rows[0], rows[1:]
     extra = bool(below) and all(len(row) == len(header) + 1 and not row[-1].strip() for row in below)
     return header, int(extra)
 

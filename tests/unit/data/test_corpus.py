@@ -532,6 +532,14 @@ CONTAINERS = [
         refused="Column 'v' holds list cells",
         hint="--drop v",
     ),
+    Case("only a comment", b"# made | by the export", refused="has no header and no rows"),
+    Case("only a separator", b"sep=;\n", refused="has no header and no rows"),
+    Case(
+        "ARFF, bad, with a per cent sign",
+        b"@relation r\n@attribute x numeric\n@data\n1\x01%n,{\n",
+        file="t.arff",
+        refused="is not valid ARFF",
+    ),
     Case("ARFF, bad", b"@relation r\n@attribute x numeric\n@data\nword\n", file="t.arff", refused="is not valid ARFF"),
 ]
 
