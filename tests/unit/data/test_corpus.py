@@ -532,7 +532,8 @@ CONTAINERS = [
         refused="Column 'v' holds list cells",
         hint="--drop v",
     ),
-    Case("only a comment", b"# made | by the export", refused="has no header and no rows"),
+    Case("only a comment", b"#0\x0c|\n", refused="has no header and no rows"),
+    Case("one line without an end", b"a,y", refused="has a header and no rows"),
     Case("only a separator", b"sep=;\n", refused="has no header and no rows"),
     Case(
         "ARFF, bad, with a per cent sign",
