@@ -23,6 +23,8 @@ from automl.search.calibration import fit_calibrator
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
+# Rows scored for the interval in a run by trials, where no time bounds it.
+INTERVAL_ROWS = 20_000_000
 MIN_OUT_ROWS = 5
 # The choice is repeated on fewer rows and by fewer climbs than it was made, so that it can be repeated often; the fewer
 # they are, the more a choice flatters, so this errs on the careful side.
@@ -96,7 +98,10 @@ def correct_score(
     optimism = max(0.0, sign * -float(np.mean(flattery)))
     corrected = raw - sign * optimism
     deadline = time.monotonic() + seconds * 0.4 if seconds is not None else float("inf")
-    spread = _bootstrap_scores(evidence, rng, deadline, bootstraps or INTERVAL_BOOTSTRAPS)
+    draws = INTERVAL_BOOTSTRAPS
+    if bootstraps is not None:  # the quantiles of few draws make the interval too narrow
+        draws = max(bootstraps, min(INTERVAL_BOOTSTRAPS, INTERVAL_ROWS // len(y)))
+    spread = _bootstrap_scores(evidence, rng, deadline, draws)
     low, high = interval_from(spread, corrected)
     return HonestScore(score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery))
 

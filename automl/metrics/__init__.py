@@ -52,6 +52,13 @@ class Metric(Protocol):
         """
         ...
 
+    def row_influences(self, y_true: Array, y_pred: FloatArray) -> Array:
+        """(n,) numbers with the mean of `row_losses`, whose spread over the square root of n is the error of that mean.
+
+        Row losses themselves, for all metrics but those of pairs of rows.
+        """
+        return self.row_losses(y_true, y_pred)
+
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
         """Scores (m,) float64 of m models at once, as ensemble selection asks for them.
 

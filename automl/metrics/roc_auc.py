@@ -34,6 +34,15 @@ class RocAuc(Metric):
             return np.full(len(y_true), np.nan)
         return np.asarray(np.mean([_components(y_true == label, y_pred[:, label]) for label in labels], axis=0))
 
+    def row_influences(self, y_true: Array, y_pred: FloatArray) -> Array:
+        """As DeLong's variance has it: the area is the mean over positive rows, and over the others, each whole."""
+        if y_pred.shape[1] == 2:
+            return _influences(y_true == 1, y_pred[:, 1])
+        labels = np.unique(y_true)
+        if len(labels) < 2:
+            return np.full(len(y_true), np.nan)
+        return np.asarray(np.mean([_influences(y_true == label, y_pred[:, label]) for label in labels], axis=0))
+
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
         if y_preds.shape[2] != 2 or weight is not None:
             return super().score_many(y_true, y_preds, weight)
@@ -86,6 +95,16 @@ def _components(positive: Array, scores: Array) -> Array:
         losses[positive] = (1 - _placements(above, below)) * n / (2 * n_positive)
         losses[~positive] = _placements(below, above) * n / (2 * (n - n_positive))
     return losses
+
+
+def _influences(positive: Array, scores: Array) -> Array:
+    """`_components` with twice their distances from what each side would have if all its rows were alike."""
+    losses = _components(positive, scores)
+    area = float(np.mean(losses))
+    share = float(np.mean(positive))
+    alike = area / (2 * np.where(positive, share, 1 - share))
+    influences: Array = area + 2 * (losses - alike)
+    return influences
 
 
 plugin = RocAuc()

@@ -157,8 +157,9 @@ def test_constants_of_folds_are_one_constant_and_rank_nothing() -> None:
     ("raw", "optimism", "z", "expected"),
     [
         (0.60, 0.00, -3.0, True),  # nothing to correct
-        (0.60, 0.02, -3.0, True),  # z is -2.4 after a fifth of the gain is gone
-        (0.60, 0.05, -3.0, False),  # z is -1.5 after half of it is gone
+        (0.60, 0.02, -4.0, True),  # z is -3.2 after a fifth of the gain is gone
+        (0.60, 0.02, -3.0, False),  # z is -2.4: among pairs that count twice that is no rarity
+        (0.60, 0.05, -4.0, False),  # z is -2 after half of it is gone
         (0.60, 0.20, -9.0, False),  # all of it was luck
         (0.60, None, -3.0, True),  # not known: the plain test stands
         (0.60, 0.05, -1.0, False),

@@ -241,3 +241,18 @@ def test_a_misspelt_metric_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="Unknown metric 'roc_uac'") as caught:
         resolve_metric("roc_uac", TaskKind.BINARY)
     assert caught.value.hint == "Did you mean 'roc_auc'?"
+
+
+def test_the_spread_of_influences_is_the_error_of_the_area() -> None:
+    """Held against the scores of many samples of one world; row losses alone would say half of it."""
+    rng = np.random.default_rng(0)
+    areas, errors = [], []
+    for _ in range(400):
+        y = (rng.random(200) < 0.3).astype(np.int64)
+        score = 1 / (1 + np.exp(-(0.8 * y + rng.normal(size=200))))
+        outputs = np.column_stack([1 - score, score]).astype(np.float32)
+        influences = get_metric("roc_auc").row_influences(y, outputs)
+        areas.append(get_metric("roc_auc").score(y, outputs))
+        errors.append(influences.std(ddof=1) / np.sqrt(200))
+        assert influences.mean() == pytest.approx(1 - areas[-1], abs=1e-6)
+    assert np.mean(errors) == pytest.approx(np.std(areas), rel=0.1)
