@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.evaluate.evidence import Evidence, resample
-from automl.evaluate.honest import correct_score, interval_from
+from automl.evaluate.honest import _widen, correct_score, interval_from
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
 from automl.search.trial import SearchData
@@ -118,9 +118,24 @@ def test_the_correction_never_makes_a_score_better() -> None:
 
 
 def test_the_interval_is_as_wide_as_a_share_of_so_many_rows_makes_it() -> None:
-    """One model, right in 70% of 400 rows: ±1.96 √(0.7 · 0.3 / 400) = ±0.045."""
+    """One model, right in 70% of 400 rows: ±1.1 · 1.96 √(0.7 · 0.3 / 400) = ±0.049."""
     found = correct(make_evidence(BINARY, *equal_classifiers(1, 400, 0.7, 3)), bootstraps=400)
-    assert (found.high - found.low) / 2 == pytest.approx(0.045, rel=0.15)
+    assert (found.high - found.low) / 2 == pytest.approx(0.049, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("interval", "center", "maximize", "expected"),
+    [
+        ((0.7, 0.9), 0.8, True, (0.69, 0.91)),
+        ((0.98, 1.0), 0.99, True, (0.979, 1.0)),  # nothing is better than perfect
+        ((0.0, 0.2), 0.1, False, (0.0, 0.21)),
+        ((5.0, 5.0), 5.0, False, (5.0, 5.0)),
+    ],
+)
+def test_an_interval_is_a_tenth_wider_than_its_rows_say(
+    interval: tuple[float, float], center: float, maximize: bool, expected: tuple[float, float]
+) -> None:
+    assert _widen(interval, center, maximize=maximize) == pytest.approx(expected)
 
 
 def test_rows_that_belong_together_make_the_interval_wider() -> None:

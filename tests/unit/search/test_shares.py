@@ -16,7 +16,7 @@ from automl.candidates import _xgboost_dask
 from automl.search import trial
 from automl.search.pieces import run_all_rows
 from automl.search.shares import BLOCK_ROWS, own_rows, run_all_shares
-from tests.cluster import running_cluster
+from tests.cluster import START_SECONDS, running_cluster
 from tests.unit.search.runs import StoredRun
 from tests.unit.search.test_pieces import ROWS, payload_of, sampled
 
@@ -26,8 +26,13 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from distributed import Client
+
     with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url.replace("dask://", "tcp://")
+        address = cluster.url.replace("dask://", "tcp://")
+        with Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=START_SECONDS)
+        yield address
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
