@@ -1,4 +1,4 @@
-"""When boosting stops: patience that grows with what has been learned, a deadline, and rounds for a refit."""
+"""When boosting stops, and by which rows: patience that grows with what has been learned, a deadline, a refit."""
 
 from __future__ import annotations
 
@@ -71,6 +71,12 @@ def split_stop_rows(context: FitContext, n: int) -> tuple[IntArray | None, IntAr
     if not keep.any():
         return None, stop[:0]
     return np.flatnonzero(keep).astype(np.int64), stop
+
+
+def keep_evenly(count: int, share: float) -> Array:
+    """Which of `count` rows (n,) bool to learn from where only a share of them is wanted: evenly from first to last."""
+    kept: Array = np.diff(np.floor(np.arange(count + 1) * min(share, 1.0))) > 0
+    return kept
 
 
 def refit_rounds(best_rounds: int, n: int, stop: int) -> int:

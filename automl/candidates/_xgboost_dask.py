@@ -17,6 +17,7 @@ import numpy as np
 
 from automl.candidates import Share, Shares
 from automl.candidates._rounds import Stopping
+from automl.candidates._xgboost_pieces import keep_best
 from automl.matrix import Array, FloatArray
 
 CONNECT_SECONDS, LOOK_SECONDS = 10.0, 1.0
@@ -45,11 +46,13 @@ class Plan:
 
     Attributes:
         settings: XGBoost's, without threads: each worker uses its own.
+        rounds: at most.
         convert: a target as the booster learns it; called on the workers.
         stop_matrix, stop_target: rows that stop the fit early (s, m), (s,), the target as it is learned.
         types: "c" or "q" a column.
         before: the booster to go on from, or None.
         part: of the rows that are learned from.
+        seconds: for all of it, reading included.
     """
 
     settings: dict[str, Any]
@@ -185,8 +188,7 @@ def _train(client: Any, plan: Plan, train: Any, evals: list[Any], clock: Countdo
         callbacks=[make_watch(clock.seconds_left())], verbose_eval=False,
     )["booster"]  # fmt: skip
     best, rounds = int(found.attr(BEST)), int(found.attr(ROUNDS))
-    known = 0 if plan.before is None else plan.before.num_boosted_rounds()
-    booster = found[: known + best] if best < rounds else found
+    booster = keep_best(found, plan.before, best, rounds)
     booster.set_attr(**{BEST: None, ROUNDS: None})
     return booster
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Pieces
+from automl.candidates._rounds import keep_evenly
 from automl.matrix import Array, FloatArray
 
 # Of a quantised row: a cell, its gradients, predictions and places in the tree, and what a sketch holds meanwhile.
@@ -23,8 +24,7 @@ class ThinnedPieces:
     """This share of the rows of others, evenly from the first to the last; see `automl.candidates.Pieces`."""
 
     def __init__(self, pieces: Pieces, share: float) -> None:
-        ends = np.floor(np.arange(len(pieces.target) + 1) * min(share, 1.0))
-        self._pieces, self._kept = pieces, np.diff(ends) > 0
+        self._pieces, self._kept = pieces, keep_evenly(len(pieces.target), share)
         self.target: Array = pieces.target[self._kept]
         self.sampled = int(self._kept[: pieces.sampled].sum())
         self.memory_bytes: float = pieces.memory_bytes
@@ -35,6 +35,12 @@ class ThinnedPieces:
         for matrix in self._pieces:
             end += len(matrix)
             yield matrix[self._kept[end - len(matrix) : end]]
+
+
+def keep_best(booster: Any, before: Any, best: int, rounds: int) -> Any:
+    """The trees of `before` (None: no trees) and, of the `rounds` that followed, those up to the best."""
+    known = 0 if before is None else before.num_boosted_rounds()
+    return booster[: known + best] if best < rounds else booster
 
 
 def quantise_pieces(pieces: Pieces, target: Array, types: Sequence[str], threads: int) -> Any:

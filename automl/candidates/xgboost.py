@@ -25,7 +25,7 @@ from automl.candidates._targets import (
     target_space,
     without_transform,
 )
-from automl.candidates._xgboost_pieces import ThinnedPieces, quantise_pieces
+from automl.candidates._xgboost_pieces import ThinnedPieces, keep_best, quantise_pieces
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
@@ -143,12 +143,9 @@ class XGBoostEstimator:
         stopping = Stopping(context, offset=20)
         stop = self._convert(stop_target)
         evals = [(self._quantise(stop_matrix, stop, None, None, train), "stop")] if len(stop) else []
-        settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(evals))
-        if before is not None and self.classification:
-            settings["max_delta_step"] = MAX_STEP
+        settings, rounds = self._settings_after(before, target), self._max_rounds(early=bool(evals))
         booster = _train(xgboost, settings, train, rounds, evals, stopping, before)
-        known = 0 if before is None else before.num_boosted_rounds()
-        self.booster = booster[: known + stopping.best_round] if stopping.best_round < stopping.rounds else booster
+        self.booster = keep_best(booster, before, stopping.best_round, stopping.rounds)
         self.booster.set_param({"nthread": context.threads})
 
     def fit_shares(
@@ -169,10 +166,8 @@ class XGBoostEstimator:
         part = min(1.0, max(affordable, len(shares.sample_target)) / shares.total)
         target = self._learn_scale(shares.sample_target, start)
         self._deepen(part * shares.total / max(1, len(target)))
-        settings, rounds = self._settings(target, None, None), self._max_rounds(early=bool(len(stop_target)))
+        settings, rounds = self._settings_after(before, target), self._max_rounds(early=bool(len(stop_target)))
         del settings["nthread"]  # each worker has its own
-        if before is not None and self.classification:
-            settings["max_delta_step"] = MAX_STEP
         plan = Plan(
             settings=settings,
             rounds=rounds,
@@ -195,6 +190,13 @@ class XGBoostEstimator:
             return None
         start.booster.set_param({"nthread": self.context.threads})
         return start.booster
+
+    def _settings_after(self, before: Any, target: Array) -> dict[str, Any]:
+        """XGBoost's settings for trees that follow those of `before` (None: no trees)."""
+        settings = self._settings(target, None, None)
+        if before is not None and self.classification:
+            settings["max_delta_step"] = MAX_STEP
+        return settings
 
     def _learn_scale(self, target: Array, start: XGBoostEstimator | None) -> Array:
         """The target as the booster learns it, on the scale of the model that is gone on from."""

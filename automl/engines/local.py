@@ -79,6 +79,8 @@ class LocalEngine:
             the largest job.
     """
 
+    scheduler = ""
+
     def __init__(
         self,
         slots: int,
@@ -106,10 +108,6 @@ class LocalEngine:
     @property
     def memory_mb(self) -> float:
         return MEMORY_SHARE * psutil.virtual_memory().available / 2**20
-
-    @property
-    def scheduler(self) -> str:
-        return ""
 
     def free_slots(self) -> int:
         return self._slots - len({worker.slot for worker in self._busy()})

@@ -11,6 +11,7 @@ from automl.evaluate.evidence import Evidence, read_evidence
 from automl.evaluate.honest import interval_from
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric, registry
+from automl.search.racing import standard_score
 from automl.task import Task, TaskKind
 
 RESAMPLES = 40
@@ -51,9 +52,7 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
 
 def compare_rows(metric: Metric, y: Array, one: FloatArray, other: FloatArray) -> float:
     """Standard score of the difference between two models' losses, negative where `one` is better; NaN if undefined."""
-    difference = metric.row_influences(y, one) - metric.row_influences(y, other)
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    return float(difference.mean() / (spread / np.sqrt(len(difference)))) if spread else 0.0
+    return standard_score(metric.row_influences(y, one) - metric.row_influences(y, other))
 
 
 def make_constant(outputs: FloatArray) -> FloatArray:

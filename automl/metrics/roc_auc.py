@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from automl.matrix import Array, FloatArray
@@ -27,21 +29,11 @@ class RocAuc(Metric):
 
     def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
         """(n,) structural components (DeLong et al. 1988, doi:10.2307/2531595); their mean is 1 - AUC."""
-        if y_pred.shape[1] == 2:
-            return _components(y_true == 1, y_pred[:, 1])
-        labels = np.unique(y_true)
-        if len(labels) < 2:
-            return np.full(len(y_true), np.nan)
-        return np.asarray(np.mean([_components(y_true == label, y_pred[:, label]) for label in labels], axis=0))
+        return _mean_over_classes(_components, y_true, y_pred)
 
     def row_influences(self, y_true: Array, y_pred: FloatArray) -> Array:
         """As DeLong's variance has it: the area is the mean over positive rows, and over the others, each whole."""
-        if y_pred.shape[1] == 2:
-            return _influences(y_true == 1, y_pred[:, 1])
-        labels = np.unique(y_true)
-        if len(labels) < 2:
-            return np.full(len(y_true), np.nan)
-        return np.asarray(np.mean([_influences(y_true == label, y_pred[:, label]) for label in labels], axis=0))
+        return _mean_over_classes(_influences, y_true, y_pred)
 
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
         if y_preds.shape[2] != 2 or weight is not None:
@@ -50,6 +42,16 @@ class RocAuc(Metric):
         above = np.sort(y_preds[:, positive, 1], axis=1)
         below = np.sort(y_preds[:, ~positive, 1], axis=1)
         return np.array([_area_of_sorted(*pair) for pair in zip(above, below, strict=True)], dtype=np.float64)
+
+
+def _mean_over_classes(rows: Callable[[Array, Array], Array], y_true: Array, y_pred: FloatArray) -> Array:
+    """What `rows` makes of (positive, scores), for the second of two classes or as the mean over those that occur."""
+    if y_pred.shape[1] == 2:
+        return rows(y_true == 1, y_pred[:, 1])
+    labels = np.unique(y_true)
+    if len(labels) < 2:
+        return np.full(len(y_true), np.nan)
+    return np.asarray(np.mean([rows(y_true == label, y_pred[:, label]) for label in labels], axis=0))
 
 
 def _area(positive: Array, scores: Array, weight: Array | None) -> float:

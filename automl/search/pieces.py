@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.candidates import Estimator
-from automl.candidates._rounds import split_stop_rows
+from automl.candidates import Estimator, FitContext
+from automl.candidates._rounds import split_stop_rows, take
 from automl.data.stream import stream_table
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.predictor import encode_target
+from automl.preprocess.cache import FoldMatrices
 from automl.preprocess.plan import Transformer
 from automl.preprocess.table import TableEncoder
 from automl.recipe import DataOptions
@@ -65,36 +66,78 @@ def run_all_rows(payload: dict[str, Any]) -> dict[str, Any]:
         Exception: whatever the family raises; ValueError if the file is another than the one that was sampled.
     """
     began = time.monotonic()
-    data = open_data(payload["run"])
-    matrices = make_matrices(payload, data)
-    context = make_context(payload, data, matrices, began)
+    begun = begin_fit(payload, began)
+    context = begun.context
     scratch = fold_folder(payload["run"], payload["trial"], 0).with_name(f".all-rows.tmp-{payload['trial']}")
-    keep, stop = split_stop_rows(context, len(matrices.train))
-    first = np.asarray(matrices.train if keep is None else matrices.train[keep])
-    target = data.target[data.trains[0]]
     deadline = began + READ_SHARE * (context.deadline - began)
-    estimator: Any = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
     with _scratch_folder(scratch):
-        reader = FileReader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout))
-        known = hash_rows(matrices.score)
-        labels = write_rows(scratch / "rows.f32", reader, known, threads=context.threads, deadline=deadline)
+        labels = write_rows(scratch / "rows.f32", begun.reader, begun.known, threads=context.threads, deadline=deadline)
         pieces = StoredPieces(
-            first=first,
+            first=begun.sample,
             path=scratch / "rows.f32",
-            sampled=len(first),
-            target=np.concatenate([target if keep is None else target[keep], labels]),
+            sampled=len(begun.sample),
+            target=np.concatenate([begun.sample_target, labels]),
             memory_bytes=payload["memory_mb"] * 2**20,
             scratch=scratch,
         )
-        # a model that was fitted again on all of the sample knows the rows that are to stop its successor
-        start = None if context.refit else load_start(payload)
         prepared = time.monotonic()
-        estimator.fit_pieces(pieces, np.asarray(matrices.train[stop]), target[stop], start)
-    record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
-    return {**record, "rows": len(pieces.target)}  # of this session alone: a reader of fold.json needs none
+        begun.estimator.fit_pieces(pieces, begun.stop_matrix, begun.stop_target, begun.start)
+    return begun.keep(payload, len(pieces.target), began=began, prepared=prepared)
 
 
-def load_start(payload: dict[str, Any]) -> Estimator | None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BegunFit:
+    """What a fit on the rows of a file begins with.
+
+    Attributes:
+        reader, known: of the file's rows, and hashes of those that must not be learned from (`hash_rows`).
+        sample, sample_target: rows of the sample to learn from.
+        stop_matrix, stop_target: rows of the sample that end the fit early.
+        estimator: not fitted yet; start: the same as it was fitted on the sample, to go on from, or None.
+    """
+
+    data: SearchData
+    matrices: FoldMatrices
+    context: FitContext
+    reader: FileReader
+    known: Array
+    sample: FloatArray
+    sample_target: Array
+    stop_matrix: FloatArray
+    stop_target: Array
+    estimator: Any
+    start: Estimator | None
+
+    def keep(self, payload: dict[str, Any], rows: int, *, began: float, prepared: float) -> dict[str, Any]:
+        """Store the fitted estimator as `keep_fold` does; `rows` is told to this session alone."""
+        record = keep_fold(payload, self.data, self.matrices, self.estimator, began=began, prepared=prepared)
+        return {**record, "rows": rows}
+
+
+def begin_fit(payload: dict[str, Any], began: float) -> BegunFit:
+    """The payload is that of `run_all_rows`; `began` the `time.monotonic()` from which its seconds count."""
+    data = open_data(payload["run"])
+    matrices = make_matrices(payload, data)
+    context = make_context(payload, data, matrices, began)
+    keep, stop = split_stop_rows(context, len(matrices.train))
+    target = data.target[data.trains[0]]
+    return BegunFit(
+        data=data,
+        matrices=matrices,
+        context=context,
+        reader=FileReader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout)),
+        known=hash_rows(matrices.score),
+        sample=np.asarray(take(matrices.train, keep)),
+        sample_target=take(target, keep),
+        stop_matrix=np.asarray(matrices.train[stop]),
+        stop_target=target[stop],
+        estimator=candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context),
+        # a model that was fitted again on all of the sample knows the rows that are to stop its successor
+        start=None if context.refit else _load_start(payload),
+    )
+
+
+def _load_start(payload: dict[str, Any]) -> Estimator | None:
     """The same configuration as it was fitted on the sample."""
     if payload["base"] is None:
         return None

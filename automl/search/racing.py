@@ -131,7 +131,11 @@ def _mix(reference: FloatArray, new: FloatArray, share: float) -> FloatArray:
 def paired_z(metric: Metric, y: Array, one: FloatArray, other: FloatArray, other_losses: Array | None = None) -> float:
     """Standard score of the mean difference in row losses: positive if `one` is worse; NaN if they are not defined."""
     known = metric.row_losses(y, other) if other_losses is None else other_losses
-    difference = metric.row_losses(y, one) - known
+    return standard_score(metric.row_losses(y, one) - known)
+
+
+def standard_score(difference: Array) -> float:
+    """Mean of differences (n,) in units of its error; 0 where they are all alike, NaN if one is not defined."""
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     if spread == 0.0:
         return 0.0

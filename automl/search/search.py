@@ -166,20 +166,12 @@ class Search:
         self.active.clear()
         rows.meet(self.engine, self.families[spec.candidate].candidate)
         self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
-        reason = self._fit_on_file(spec, rows)
-        if not reason and rows.scheduler and self.records.results[self.records.next_number() - 1].status != "ok":
-            rows.scheduler = ""  # what a cluster has lost is made again here, as far as the time goes
-            reason = self._fit_on_file(spec, rows)
-        return reason or "complete"
-
-    def _fit_on_file(self, spec: TrialSpec, rows: AllRows) -> str:
-        active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
-        where = f", on {rows.cluster_threads} workers together" if rows.scheduler else ""
-        text = f"{spec.label} learns from the file's {rows.total:,} rows but those that score, as far as the time goes"
-        self.emit(
-            Decision(topic="rows", text=text + where, reason="it is the best of those that can learn piece by piece")
-        )
-        return self._run_all(iter([(active, active.pending.popleft())]))
+        while True:
+            active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
+            self.emit(rows.describe(spec.label))
+            reason = self._run_all(iter([(active, active.pending.popleft())]))
+            if reason or not rows.falls_back(self.records.results):
+                return reason or "complete"
 
     def _make_blend(self) -> None:
         self.blend = self.on_bag()

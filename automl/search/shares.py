@@ -12,12 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates._rounds import split_stop_rows, take
+from automl.candidates._rounds import keep_evenly
 from automl.matrix import Array, FloatArray
-from automl.preprocess.plan import Transformer
-from automl.search.pieces import FileReader, find_fresh, hash_rows, load_start
-from automl.search.trial import candidates, keep_fold, make_context, make_matrices, open_data
-from automl.space import split_params
+from automl.search.pieces import FileReader, begin_fit, find_fresh
 
 # So many rows of the file that follow each other are one worker's.
 BLOCK_ROWS = 1 << 16
@@ -64,7 +61,7 @@ def own_rows(start: int, rows: int, index: int, count: int) -> list[tuple[int, i
 
 def _thin(rows: Array, part: float) -> Array:
     """This part of them, evenly."""
-    return rows if part >= 1 else rows[np.diff(np.floor(np.arange(len(rows) + 1) * part)) > 0]
+    return rows if part >= 1 else rows[keep_evenly(len(rows), part)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,25 +96,17 @@ def run_all_shares(payload: dict[str, Any]) -> dict[str, Any]:
         Exception: whatever the family raises; so it does if a worker is lost.
     """
     began = time.monotonic()
-    data = open_data(payload["run"])
-    matrices = make_matrices(payload, data)
-    context = make_context(payload, data, matrices, began)
-    keep, stop = split_stop_rows(context, len(matrices.train))
-    target = data.target[data.trains[0]]
-    reader = FileReader(payload, data, Transformer.load(matrices.transformer_path, data.table.layout))
+    begun = begin_fit(payload, began)
     shares = FileShares(
         scheduler=payload["scheduler"],
         threads=int(payload["cluster_threads"]),
-        path=reader.path,
-        total=reader.total,
-        sample=np.array(take(matrices.train, keep)),
-        sample_target=np.array(take(target, keep)),
-        reader=reader,
-        known=hash_rows(matrices.score),
+        path=begun.reader.path,
+        total=begun.reader.total,
+        sample=np.array(begun.sample),
+        sample_target=np.array(begun.sample_target),
+        reader=begun.reader,
+        known=begun.known,
     )
-    estimator: Any = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
-    start = None if context.refit else load_start(payload)
     prepared = time.monotonic()
-    rows = estimator.fit_shares(shares, np.asarray(matrices.train[stop]), target[stop], start)
-    record = keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
-    return {**record, "rows": rows}
+    rows = begun.estimator.fit_shares(shares, begun.stop_matrix, begun.stop_target, begun.start)
+    return begun.keep(payload, rows, began=began, prepared=prepared)

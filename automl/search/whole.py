@@ -72,6 +72,21 @@ class AllRows:
         params = families[name].space.defaults() if best is None else best.params
         return TrialSpec(number=-1, candidate=name, params=params, origin=ORIGIN, label=label + LABEL, raced=False)
 
+    def describe(self, label: str) -> Decision:
+        where = f", on {self.cluster_threads} workers together" if self.scheduler else ""
+        text = (
+            f"{label} learns from the file's {self.total:,} rows but those that score, as far as the time goes{where}"
+        )
+        return Decision(topic="rows", text=text, reason="it is the best of those that can learn piece by piece")
+
+    def falls_back(self, results: dict[int, TrialResult]) -> bool:
+        """Whether what a cluster has lost is to be learned again by this machine alone; from now on it is."""
+        last = results[max(results)]
+        lost = bool(self.scheduler) and last.status != "ok"
+        if lost:
+            self.scheduler = ""
+        return lost
+
     def make_job(self, job: Job, recipe: Recipe, engine: Engine, clock: Clock) -> Job:
         """The job of a fold, changed into one that learns from the file, with all that the engine has.
 

@@ -73,9 +73,9 @@ def main() -> None:
     options = parser.parse_args()
     outcomes = Outcomes(options.out, "coverage", COLUMNS)
     deadline = time.monotonic() + 60 * options.minutes
-    draw = partial(draw_task, fresh_rows=options.fresh)
+    draw_simulated = partial(draw_task, fresh_rows=options.fresh)
     tasks: list[tuple[str, int, Callable[[int], Task]]]
-    tasks = [(f"{number}", number, draw) for number in range(options.tasks)]
+    tasks = [(f"{number}", number, draw_simulated) for number in range(options.tasks)]
     tasks += [(f"real {number}", number, draw_real) for number in range(options.real)]
     for name, number, draw in tasks:
         if time.monotonic() > deadline:

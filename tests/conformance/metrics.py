@@ -86,6 +86,13 @@ class MetricConformance:
         by_score = np.argsort([sign * self.plugin.score(y_true, y_pred) for y_pred in models], kind="stable")
         assert by_loss.tolist() == by_score.tolist()
 
+    def test_influences_have_the_mean_of_the_row_losses(self, kind: TaskKind) -> None:
+        y_true = make_truth(kind, 400, seed=8)
+        y_pred = make_predictions(kind, y_true, 1.2, 3)
+        influences = self.plugin.row_influences(y_true, y_pred)
+        assert influences.shape == (400,)
+        assert influences.mean() == pytest.approx(self.plugin.row_losses(y_true, y_pred).mean())
+
     @pytest.mark.parametrize("weighted", [False, True])
     def test_many_models_at_once_score_as_each_alone(self, kind: TaskKind, weighted: bool) -> None:
         y_true = make_truth(kind, 250, seed=9)

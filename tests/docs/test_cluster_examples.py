@@ -47,8 +47,13 @@ def test_the_services_of_docker_compose_find_each_other() -> None:
 
 
 def test_the_manifests_of_kubernetes_keep_the_schemas_of_their_kinds() -> None:
-    for manifest in read_example("cluster.yaml"):
-        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+    known = kubernetes_validate.latest_version()
+    manifests = read_example("cluster.yaml")
+    assert len(manifests) >= 4
+    for manifest in manifests:
+        assert known.startswith(kubernetes_validate.validate(manifest, known, strict=True))
+        with pytest.raises(kubernetes_validate.ValidationError):  # a word that no kind has
+            kubernetes_validate.validate({**manifest, "specs": {}}, known, strict=True)
 
 
 def test_the_manifests_of_kubernetes_find_each_other() -> None:
