@@ -107,7 +107,7 @@ def correct_score(
     if bootstraps is not None:  # the quantiles of few draws make the interval too narrow
         draws = max(bootstraps, min(INTERVAL_BOOTSTRAPS, INTERVAL_ROWS // len(y)))
     spread = _bootstrap_scores(evidence, rng, deadline, draws)
-    low, high = _widen(interval_from(spread, corrected), corrected, maximize=metric.maximize)
+    low, high = _widen(interval_from(spread, corrected), corrected, optimism, maximize=metric.maximize)
     return HonestScore(score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery))
 
 
@@ -161,10 +161,14 @@ def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: fl
     return scores
 
 
-def _widen(interval: tuple[float, float], center: float, *, maximize: bool) -> tuple[float, float]:
-    """The interval of the rows alone, made as wide as models of other rows make it; none is better than perfect, which
-    is 1 for what is to be high and 0 for what is to be low."""
-    low, high = (center + WIDER * (end - center) for end in interval)
+def _widen(interval: tuple[float, float], center: float, optimism: float, *, maximize: bool) -> tuple[float, float]:
+    """The interval of the rows alone, made as wide as models of other rows make it, and as it is not known better than
+    by its own size what the choice flatters; none is better than perfect, which is 1 for what is to be high and 0 for
+    what is to be low."""
+    low, high = (
+        center + side * np.hypot(WIDER * (end - center), optimism) for side, end in zip((-1, 1), interval, strict=True)
+    )
+    low, high = float(low), float(high)
     return (low, min(high, max(1.0, center))) if maximize else (max(low, min(0.0, center)), high)
 
 

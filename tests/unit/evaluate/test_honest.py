@@ -124,18 +124,20 @@ def test_the_interval_is_as_wide_as_a_share_of_so_many_rows_makes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "center", "maximize", "expected"),
+    ("interval", "center", "optimism", "maximize", "expected"),
     [
-        ((0.7, 0.9), 0.8, True, (0.69, 0.91)),
-        ((0.98, 1.0), 0.99, True, (0.979, 1.0)),  # nothing is better than perfect
-        ((0.0, 0.2), 0.1, False, (0.0, 0.21)),
-        ((5.0, 5.0), 5.0, False, (5.0, 5.0)),
+        ((0.7, 0.9), 0.8, 0.0, True, (0.69, 0.91)),
+        ((0.98, 1.0), 0.99, 0.0, True, (0.979, 1.0)),  # nothing is better than perfect
+        ((0.0, 0.2), 0.1, 0.0, False, (0.0, 0.21)),
+        ((5.0, 5.0), 5.0, 0.0, False, (5.0, 5.0)),
+        ((5.0, 5.0), 5.0, 2.0, False, (3.0, 7.0)),  # a correction by 2 is not known to a hair
+        ((3.0, 7.0), 5.0, 1.65, False, (2.25, 7.75)),
     ],
 )
-def test_an_interval_is_a_tenth_wider_than_its_rows_say(
-    interval: tuple[float, float], center: float, maximize: bool, expected: tuple[float, float]
+def test_an_interval_is_wider_than_its_rows_say_by_a_tenth_and_by_what_the_choice_flatters(
+    interval: tuple[float, float], center: float, optimism: float, maximize: bool, expected: tuple[float, float]
 ) -> None:
-    assert _widen(interval, center, maximize=maximize) == pytest.approx(expected)
+    assert _widen(interval, center, optimism, maximize=maximize) == pytest.approx(expected)
 
 
 def test_rows_that_belong_together_make_the_interval_wider() -> None:
