@@ -1,7 +1,7 @@
 """Whether the reported interval holds the true score: many simulated tasks, each scored on 100,000 fresh rows, and
 30 real ones, each fitted on some rows of a table and scored on all others.
 
-    python -m tests.benchmark.coverage --out FOLDER [--tasks 200] [--real 30] [--minutes 7]
+    python -m tests.benchmark.coverage --out FOLDER [--tasks 200] [--first 0] [--real 30] [--minutes 7]
         [--seconds 10 | --trials 10] [--candidates all] [--members 3] [--fresh 25000]
 
 Nets are left out unless asked for: they take nine tenths of the time, and what is measured here, the correction for
@@ -59,6 +59,7 @@ class Task:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first simulated task")
     parser.add_argument("--real", type=int, default=30)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=float("inf"))
@@ -75,7 +76,7 @@ def main() -> None:
     deadline = time.monotonic() + 60 * options.minutes
     draw_simulated = partial(draw_task, fresh_rows=options.fresh)
     tasks: list[tuple[str, int, Callable[[int], Task]]]
-    tasks = [(f"{number}", number, draw_simulated) for number in range(options.tasks)]
+    tasks = [(f"{number}", number, draw_simulated) for number in range(options.first, options.first + options.tasks)]
     tasks += [(f"real {number}", number, draw_real) for number in range(options.real)]
     for name, number, draw in tasks:
         if time.monotonic() > deadline:
