@@ -15,8 +15,9 @@ from automl.cli import options as opt
 SECTIONS = ("importance", "explanation", "robustness", "fairness")
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from automl.evaluate.rows import RowExplanation
-    from automl.predictor import Predictor
     from automl.preprocess.table import Table
     from automl.report.blocks import Block
     from automl.run import Run
@@ -58,17 +59,18 @@ def _explain_one(
     from automl.cli.output import open_output, print_json
     from automl.ensemble.artifact import load_predictor
     from automl.ensemble.bag import BagModel
-    from automl.evaluate.rows import draw_background, explain_row
+    from automl.evaluate.rows import check_class, draw_background, explain_row
     from automl.search.trial import SearchData
 
-    predictor = load_predictor(run.path)
+    _require_model(run)
+    stored = SearchData(run.data)
+    if label is not None:
+        check_class(stored.task, label)
+    row = _find_row(run, stored, number) if path is None else _read_row(path, number, encoding)
+    predictor = load_predictor(run.path)  # takes seconds: what can be refused was refused before
     model = predictor.model
     assert isinstance(model, BagModel)
-    stored = SearchData(run.data)
-    if path is None:
-        table, known = _find_row(run, stored, number)
-    else:
-        table, known = _read_row(predictor, model, path, number, encoding)
+    table, known = row if isinstance(row, tuple) else (model.encoder.encode(predictor.schema.parse(row)), {})
     rng = np.random.default_rng([int(run.record["seed"]), 43])
     background = draw_background(stored.table, np.arange(len(stored.table)), rng)
     found = explain_row(predictor, model.predict_table, table, background, label=label, seconds=seconds)
@@ -84,6 +86,13 @@ def _explain_one(
     from automl.report.console import print_blocks
 
     print_blocks(_row_blocks(found, number, predictor.task.target, known), open_output())
+
+
+def _require_model(run: Run, *, evaluated: bool = False) -> None:
+    from automl.errors import UsageError
+
+    if not run.model.exists() or (evaluated and not run.evaluation_path.exists()):
+        raise UsageError(f"{run.path} has no model to explain yet", hint=f"automl status {run.path}")
 
 
 def _find_row(run: Run, data: SearchData, number: int) -> tuple[Table, dict[str, Any]]:
@@ -114,9 +123,7 @@ def _label(data: SearchData, value: Any) -> Any:
     return task.convert_label(task.classes[int(value)]) if task.is_classification else float(value)
 
 
-def _read_row(
-    predictor: Predictor, model: Any, path: Path, number: int, encoding: str | None
-) -> tuple[Table, dict[str, Any]]:
+def _read_row(path: Path, number: int, encoding: str | None) -> pd.DataFrame:
     from automl.data.load import read_table
     from automl.errors import UsageError
     from automl.recipe import DataOptions
@@ -124,8 +131,7 @@ def _read_row(
     frame = read_table(path, options=DataOptions(encoding=encoding)).frame
     if not 0 <= number < len(frame):
         raise UsageError(f"{path} has no row {number}", hint=f"The first row is 0, the last {len(frame) - 1}")
-    typed = predictor.schema.parse(frame.iloc[[number]])
-    return model.encoder.encode(typed), {}
+    return frame.iloc[[number]]
 
 
 def _row_blocks(found: RowExplanation, number: int, target: str, known: dict[str, Any]) -> tuple[Block, ...]:
@@ -137,12 +143,11 @@ def _row_blocks(found: RowExplanation, number: int, target: str, known: dict[str
 def _explain_run(run: Run, seconds: float, as_json: bool) -> None:
     """What the studies found; those that are missing are done now, for at most `seconds`."""
     from automl.cli.output import open_output, print_json, print_notices
-    from automl.errors import EngineError, UsageError
+    from automl.errors import EngineError
     from automl.evaluate.studies import missing_studies, read_studies, run_studies
     from automl.schema import Notice
 
-    if not run.evaluation_path.exists() or not run.model.exists():
-        raise UsageError(f"{run.path} has no model to explain yet", hint=f"automl status {run.path}")
+    _require_model(run, evaluated=True)
     if missing_studies(run):
         try:
             with run.locked():

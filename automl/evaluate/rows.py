@@ -160,12 +160,21 @@ def _round_up(count: int, unit: int) -> int:
     return -(-count // unit) * unit
 
 
+def check_class(task: Task, label: str) -> None:
+    """Refuse a class that the model does not have, before it is loaded.
+
+    Raises:
+        UsageError: if there is no such class.
+    """
+    if not task.is_classification:
+        raise UsageError(f"The model predicts a value, not a class {label!r}", hint="Leave --class out")
+    if label not in task.classes:
+        raise UsageError(f"The model has no class {label!r}", hint=did_you_mean(label, task.classes))
+
+
 def _choose_class(task: Task, outputs: Array, label: str | None) -> int:
     if label is not None:
-        if not task.is_classification:
-            raise UsageError(f"The model predicts a value, not a class {label!r}", hint="Leave --class out")
-        if label not in task.classes:
-            raise UsageError(f"The model has no class {label!r}", hint=did_you_mean(label, task.classes))
+        check_class(task, label)
         return task.classes.index(label)
     if task.kind is TaskKind.BINARY:
         return 1

@@ -168,6 +168,8 @@ class CandidateConformance:
     Attributes:
         candidate: name of the plug-in.
         edge_kinds: kinds of task for which every edge of the space is fitted; fewer where a fit is slow.
+        some_kinds: kinds of task for which, in the quick suite, what hardly hangs on the kind is fitted; fewer where a
+            fit is slow.
         edges_together: take all lower edges at once, all upper ones, and so on, where a fit is slow.
         quick: parameters with which a fit is soon over, for tests that do not ask what was learned.
         enough: parameters with which it learns what the other tests ask; the defaults unless they are slow.
@@ -177,6 +179,7 @@ class CandidateConformance:
 
     candidate: str
     edge_kinds: tuple[TaskKind, ...] = tuple(TaskKind)
+    some_kinds: tuple[TaskKind, ...] = tuple(TaskKind)
     quick: ClassVar[Params] = {}
     enough: ClassVar[Params] = {}
     edges_together = False
@@ -198,6 +201,9 @@ class CandidateConformance:
             metafunc.parametrize("class_kind", [kind for kind in kinds if CLASSES[kind]], ids=str)
         elif "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", kinds, ids=str)
+        elif "some_kind" in metafunc.fixturenames:
+            rest = [pytest.param(kind, marks=pytest.mark.slow) for kind in kinds if kind not in self.some_kinds]
+            metafunc.parametrize("some_kind", [*(kind for kind in kinds if kind in self.some_kinds), *rest], ids=str)
 
     def _unsupported(self, kind: TaskKind) -> str:
         problem = make_problem(kind, self.plugin.needs)
@@ -285,8 +291,8 @@ class CandidateConformance:
             for found in pool.map(estimator.predict, [problem.matrix] * 12):
                 np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
-    def test_it_fits_without_stop_rows_and_with_a_refit(self, kind: TaskKind) -> None:
-        problem = make_problem(kind, self.plugin.needs)
+    def test_it_fits_without_stop_rows_and_with_a_refit(self, some_kind: TaskKind) -> None:
+        problem = make_problem(some_kind, self.plugin.needs)
         none = np.zeros(0, dtype=np.int64)
         for changes in ({"stop_rows": none}, {"refit": True}):
             check_predictions(self.fit(problem, **changes).predict(problem.matrix), problem, 60)
@@ -298,8 +304,8 @@ class CandidateConformance:
         check_predictions(predictions, problem, 200)
         assert predictions[:, 0].max() < 0.15
 
-    def test_constant_columns_do_no_harm(self, kind: TaskKind) -> None:
-        problem = make_problem(kind, self.plugin.needs)
+    def test_constant_columns_do_no_harm(self, some_kind: TaskKind) -> None:
+        problem = make_problem(some_kind, self.plugin.needs)
         dense = to_dense(problem.matrix)
         dense[:, 1] = 0.0
         dense[:, -1] = 1.0
@@ -355,9 +361,9 @@ class CandidateConformance:
             scale = 1.0 if problem.task.is_classification else float(np.abs(expected).max())
             assert np.abs(found - expected).max() / scale < (1e-4 if problem.task.is_classification else 1e-5)
 
-    def test_weights_are_accepted_and_followed(self, kind: TaskKind) -> None:
+    def test_weights_are_accepted_and_followed(self, some_kind: TaskKind) -> None:
         """Half of the rows contradict the other half; the weight says which half to believe."""
-        problem = make_problem(kind, self.plugin.needs, rows=300)
+        problem = make_problem(some_kind, self.plugin.needs, rows=300)
         mirrored = _mirror(problem)
         matrix = shape_matrix(np.concatenate([to_dense(problem.matrix)] * 2), self.plugin.needs)
         both = dataclasses.replace(problem, matrix=matrix, target=np.concatenate([problem.target, mirrored.target]))
@@ -368,11 +374,11 @@ class CandidateConformance:
             assert _error(predictions, problem) < _error(predictions, mirrored)
 
     @pytest.mark.parametrize("seconds", [-1.0, 0.3])
-    def test_the_deadline_is_kept_on_20000_rows(self, kind: TaskKind, seconds: float) -> None:
-        problem = make_problem(kind, self.plugin.needs, rows=20_000)
+    def test_the_deadline_is_kept_on_20000_rows(self, some_kind: TaskKind, seconds: float) -> None:
+        problem = make_problem(some_kind, self.plugin.needs, rows=20_000)
         if self.plugin.unsupported(problem.task, problem.shape):
-            problem = make_problem(kind, self.plugin.needs, rows=5_000)
-        self.fitted(kind)  # imports and first calls are the warm worker's, not the fit's
+            problem = make_problem(some_kind, self.plugin.needs, rows=5_000)
+        self.fitted(some_kind)  # imports and first calls are the warm worker's, not the fit's
         started = time.process_time()  # other work on a busy machine must not fail this test
         estimator = self.fit(problem, {}, deadline=time.monotonic() + seconds)
         assert time.process_time() - started < max(seconds, 0.0) + self.late_seconds

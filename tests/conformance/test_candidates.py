@@ -37,7 +37,7 @@ class Nets(CandidateConformance):
     Untouched by its deadline a fit at the defaults takes longer than `late_seconds`, so that one that ignores it fails.
     """
 
-    edge_kinds = (TaskKind.BINARY,)
+    edge_kinds = some_kinds = (TaskKind.BINARY,)
     edges_together = True
     late_seconds = 6.0
 
