@@ -90,12 +90,22 @@ def _placements(scores: Array, others: Array, weight: Array | None = None) -> Ar
 
 
 def _components(positive: Array, scores: Array) -> Array:
+    """A row's share of rows of the other kind on its wrong side; a tie counts half. One sort ranks both kinds."""
     n, n_positive = len(positive), int(positive.sum())
-    losses = np.full(n, np.nan)
-    if 0 < n_positive < n:
-        above, below = scores[positive], scores[~positive]
-        losses[positive] = (1 - _placements(above, below)) * n / (2 * n_positive)
-        losses[~positive] = _placements(below, above) * n / (2 * (n - n_positive))
+    if not 0 < n_positive < n or not np.isfinite(scores).all():
+        return np.full(n, np.nan)
+    order = np.argsort(scores)
+    ranked, is_positive = scores[order], positive[order]
+    first = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))  # of the rows that tie
+    tied = np.diff(first, append=n)
+    positives = np.concatenate(([0], np.cumsum(is_positive)))
+    twice_positives = positives[first] + positives[first + tied]  # below, and half of those that tie
+    twice_negatives = 2 * first + tied - twice_positives
+    n_negative = n - n_positive
+    above = 1 - np.repeat(twice_negatives, tied) / (2.0 * n_negative)
+    below = np.repeat(twice_positives, tied) / (2.0 * n_positive)
+    losses = np.empty(n)
+    losses[order] = np.where(is_positive, above * n / (2 * n_positive), below * n / (2 * n_negative))
     return losses
 
 
