@@ -1,7 +1,8 @@
 """skops.io without what it would bring along.
 
-It lists all estimators of scikit-learn by walking through its packages, and some of those import torch, dask or cupy
-where they are installed: seconds of every worker's start, and hundreds of megabytes, for nothing that is used here.
+It lists all estimators of scikit-learn by walking through its packages, and some of those import torch, dask, cupy or
+pytest where they are installed: up to seconds of every command's and worker's start, and hundreds of megabytes, for
+nothing that is used here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-_UNWANTED = [f"sklearn.externals.array_api_compat.{name}" for name in ("torch", "dask", "dask.array", "cupy")]
+_UNWANTED = [
+    "pytest",
+    *(f"sklearn.externals.array_api_compat.{name}" for name in ("torch", "dask", "dask.array", "cupy")),
+]
 
 
 def _hide(modules: dict[str, Any]) -> list[str]:
