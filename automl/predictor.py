@@ -118,7 +118,7 @@ def encode_target(values: pd.Series, task: Task) -> Array:
     from automl import cells
 
     if not task.is_classification:
-        return cells.parse_numbers(values)
+        return cells.parse_numbers(values, task.format)
     index = {label: number for number, label in enumerate(task.classes)}
     codes = None
     if isinstance(values.dtype, pd.StringDtype):  # each text is read once, however many rows have it

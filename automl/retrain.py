@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.data.load import read_row_groups, read_table, read_times
+from automl.data.load import read_row_groups, read_table, read_times, read_weight
 from automl.ensemble.artifact import load_predictor
-from automl.errors import DataError, InterruptedRunError, UsageError
+from automl.errors import DataError, InterruptedRunError, UsageError, did_you_mean
 from automl.events import Sink
 from automl.files import read_json, write_json
 from automl.flow import fit
@@ -49,6 +49,8 @@ class _Rows:
 
     training: pd.DataFrame
     held_out: pd.DataFrame
+    weight: Array | None  # of the rows held out, as are the groups
+    units: IntArray | None
     known_rows: int  # new rows that the champion has learned from already
 
 
@@ -106,7 +108,10 @@ def retrain(
         challenger = _fit_challenger(champion, predictor, table, place, number, sinks, changes)
         if challenger.record["status"] == "interrupted":
             raise InterruptedRunError("Interrupted; the champion stays in use", hint="The same command begins again")
-        outcome = hold_against(predictor, load_predictor(challenger.model), table.held_out, challenger)
+        outcome = hold_against(
+            predictor, load_predictor(challenger.model), table.held_out, challenger,
+            weight=table.weight, units=table.units,
+        )  # fmt: skip
         record = {
             **base,
             "retrained": True,
@@ -192,6 +197,7 @@ def _read_rows(
     options = recipe.data if encoding is None else recipe.data.model_copy(update={"encoding": encoding})
     fresh = read_table(new, options=options, part="all").frame.rename(columns=str)
     predictor.check(fresh)
+    _check_columns(fresh, recipe)
     y = predictor.find_target(fresh)
     fresh = fresh[_has_label(predictor, y)].reset_index(drop=True)
     old = None
@@ -215,10 +221,28 @@ def _read_rows(
             f"{len(fresh)} labelled rows are new; {FEWEST_ROWS} are needed to learn from some and judge by the others",
             hint="Collect more labelled rows",
         )
-    held = _choose_held_out(fresh, recipe)
-    kept = fresh[~held].reset_index(drop=True)
+    keys = np.array(_keys(fresh), dtype=np.uint64)
+    weight, groups = read_weight(fresh, recipe.data.weight), read_row_groups(fresh, recipe.data.group)
+    held = _choose_held_out(fresh, keys, groups, predictor, recipe)
+    judging, kept = fresh[held].reset_index(drop=True), fresh[~held & ~np.isin(keys, keys[held])]
+    _check_judging(judging, kept, predictor)
+    kept = kept.reset_index(drop=True)
     training = _join([old, kept]) if rows == "all" and old is not None else kept
-    return _Rows(training=training, held_out=fresh[held].reset_index(drop=True), known_rows=known)
+    return _Rows(
+        training=training,
+        held_out=judging,
+        weight=None if weight is None else weight[held],
+        units=None if groups is None else groups[held],
+        known_rows=known,
+    )
+
+
+def _check_columns(fresh: pd.DataFrame, recipe: Recipe) -> None:
+    data = recipe.data
+    for flag, name in (("--group", data.group), ("--time-column", data.time), ("--weight", data.weight)):
+        if name is not None and name not in fresh.columns:
+            hint = did_you_mean(name, list(fresh.columns))
+            raise DataError(f"The new rows have no column {name!r}, which {flag} named", hint=hint)
 
 
 def _recipe_of(run: Run) -> Recipe:
@@ -239,7 +263,8 @@ def _has_label(predictor: Predictor, y: pd.Series) -> Array:
         return np.isfinite(predictor.encode_target(y))
     from automl import cells
 
-    return np.array([label is not None for label in cells.to_labels(y, "str")])
+    missing = set(predictor.task.format.missing)
+    return np.array([label is not None and label not in missing for label in cells.to_labels(y, "str")])
 
 
 def _join(frames: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
@@ -276,24 +301,63 @@ def _keys(frame: pd.DataFrame) -> list[int]:
     return [int(key) for key in pd.util.hash_pandas_object(texts.fillna("\0"), index=False)]
 
 
-def _choose_held_out(fresh: pd.DataFrame, recipe: Recipe) -> Array:
-    """Rows (n,) bool to judge by: the latest where rows have a time, whole groups where they have groups."""
+def _choose_held_out(
+    fresh: pd.DataFrame, keys: Array, groups: IntArray | None, predictor: Predictor, recipe: Recipe
+) -> Array:
+    """Rows (n,) bool to judge by: the latest where rows have a time, whole groups where they have groups, else a draw
+    by class in which rows that repeat each other stay together.
+
+    Args:
+        keys: (n,) the same for rows that repeat each other.
+        groups: group number (n,), where rows have groups.
+    """
     import pandas as pd
 
     count = min(MOST_HELD_OUT, round(HELD_OUT * len(fresh)))
-    rng = np.random.default_rng([recipe.seed, 83])
-    held = np.zeros(len(fresh), dtype=bool)
     times = read_times(fresh, recipe.data.time)
-    groups: IntArray | None = read_row_groups(fresh, recipe.data.group)
     if times is not None:
+        held = np.zeros(len(fresh), dtype=bool)
         held[np.argsort(times, kind="stable")[-count:]] = True
-    elif groups is not None:
-        order = rng.permutation(pd.unique(groups))
-        sizes = np.cumsum([int((groups == group).sum()) for group in order])
-        held = np.isin(groups, order[: int(np.searchsorted(sizes, count)) + 1])
-    else:
-        held[rng.permutation(len(fresh))[:count]] = True
-    return held
+        return held
+    rng = np.random.default_rng([recipe.seed, 83])
+    if groups is not None:
+        return _draw_units(groups, np.zeros(len(fresh), dtype=np.int64), count, rng)
+    strata = np.zeros(len(fresh), dtype=np.int64)
+    if predictor.task.is_classification:
+        strata = pd.factorize(predictor.find_target(fresh).astype(str))[0]
+    return _draw_units(pd.factorize(keys)[0], strata, count, rng)
+
+
+def _draw_units(units: IntArray, strata: IntArray, count: int, rng: np.random.Generator) -> Array:
+    """Rows (n,) bool of units drawn at random, no more than `count` and no stratum beyond its share, but one unit.
+
+    Args:
+        units: number (n,) of rows that stay together.
+        strata: class (n,); of a unit that of its first row counts.
+    """
+    quota = np.maximum(1, np.round(np.bincount(strata) * (count / len(units))).astype(np.int64))
+    _, first, inverse, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
+    taken, left = np.zeros(len(sizes), dtype=bool), count
+    for unit in rng.permutation(len(sizes)):
+        stratum, size = strata[first[unit]], int(sizes[unit])
+        if size <= min(left, quota[stratum]):
+            taken[unit], left = True, left - size
+            quota[stratum] -= size
+    if not taken.any():
+        taken[int(np.argmin(sizes))] = True
+    return np.asarray(taken[inverse])
+
+
+def _check_judging(judging: pd.DataFrame, kept: pd.DataFrame, predictor: Predictor) -> None:
+    """Refuse, before anything is trained, rows that could judge nobody or leave nothing to learn from."""
+    if kept.empty:
+        raise DataError("All new rows are alike or of one group: none is left to learn from", hint="Collect other rows")
+    if predictor.task.is_classification and predictor.find_target(judging).astype(str).nunique() < 2:
+        raise DataError(
+            f"The {len(judging):,} new rows that would judge the models are all of one class of "
+            f"{predictor.task.target!r}, so that no score can be told",
+            hint="Collect more labelled rows of each class",
+        )
 
 
 # ---- the challenger --------------------------------------------------------------------------------------------------

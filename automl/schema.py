@@ -47,6 +47,10 @@ class CellFormat:
     missing: tuple[str, ...] = ()
     date_format: str = ""
 
+    @staticmethod
+    def from_json(record: dict[str, Any]) -> CellFormat:
+        return CellFormat(**{**record, "missing": tuple(record["missing"])})
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFormat:
@@ -101,12 +105,11 @@ class Column:
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> Column:
-        cell_format = CellFormat(**{**record["format"], "missing": tuple(record["format"]["missing"])})
         return Column(
             **{
                 **record,
                 "role": Role(record["role"]),
-                "format": cell_format,
+                "format": CellFormat.from_json(record["format"]),
                 "levels": tuple(record["levels"]),
                 "picture": PictureFormat(**record["picture"]) if record.get("picture") else None,
             }

@@ -6,6 +6,8 @@ import dataclasses
 from enum import StrEnum
 from typing import Any
 
+from automl.schema import CellFormat
+
 
 class TaskKind(StrEnum):
     """The three questions a table can answer."""
@@ -29,6 +31,7 @@ class Task:
         label_type: "str", "int", "float" or "bool": what a label was in the data, so that predictions of a frame come
             back in the same form.
         reason: why this kind was chosen.
+        format: how its cells are written, so that labels that come later are read as those of training were.
         skewed: a number above zero whose logarithm is spread more evenly: a model may learn that in its place.
     """
 
@@ -40,6 +43,7 @@ class Task:
     label_type: str = "str"
     reason: str = ""
     skewed: bool = False
+    format: CellFormat = dataclasses.field(default_factory=CellFormat)
 
     @property
     def is_classification(self) -> bool:
@@ -59,7 +63,10 @@ class Task:
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> Task:
-        return Task(**{**record, "kind": TaskKind(record["kind"]), "classes": tuple(record["classes"])})
+        known = {**record, "kind": TaskKind(record["kind"]), "classes": tuple(record["classes"])}
+        if "format" in record:  # runs of before have none
+            known["format"] = CellFormat.from_json(record["format"])
+        return Task(**known)
 
     def convert_label(self, label: str) -> Any:
         """A class label in the type it had in the training data."""

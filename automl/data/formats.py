@@ -18,6 +18,8 @@ from automl.schema import CellFormat
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.data.evidence import Evidence
+
 _PROBE = 200  # texts that rule a style out before all are tried
 BAD_SHARE = 0.01  # so many cells may be unreadable and count as missing
 
@@ -137,6 +139,30 @@ def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -
         reason=_describe_style(decimal, thousands, prefix, suffix),
         doubt=_doubt(bodies, decimal, thousands),
     )
+
+
+def guess_grouped(evidence: Evidence, *, comma: bool) -> Guess:
+    """How plain numbers are meant. Among decimal commas, "1.234" is a thousand and more; elsewhere a dot is a decimal
+    mark."""
+    if comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\."):
+        return Guess(
+            format=CellFormat(decimal=",", thousands="."),
+            reason="'.' between thousands, as the file has decimal commas",
+            doubt="the dot could also be a decimal mark",
+        )
+    return Guess(format=CellFormat())
+
+
+def find_far_marks(values: Array) -> list[tuple[float, int]]:
+    """Numbers that often mean "no value" and stand far from all others in (n,) values, with how often they do."""
+    found = []
+    for mark in (-999.0, -9999.0, 9999.0, -99.0):
+        count = int((values == mark).sum())
+        others = values[values != mark]
+        alone = len(others) > 10 and (mark < others.min() - np.ptp(others) or mark > others.max() + np.ptp(others))
+        if count > 1 and alone:
+            found.append((mark, count))
+    return found
 
 
 def is_comma_evidence(guess: Guess) -> bool:

@@ -17,7 +17,9 @@ from automl.data.formats import (
     NO_NUMBER,
     ODD_MISSING,
     Guess,
+    find_far_marks,
     guess_dates,
+    guess_grouped,
     guess_number_dates,
     guess_numbers,
 )
@@ -119,7 +121,7 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
     if evidence.kind == "bool":
         return _category_column(evidence, "true or false", remarks)
     if evidence.values is not None:
-        return _number_column(evidence, evidence.values, _grouped_format(evidence, table), remarks)
+        return _number_column(evidence, evidence.values, guess_grouped(evidence, comma=table.comma), remarks)
     texts, counts = evidence.without((*MISSING, *ODD_MISSING))
     if not texts:
         return _ignored(name, "every cell is missing")
@@ -137,17 +139,6 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
     if dates is not None:
         return _date_column(evidence, dates, remarks)
     return _word_column(evidence, texts, counts, remarks)
-
-
-def _grouped_format(evidence: Evidence, table: Survey) -> Guess:
-    """Among decimal commas, "1.234" is a thousand and more; elsewhere a dot is a decimal mark."""
-    if table.comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\."):
-        return Guess(
-            format=CellFormat(decimal=",", thousands="."),
-            reason="'.' between thousands, as the file has decimal commas",
-            doubt="the dot could also be a decimal mark",
-        )
-    return Guess(format=CellFormat())
 
 
 def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
@@ -210,13 +201,9 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
 
 
 def _suspect_marks(name: str, good: Array, remarks: Remarks) -> None:
-    for mark in (-999.0, -9999.0, 9999.0, -99.0):
-        count = int((good == mark).sum())
-        others = good[good != mark]
-        alone = len(others) > 10 and (mark < others.min() - np.ptp(others) or mark > others.max() + np.ptp(others))
-        if count > 1 and alone:
-            text = f"{count} cells are {cells.number_text(mark)}, far from all others, and stay numbers"
-            remarks.add("missing", name, text, "empty the cells if they mean missing")
+    for mark, count in find_far_marks(good):
+        text = f"{count} cells are {cells.number_text(mark)}, far from all others, and stay numbers"
+        remarks.add("missing", name, text, "empty the cells if they mean missing")
 
 
 def _identifier_reason(name: str, good: Array, distinct: int, whole: bool, rows: int) -> str:
@@ -336,12 +323,25 @@ def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> C
         cell_format = dataclasses.replace(guess.format if guess else CellFormat(), missing=marks)
         if np.isnan(cells.parse_numbers(evidence.series, cell_format)).all() and evidence.n_present:
             raise _role_error(evidence, role)
+        _tell_unreadable(evidence, texts, counts, cell_format, remarks)
         return Column(name=name, role=role, reason=reason, format=cell_format)
     if role is Role.DATE:
         return _force_date(evidence, table)
     if role is Role.CATEGORY:
         return _category_column(evidence, reason, remarks)
     return Column(name=name, role=role, reason=reason, format=CellFormat(missing=MISSING))
+
+
+def _tell_unreadable(
+    evidence: Evidence, texts: list[str], counts: Array, cell_format: CellFormat, remarks: Remarks
+) -> None:
+    if evidence.values is not None or not texts:
+        return
+    bad = np.flatnonzero(np.isnan(cells.parse_numbers(pd.Series(texts, dtype=object), cell_format)))
+    if len(bad):
+        listed = ", ".join(repr(texts[place][:40]) for place in bad[:5]) + (" …" if len(bad) > 5 else "")
+        text = f"{int(counts[bad].sum())} unreadable cell(s) count as missing: {listed}"
+        remarks.add("number", evidence.name, text, "it is a number as asked")
 
 
 def _force_date(evidence: Evidence, table: Survey) -> Column:

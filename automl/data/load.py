@@ -92,15 +92,15 @@ def load_dataset(
     _check_options(frame, target, options)
     album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
-    task, values, notices = infer_task(
-        frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
-    )
+    cells_of_target, own_recipe = frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
+    comma = table.separator == ";"
+    task, values, notices = infer_task(cells_of_target, own_recipe, comma=comma)
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
     rows: IntArray = np.flatnonzero(present).astype(np.int64)
     kept = frame if present.all() else frame.iloc[rows]
     kept = kept.reset_index(drop=True)
-    weight = _read_weight(kept, options.weight)
+    weight = read_weight(kept, options.weight)
     groups = read_row_groups(kept, options.group)
     times = read_times(kept, options.time)
     aside = _columns_aside(options)
@@ -110,6 +110,9 @@ def load_dataset(
     )
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
+    if not comma and any(column.format.decimal == "," for column in schema.columns):  # as the features showed
+        task, values, notices = infer_task(cells_of_target, own_recipe, comma=True)
+        notices += _check_missing(present, target)
     schema = album.complete(schema)
     schema = _restore_aside(schema, [str(label) for label in kept.columns], aside)
     target_values = values[rows]
@@ -239,7 +242,7 @@ def _label(frame: pd.DataFrame, name: str) -> Any:
     return next(label for label in frame.columns if str(label) == name)
 
 
-def _read_weight(frame: pd.DataFrame, name: str | None) -> Array | None:
+def read_weight(frame: pd.DataFrame, name: str | None) -> Array | None:
     """Row weights (n,) float64 with mean 1."""
     if name is None:
         return None

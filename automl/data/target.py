@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from typing import Any
@@ -11,7 +12,15 @@ import pandas as pd
 
 from automl import cells
 from automl.data.evidence import Evidence, collect
-from automl.data.formats import MISSING, NO_NUMBER, ODD_MISSING, guess_numbers
+from automl.data.formats import (
+    MISSING,
+    NO_NUMBER,
+    ODD_MISSING,
+    Guess,
+    find_far_marks,
+    guess_grouped,
+    guess_numbers,
+)
 from automl.errors import DataError, did_you_mean
 from automl.matrix import Array
 from automl.recipe import Recipe
@@ -25,12 +34,13 @@ MAX_CLASSES = 1000
 LEAST_SKEWNESS, LOGGED_SHARE, LEAST_SKEWED_ROWS = 0.8, 0.75, 50
 
 
-def infer_task(series: pd.Series[Any], recipe: Recipe) -> tuple[Task, Array, list[Notice]]:
+def infer_task(series: pd.Series[Any], recipe: Recipe, *, comma: bool = False) -> tuple[Task, Array, list[Notice]]:
     """Tell classes from numbers, and encode the target.
 
     Args:
         series: raw cells of the target; its name is the target's.
         recipe: `task` overrides the guess; `data.positive` names the positive class.
+        comma: whether the table has decimal commas.
 
     Returns:
         The task without a metric, the target (n,) as class index int64 (-1: missing) or value float64 (NaN: missing),
@@ -43,34 +53,35 @@ def infer_task(series: pd.Series[Any], recipe: Recipe) -> tuple[Task, Array, lis
     name = str(series.name)
     evidence = collect(name, series)
     notices: list[Notice] = []
-    cell_format, numbers, bad = _as_numbers(evidence)
-    missing = _missing_cells(evidence, cell_format, numbers)
+    guess, numbers = _as_numbers(evidence, comma=comma)
+    missing = _missing_cells(evidence, guess.format, numbers)
     if missing.all():
         raise DataError(f"The target {name!r} has no value in any row", hint="Name another column with --target")
     kind, reason = _choose_kind(evidence, numbers, recipe, int((~missing).sum()))
     if kind is TaskKind.REGRESSION:
-        return _regression(evidence, numbers, bad, reason, notices)
-    return _classification(evidence, numbers, missing, recipe, reason, notices)
+        task, target, notices = _regression(evidence, numbers, guess, reason, notices)
+    else:
+        task, target, notices = _classification(evidence, numbers, missing, recipe, reason, notices)
+    return dataclasses.replace(task, format=guess.format), target, notices
 
 
-def _as_numbers(evidence: Evidence) -> tuple[CellFormat, Array | None, tuple[str, ...]]:
-    """The target as numbers, if it is numeric, and the cells that are none."""
+def _as_numbers(evidence: Evidence, *, comma: bool) -> tuple[Guess, Array | None]:
+    """How the target's cells are written, and its numbers (n,) if it is numeric."""
     if evidence.kind in ("bool", "date", "category"):
-        return CellFormat(missing=MISSING), None, ()
+        return Guess(format=CellFormat(missing=MISSING)), None
     if evidence.values is not None:
+        guess = guess_grouped(evidence, comma=comma)
+        if guess.reason:
+            return guess, cells.parse_numbers(evidence.series, guess.format)
         coded = evidence.any_match(r"^[+-]?0\d+$")
-        return CellFormat(), None if coded else evidence.values, ()
+        return guess, None if coded else evidence.values
     texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-    guess = guess_numbers(texts, counts) if texts else None
-    if guess is None:
-        return CellFormat(missing=(*MISSING, *ODD_MISSING)), None, ()
-    cell_format = CellFormat(**{**_fields(guess.format), "missing": (*MISSING, *ODD_MISSING, *NO_NUMBER)})
-    return cell_format, cells.parse_numbers(evidence.series, cell_format), guess.bad
-
-
-def _fields(cell_format: CellFormat) -> dict[str, Any]:
-    names = ("decimal", "thousands", "prefix", "suffix", "date_format")
-    return {name: getattr(cell_format, name) for name in names}
+    found = guess_numbers(texts, counts, comma=comma) if texts else None
+    if found is None:
+        return Guess(format=CellFormat(missing=(*MISSING, *ODD_MISSING))), None
+    marks = (*MISSING, *ODD_MISSING, *NO_NUMBER)
+    guess = dataclasses.replace(found, format=dataclasses.replace(found.format, missing=marks))
+    return guess, cells.parse_numbers(evidence.series, guess.format)
 
 
 def _missing_cells(evidence: Evidence, cell_format: CellFormat, numbers: Array | None) -> Array:
@@ -105,14 +116,18 @@ def _not_numeric(evidence: Evidence) -> DataError:
     texts = cells.to_text(evidence.series)
     readable = cells.parse_numbers(evidence.series)
     row = next(row for row, text in enumerate(texts) if text is not None and np.isnan(readable[row]))
+    there = np.array([text is not None for text in texts])
+    bad = int((there & np.isnan(readable)).sum())
+    hint = "--task multiclass, or leave --task out"
+    if 2 * bad < there.sum():
+        hint = f"Mend or empty the {bad:,} of {int(there.sum()):,} cells that are no numbers"
     return DataError(
-        f"The target {evidence.name!r} is not a number: row {row + 1} holds {texts[row][:40]!r}",
-        hint="--task multiclass, or leave --task out",
+        f"The target {evidence.name!r} is not a number: row {row + 1} holds {texts[row][:40]!r}", hint=hint
     )
 
 
 def _regression(
-    evidence: Evidence, numbers: Array | None, bad: tuple[str, ...], reason: str, notices: list[Notice]
+    evidence: Evidence, numbers: Array | None, guess: Guess, reason: str, notices: list[Notice]
 ) -> tuple[Task, Array, list[Notice]]:
     name = evidence.name
     values = numbers if numbers is not None else cells.parse_numbers(evidence.series)
@@ -125,15 +140,7 @@ def _regression(
     good = values[~np.isnan(values)]
     if len(np.unique(good)) == 1:
         raise _constant(name, cells.number_text(good[0]))
-    if bad:
-        listed = ", ".join(repr(text[:40]) for text in bad[:5])
-        notices.append(
-            Notice(
-                topic="target",
-                text=f"unreadable target cells count as missing: {listed}",
-                reason="all others are numbers",
-            )
-        )
+    notices += _number_notices(name, good, guess)
     whole = bool(np.all(good == np.floor(good)))
     if whole and len(np.unique(good)) <= 50 and reason != "as asked":
         notices.append(
@@ -145,6 +152,21 @@ def _regression(
         )
     task = Task(kind=TaskKind.REGRESSION, target=name, label_type="float", reason=reason, skewed=is_skewed(good))
     return task, values, notices
+
+
+def _number_notices(name: str, good: Array, guess: Guess) -> list[Notice]:
+    notices = []
+    if guess.bad:
+        listed = ", ".join(repr(text[:40]) for text in guess.bad[:5])
+        text = f"unreadable target cells count as missing: {listed}"
+        notices.append(Notice(topic="target", text=text, reason="all others are numbers"))
+    if guess.reason:
+        text = f"{name!r} is read as numbers with {guess.reason}"
+        notices.append(Notice(topic="target", text=text, reason=guess.doubt or "all rows agree"))
+    for mark, count in find_far_marks(good):
+        text = f"{count} cells of {name!r} are {cells.number_text(mark)}, far from all others, and stay numbers"
+        notices.append(Notice(topic="target", text=text, reason="empty the cells if they mean missing"))
+    return notices
 
 
 def is_skewed(values: Array) -> bool:
@@ -193,7 +215,7 @@ def _classification(
     counts = Counter(label for label in labels if label is not None)
     if len(counts) == 1:
         raise _constant(name, next(iter(counts)))
-    _refuse_too_many(name, counts, recipe)
+    _refuse_too_many(evidence, counts, recipe)
     numeric = label_type in ("int", "float")
     order = sorted(counts, key=float) if numeric else sorted(counts)
     kind = TaskKind.BINARY if len(order) == 2 else TaskKind.MULTICLASS
@@ -224,12 +246,19 @@ def _label_type(evidence: Evidence, numbers: Array | None) -> str:
     return "float" if written_as_floats else "int"
 
 
-def _refuse_too_many(name: str, counts: Counter[str], recipe: Recipe) -> None:
+def _refuse_too_many(evidence: Evidence, counts: Counter[str], recipe: Recipe) -> None:
     rows = sum(counts.values())
-    if len(counts) > max(rows // 2, 2) or len(counts) > MAX_CLASSES:
-        text = f"The target {name!r} has {len(counts)} different values in {rows} rows"
-        numeric = "; numbers are asked for with --task regression" if recipe.task != "auto" else ""
-        raise DataError(text, hint=f"It looks like an identifier or a text: name another column with --target{numeric}")
+    if len(counts) <= max(rows // 2, 2) and len(counts) <= MAX_CLASSES:
+        return
+    text = f"The target {evidence.name!r} has {len(counts)} different values in {rows} rows"
+    labels = pd.Series(list(counts), dtype=object)
+    others = list(labels[np.isnan(cells.parse_numbers(labels))])
+    strange = sum(counts[label] for label in others)
+    if others and 2 * strange < rows:
+        hint = f"Most are numbers: mend or empty the {strange:,} cells that are none, such as {others[0][:40]!r}"
+        raise DataError(text, hint=hint)
+    numeric = "; numbers are asked for with --task regression" if recipe.task != "auto" else ""
+    raise DataError(text, hint=f"It looks like an identifier or a text: name another column with --target{numeric}")
 
 
 def _constant(name: str, value: str) -> DataError:
@@ -272,6 +301,10 @@ def _label_notices(
                 reason="the last of the two; --positive changes it",
             )
         )
+    unsaid = [label for label in order if label in NO_NUMBER] if len(order) > 2 else []
+    if unsaid:
+        text = f"{_list_labels(unsaid)} counts as a class, of {sum(counts[label] for label in unsaid):,} rows"
+        notices.append(Notice(topic="target", text=text, reason="empty the cells if it means that nothing is known"))
     single = [label for label in order if counts[label] == 1]
     if single:
         notices.append(

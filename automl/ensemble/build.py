@@ -10,7 +10,7 @@ from automl.ensemble.artifact import save_model
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.ensemble.threshold import USUAL, choose_threshold, move_threshold
 from automl.events import BestImproved, Event
-from automl.files import write_json
+from automl.files import read_json, write_json
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.recipe import Recipe
@@ -59,6 +59,8 @@ class EnsembleBuilder:
         scored = self.oofs.on_scored_rows()
         if not scored:
             return None
+        if self.score is None:
+            self._restore()
         options = self.recipe.ensemble
         selection = select_ensemble(
             self.oofs.candidates(),
@@ -81,6 +83,22 @@ class EnsembleBuilder:
             self._deploy(selection.weights, calibrator, threshold, score)
         self._write_leaderboard(scored)
         return self.blend
+
+    def _restore(self) -> None:
+        """After a kill: take up what is deployed, if the model on disk is what was noted and its members are known."""
+        places = self.run.ensemble_path, self.run.model / "ensemble.json"
+        if not all(place.is_file() for place in places):
+            return
+        noted, deployed = (read_json(place) for place in places)
+        weights = {int(member["trial"]): float(member["weight"]) for member in noted["members"]}
+        own = {int(member["trial"]): float(member["weight"]) for member in deployed["members"]}
+        known = weights.keys() <= self.oofs.outputs.keys()
+        if not known or weights != own or noted["calibrator"] != deployed["calibrator"]:
+            return
+        self.weights, self.calibrator = weights, Calibrator.from_json(noted["calibrator"])
+        self.threshold, self.score = float(noted["threshold"]), float(noted["score"])
+        self.history = list(noted["history"])
+        self.blend = self.calibrator.apply(blend_outputs(self.oofs.outputs, weights))
 
     def _is_better(self, score: float) -> bool:
         if self.score is None:
@@ -120,6 +138,8 @@ class EnsembleBuilder:
 
     def _write_leaderboard(self, scored: dict[int, FloatArray]) -> None:
         blend = self.calibrator.apply(blend_outputs(scored, self.weights)) if len(self.weights) > 1 else None
+        if blend is not None and self.metric.needs_labels:
+            blend = move_threshold(blend, self.threshold)
         entries = build_leaderboard(
             list(self.records.results.values()),
             scored,
@@ -128,5 +148,7 @@ class EnsembleBuilder:
             weights=self.weights,
             blend=blend,
             blend_score=self.score,
+            weight=self.oofs.weight(),
+            units=self.oofs.units(),
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

@@ -230,7 +230,7 @@ class _Test:
 def _steps(a: _Side, b: _Side, test: _Test) -> list[dict[str, Any]]:
     """From what cannot learn to what is deployed: the linear baseline, the best single model, the deployed model."""
     steps: list[dict[str, Any]] = []
-    deployed = test.compare(a.evidence.blend, b.evidence.blend)
+    deployed = test.compare(a.evidence.judged, b.evidence.judged)
     linear = a.evidence.first_of("linear"), b.evidence.first_of("linear")
     if linear[0] is not None and linear[1] is not None:
         steps.append({"what": "linear baseline", **test.compare(linear[0], linear[1])})

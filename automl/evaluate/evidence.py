@@ -89,7 +89,7 @@ def read_evidence(run_path: str) -> Evidence:
         threshold=float(ensemble.get("threshold", USUAL)),
         y=oofs.target(),
         weight=oofs.weight(),
-        units=None if data.groups is None else data.groups[oofs.scored],
+        units=oofs.units(),
         rows=oofs.scored,
     )
 
@@ -104,10 +104,15 @@ def resample(rng: np.random.Generator, rows: int, units: IntArray | None) -> Arr
     """One bootstrap sample of row numbers; whole groups where rows belong together."""
     if units is None:
         return rng.integers(0, rows, rows)
-    order = np.argsort(units, kind="stable")
-    names, starts = np.unique(units[order], return_index=True)
-    if len(names) == rows:
+    pieces = split_units(units)
+    if len(pieces) == rows:
         return rng.integers(0, rows, rows)
-    pieces = np.split(order, starts[1:])
-    drawn = rng.integers(0, len(names), len(names))
+    drawn = rng.integers(0, len(pieces), len(pieces))
     return np.concatenate([pieces[place] for place in drawn])
+
+
+def split_units(units: IntArray) -> list[Array]:
+    """Row numbers of each group."""
+    order = np.argsort(units, kind="stable")
+    _, starts = np.unique(units[order], return_index=True)
+    return np.split(order, starts[1:])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from automl.ensemble.threshold import USUAL, move_threshold
-from automl.evaluate.evidence import Evidence, read_evidence
+from automl.evaluate.evidence import Evidence, read_evidence, split_units
 from automl.evaluate.honest import interval_from
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric, registry
 from automl.search.racing import standard_score
 from automl.task import Task, TaskKind
@@ -30,7 +31,13 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
     task = evidence.data.task
     result: dict[str, Any] = {
         "metrics": score_all(
-            task, evidence.y, evidence.blend, evidence.weight, seed=int(payload["seed"]), threshold=evidence.threshold
+            task,
+            evidence.y,
+            evidence.blend,
+            evidence.weight,
+            seed=int(payload["seed"]),
+            threshold=evidence.threshold,
+            units=evidence.units,
         ),
         "baselines": {},
     }
@@ -40,7 +47,9 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
             continue
         if name == "constant":
             outputs = make_constant(outputs)
-        z = compare_rows(evidence.metric, evidence.y, evidence.judged, outputs)
+        z = compare_rows(
+            evidence.metric, evidence.y, evidence.judged, outputs, weight=evidence.weight, units=evidence.units
+        )
         result["baselines"][name] = {"score": _score(evidence, outputs), "z": float(z) if np.isfinite(z) else None}
         result[f"better_than_{name}"] = bool(z < BETTER_Z)
     if task.is_classification:
@@ -50,9 +59,17 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def compare_rows(metric: Metric, y: Array, one: FloatArray, other: FloatArray) -> float:
+def compare_rows(
+    metric: Metric,
+    y: Array,
+    one: FloatArray,
+    other: FloatArray,
+    *,
+    weight: Array | None = None,
+    units: IntArray | None = None,
+) -> float:
     """Standard score of the difference between two models' losses, negative where `one` is better; NaN if undefined."""
-    return standard_score(metric.row_influences(y, one) - metric.row_influences(y, other))
+    return standard_score(metric.row_influences(y, one) - metric.row_influences(y, other), weight, units)
 
 
 def make_constant(outputs: FloatArray) -> FloatArray:
@@ -72,10 +89,10 @@ def correct_claims(result: dict[str, Any]) -> dict[str, Any]:
     claims: dict[str, bool] = {}
     for name, baseline in result["baselines"].items():
         z, score = baseline.get("z"), baseline["score"]
-        if z is None or raw is None or not optimism or not result.get(f"better_than_{name}"):
+        if z is None or raw is None or score is None or not result.get(f"better_than_{name}"):
             continue
         gain = sign * (raw - score)
-        claims[f"better_than_{name}"] = bool(gain > 0 and z * (gain - optimism) / gain < BETTER_Z)
+        claims[f"better_than_{name}"] = bool(gain > 0 and z * (gain - (optimism or 0.0)) / gain < BETTER_Z)
     return {**result, **claims}
 
 
@@ -84,19 +101,27 @@ def _score(evidence: Evidence, outputs: FloatArray) -> float:
 
 
 def score_all(
-    task: Task, y: Array, outputs: FloatArray, weight: Array | None = None, *, seed: int = 0, threshold: float = USUAL
+    task: Task,
+    y: Array,
+    outputs: FloatArray,
+    weight: Array | None = None,
+    *,
+    seed: int = 0,
+    threshold: float = USUAL,
+    units: IntArray | None = None,
 ) -> dict[str, dict[str, float | None]]:
     """Every metric of the task: name → value, low, high (95%, bootstrap; from a sample of 4,000 rows, rescaled).
 
     Args:
         threshold: binary only: the probability from which on the second class is named.
+        units: group number (n,) of rows that are drawn together.
     """
     decided = move_threshold(outputs, threshold)
     rng = np.random.default_rng([seed, 19])
     rows = len(y)
     used = min(rows, RESAMPLE_ROWS, max(LEAST_RESAMPLE_ROWS, RESAMPLE_CELLS // outputs.shape[1]))
-    draws = [rng.integers(0, rows, used) for _ in range(RESAMPLES if rows > 1 else 0)]
-    shrink = float(np.sqrt(used / rows)) if rows else 1.0
+    draws, share = _draw_samples(rng, rows, used, units)
+    shrink = float(np.sqrt(share))
     result: dict[str, dict[str, float | None]] = {}
     for name in registry.names():
         metric = get_metric(name)
@@ -112,6 +137,17 @@ def score_all(
         low, high = interval_from(finite, value)
         result[name] = {"value": value, "low": value + (low - value) * shrink, "high": value + (high - value) * shrink}
     return result
+
+
+def _draw_samples(rng: Generator, rows: int, used: int, units: IntArray | None) -> tuple[list[Array], float]:
+    """Row numbers of each bootstrap sample of about `used` rows, and the share of all draws that one of them makes."""
+    count = RESAMPLES if rows > 1 else 0
+    if units is None or not count:
+        return [rng.integers(0, rows, used) for _ in range(count)], used / rows if rows else 1.0
+    pieces = split_units(units)
+    taken = min(len(pieces), max(2, round(len(pieces) * used / rows)))
+    draws = [np.concatenate([pieces[place] for place in rng.integers(0, len(pieces), taken)]) for _ in range(count)]
+    return draws, taken / len(pieces)
 
 
 def describe_classes(task: Task, y: Array, outputs: FloatArray, threshold: float = USUAL) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.data.load import read_table
+from automl.data.load import read_row_groups, read_table, read_weight
 from automl.ensemble.artifact import load_predictor
 from automl.evaluate.in_time import predict_in_time
 from automl.evaluate.quality import score_all
@@ -66,5 +66,11 @@ def score_test_file(
         warnings.append(f"{text}: {again} scores all")
     if not len(rows):
         return None, warnings
-    scores = score_all(predictor.task, y[rows], outputs, seed=recipe.seed, threshold=predictor.threshold)
+    named = {str(label) for label in frame.columns}
+    weight = read_weight(frame, recipe.data.weight) if recipe.data.weight in named else None
+    groups = read_row_groups(frame, recipe.data.group) if recipe.data.group in named else None
+    weight, groups = (None if part is None else part[rows] for part in (weight, groups))
+    scores = score_all(
+        predictor.task, y[rows], outputs, weight, seed=recipe.seed, threshold=predictor.threshold, units=groups
+    )
     return {"file": test, "rows": len(rows), "metrics": scores}, warnings

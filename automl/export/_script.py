@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl.export._script_columns import write_preparation
 from automl.export._script_models import write_model
 from automl.export._script_parts import Code, Winner, literal
-from automl.schema import Column, Role, Schema
+from automl.schema import CellFormat, Role, Schema
 from automl.task import Task, TaskKind
 
 SCORING = {
@@ -151,7 +151,7 @@ def _reading(winner: Winner, code: Code) -> str:
     ]
     lines += _clear_marks(schema)
     for column in schema.of(Role.NUMBER):
-        lines += _clean_number(column)
+        lines += _clean_number(literal(column.name), column.format)
     lines.append("    for name in NUMBERS:")
     lines.append('        rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")')
     for column in schema.of(Role.DATE):
@@ -163,7 +163,7 @@ def _reading(winner: Winner, code: Code) -> str:
             f'    rows[{literal(column.name)}] = pd.to_datetime(rows[{literal(column.name)}], errors="coerce"{given})'
         )
     lines.append("    rows[CATEGORIES] = rows[CATEGORIES].astype(object)")
-    lines.append(_read_target(winner.task))
+    lines += _read_target(winner.task)
     lines.append("    return rows")
     return "\n".join(lines)
 
@@ -189,22 +189,26 @@ def _group_marks(schema: Schema) -> dict[tuple[str, ...], list[str]]:
     return by_marks
 
 
-def _read_target(task: Task) -> str:
+def _read_target(task: Task) -> list[str]:
     if not task.is_classification:
-        return '    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")'
+        return [
+            *_clean_number("TARGET", task.format),
+            '    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")',
+        ]
     if task.label_type in ("int", "float"):
-        return '    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")'
+        return ['    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")']
     if task.label_type == "bool":
-        return '    rows[TARGET] = rows[TARGET].str.lower().map({"true": True, "1": True, "false": False, "0": False})'
-    return "    rows[TARGET] = rows[TARGET].astype(object)"
+        words = '{"true": True, "1": True, "false": False, "0": False}'
+        return [f"    rows[TARGET] = rows[TARGET].str.lower().map({words})"]
+    return ["    rows[TARGET] = rows[TARGET].astype(object)"]
 
 
-def _clean_number(column: Column) -> list[str]:
-    form, name = column.format, literal(column.name)
+def _clean_number(name: str, form: CellFormat) -> list[str]:
+    """Lines that make plain numbers of the texts in a column; `name` is code."""
     lines = []
-    for mark, how in ((form.prefix, "removeprefix"), (form.suffix, "removesuffix")):
+    for mark in (form.prefix, form.suffix):  # a sign may stand before the unit
         if mark:
-            lines.append(f"    rows[{name}] = rows[{name}].str.{how}({literal(mark)}).str.strip()")
+            lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(mark)}, "", regex=False).str.strip()')
     if form.thousands:
         lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(form.thousands)}, "", regex=False)')
     if form.decimal != ".":

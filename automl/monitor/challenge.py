@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from automl.ensemble.threshold import move_threshold
 from automl.evaluate.duel import compare_outputs
+from automl.evaluate.evidence import resample
 from automl.files import read_json
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
 from automl.run import Run
@@ -28,19 +30,37 @@ RULE = (
 )
 
 
-def hold_against(champion: Predictor, challenger: Predictor, rows: pd.DataFrame, run: Run) -> dict[str, Any]:
-    """Both models' scores on the rows held out, the paired difference, and what the rule says."""
+def hold_against(
+    champion: Predictor,
+    challenger: Predictor,
+    rows: pd.DataFrame,
+    run: Run,
+    *,
+    weight: Array | None = None,
+    units: IntArray | None = None,
+) -> dict[str, Any]:
+    """Both models' scores on the rows held out, the paired difference, and what the rule says.
+
+    Args:
+        run: the challenger's.
+        weight: of the rows (n,), where the champion's score is weighted.
+        units: group number (n,) of rows that are drawn together.
+
+    Returns:
+        facts; a figure that is not defined on these rows is None, and nothing is promoted then.
+    """
     task = challenger.task
     metric = get_metric(task.metric)
     classes = list(dict.fromkeys((*champion.task.classes, *task.classes)))
     one, other = (_outputs(predictor, rows, classes, metric.needs_labels) for predictor in (champion, challenger))
     y = _labels(challenger, rows, classes)
     known = y >= 0 if task.is_classification else np.isfinite(y)
-    y, one, other, rows = y[known], one[known], other[known], rows[known]
+    y, one, other = y[known], one[known], other[known]
+    weight, units = (None if part is None else part[known] for part in (weight, units))
     rng = np.random.default_rng(89)
-    draws = [rng.integers(0, len(y), len(y)) for _ in range(RESAMPLES)]
-    found = compare_outputs(metric, y, one, other, draws, deadline=time.monotonic() + DUEL_SECONDS)
-    constant = float(metric.score(y, _constant(run, task.is_classification, classes, len(y))))
+    draws = [resample(rng, len(y), units) for _ in range(RESAMPLES)]
+    found = compare_outputs(metric, y, one, other, draws, weight=weight, deadline=time.monotonic() + DUEL_SECONDS)
+    constant = float(metric.score(y, _constant(run, task.is_classification, classes, len(y)), weight))
     sign = 1 if metric.maximize else -1
     gain = sign * (found["a"] - constant)
     tolerance = NOT_WORSE * max(0.0, gain) if np.isfinite(gain) else 0.0
@@ -51,8 +71,7 @@ def hold_against(champion: Predictor, challenger: Predictor, rows: pd.DataFrame,
         verdict = "not worse, and newer"
     else:
         verdict = "worse" if found["high"] < 0 else "not shown to be as good"
-    return {
-        "metric": task.metric,
+    facts = {
         "champion_score": found["a"],
         "challenger_score": found["b"],
         "constant_score": constant,
@@ -61,6 +80,10 @@ def hold_against(champion: Predictor, challenger: Predictor, rows: pd.DataFrame,
         "high": found["high"],
         "p_value": found["p"],
         "tolerance": tolerance,
+    }
+    return {
+        "metric": task.metric,
+        **{name: value if math.isfinite(value) else None for name, value in facts.items()},
         "judged_rows": len(y),
         "verdict": verdict,
         "promoted": better or newer,

@@ -17,7 +17,13 @@ def scale_in_graph(graph: Graph, x: str, state: Mapping[str, Array], limit: floa
     if "quantiles" in state:
         return to_normal_in_graph(graph, x, state["quantiles"])
     if "lambdas" in state:
+        x = graph.cast(x, "float64")
+        if "origin" in state:
+            x = graph.add("Div", graph.add("Sub", x, state["origin"]), state["unit"])
         x = yeo_johnson_in_graph(graph, x, state["lambdas"])
+        center, spread = (np.asarray(state[name], dtype=np.float64) for name in ("center", "spread"))
+        x = graph.add("Div", graph.add("Sub", x, center), spread)
+        return graph.cast(graph.clip(x, np.float64(-limit), np.float64(limit)), "float32")
     if "center" in state:
         x = graph.add("Div", graph.add("Sub", x, state["center"]), state["spread"])
         x = graph.clip(x, np.float32(-limit), np.float32(limit))
@@ -49,15 +55,14 @@ def to_normal_in_graph(graph: Graph, x: str, quantiles: Array) -> str:
 
 
 def yeo_johnson_in_graph(graph: Graph, x: str, lambdas: Array) -> str:
-    """`number.yeo_johnson`, float64 inside."""
+    """`number.yeo_johnson` of (n, p) float64, float64."""
     one = np.float64(1)
-    values = graph.cast(x, "float64")
-    up = graph.add("Add", graph.clip(values, np.float64(0), np.float64(np.inf)), one)
-    down = graph.add("Sub", one, graph.clip(values, np.float64(-np.inf), np.float64(0)))
+    up = graph.add("Add", graph.clip(x, np.float64(0), np.float64(np.inf)), one)
+    down = graph.add("Sub", one, graph.clip(x, np.float64(-np.inf), np.float64(0)))
     high = _box_cox(graph, up, np.asarray(lambdas, dtype=np.float64))
     low = graph.add("Neg", _box_cox(graph, down, 2.0 - np.asarray(lambdas, dtype=np.float64)))
-    result = graph.add("Where", graph.add("Less", values, np.float64(0)), low, high)
-    return graph.cast(graph.clip(result, np.float64(-1e30), np.float64(1e30)), "float32")
+    result = graph.add("Where", graph.add("Less", x, np.float64(0)), low, high)
+    return graph.clip(result, np.float64(-1e30), np.float64(1e30))
 
 
 def _box_cox(graph: Graph, x: str, powers: Array) -> str:

@@ -19,6 +19,9 @@ MAX_QUANTILES = 200
 MAX_POWER_COLUMNS = 300
 # Standard scores beyond this are pulled in, as a linear model would otherwise be ruled by one cell.
 LIMIT = 8.0
+# A column whose mean lies so many deviations from 0 is moved there before its exponent is sought: far from 0 every
+# power is nearly a line, and the steepest of them leaves no digits between two values.
+FAR_DEVIATIONS = 5.0
 
 
 def space(needs: Needs, columns: int = 0) -> SearchSpace:
@@ -76,6 +79,8 @@ class NumberPart:
                 state["quantiles"] = np.nanquantile(used, grid, axis=0).astype(np.float32)
                 return
             if scale == "power":
+                state["origin"], state["unit"] = find_origin(used)
+                used = (used - state["origin"]) / state["unit"]
                 state["lambdas"] = fit_yeo_johnson(used)
                 used = yeo_johnson(used, state["lambdas"])
             if scale == "robust":
@@ -87,8 +92,9 @@ class NumberPart:
                 spread = np.nanstd(used, axis=0, dtype=np.float64)
             else:
                 return
-            state["spread"] = np.where(spread > 1e-12, spread, 1.0).astype(np.float32)
-            state["center"] = np.asarray(state["center"], dtype=np.float32)
+            exact = np.float64 if scale == "power" else np.float32  # powers may lie closer than float32 can tell
+            state["spread"] = np.where(spread > 1e-12, spread, 1.0).astype(exact)
+            state["center"] = np.asarray(state["center"], dtype=exact)
 
     def _scale(self, x: FloatArray) -> FloatArray:
         state = self.state
@@ -96,6 +102,8 @@ class NumberPart:
             x = np.clip(x, state["low"], state["high"])
         if "quantiles" in state:
             return to_normal(x, state["quantiles"])
+        if "origin" in state:  # plans of before have none
+            x = (x - state["origin"]) / state["unit"]
         if "lambdas" in state:
             x = yeo_johnson(x, state["lambdas"])
         if "center" in state:
@@ -150,7 +158,14 @@ def to_normal(x: FloatArray, quantiles: FloatArray) -> FloatArray:
     return np.where(np.isnan(x), np.nan, mapped).astype(np.float32)
 
 
-def fit_yeo_johnson(x: FloatArray) -> Array:
+def find_origin(x: FloatArray) -> tuple[Array, Array]:
+    """What is taken from each column of (n, p), and what it is divided by, (p,) float64: 0 and 1 if it is near 0."""
+    mean, deviation = np.nanmean(x, axis=0, dtype=np.float64), np.nanstd(x, axis=0, dtype=np.float64)
+    far = np.isfinite(mean) & (deviation > 1e-6 * np.abs(mean)) & (np.abs(mean) > FAR_DEVIATIONS * deviation)
+    return np.where(far, mean, 0.0), np.where(far, deviation, 1.0)
+
+
+def fit_yeo_johnson(x: Array) -> Array:
     """Exponents (p,) by maximum likelihood; 1 if constant. Yeo & Johnson 2000, doi:10.1093/biomet/87.4.954."""
     from sklearn.preprocessing import PowerTransformer
 
@@ -164,8 +179,8 @@ def fit_yeo_johnson(x: FloatArray) -> Array:
     return lambdas
 
 
-def yeo_johnson(x: FloatArray, lambdas: Array) -> FloatArray:
-    """The transform itself, float64 inside."""
+def yeo_johnson(x: Array, lambdas: Array) -> Array:
+    """The transform itself, (n, p) float64."""
     values = x.astype(np.float64)
     result = np.empty_like(values)
     for place, power in enumerate(lambdas):
@@ -176,4 +191,4 @@ def yeo_johnson(x: FloatArray, lambdas: Array) -> FloatArray:
         low = -np.log1p(-down) if abs(power - 2) < 1e-9 else -(np.power(1 - down, 2 - power) - 1) / (2 - power)
         result[:, place] = np.where(column >= 0, high, low)
         result[np.isnan(column), place] = np.nan
-    return np.clip(result, -1e30, 1e30).astype(np.float32)
+    return np.clip(result, -1e30, 1e30)

@@ -11,7 +11,7 @@ import numpy as np
 
 from automl.errors import SearchError
 from automl.files import read_json, write_json, write_text
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric
 from automl.run import Run
 from automl.search.racing import paired_z
@@ -61,6 +61,8 @@ def build_leaderboard(
     weights: dict[int, float],
     blend: FloatArray | None,
     blend_score: float | None,
+    weight: Array | None = None,
+    units: IntArray | None = None,
 ) -> list[Entry]:
     """Rank complete configurations and the ensemble.
 
@@ -68,7 +70,8 @@ def build_leaderboard(
         oofs: trial → out-of-fold outputs (n, k) on the scored rows.
         y: targets of those rows.
         weights: trial → share in the ensemble.
-        blend: the ensemble's own outputs on the same rows, if it has more than one member.
+        blend: the ensemble's own outputs on the same rows, as the metric is to see them, if it has several members.
+        weight, units: of those rows, as `automl.search.racing.standard_score` has them.
     """
     complete = {result.trial: result for result in results if result.status == "ok" and result.trial in oofs}
     outputs: dict[int | None, FloatArray] = dict(oofs.items())
@@ -82,8 +85,10 @@ def build_leaderboard(
     losses = metric.row_losses(y, first) if first is not None and len(rows) > 1 else None
     entries = []
     for rank, row in enumerate(rows, start=1):
-        tied = rank > 1 and first is not None and paired_z(metric, y, outputs[row["trial"]], first, losses) < TIE_Z
-        entries.append(Entry(rank=rank, tied=bool(tied), **row))
+        z = np.inf
+        if rank > 1 and first is not None:
+            z = paired_z(metric, y, outputs[row["trial"]], first, losses, weight=weight, units=units)
+        entries.append(Entry(rank=rank, tied=bool(z < TIE_Z), **row))
     return entries
 
 

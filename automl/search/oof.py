@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from automl.files import write_array
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.run import Run
 from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
@@ -96,6 +96,10 @@ class Oofs:
 
     def weight(self) -> Array | None:
         return None if self._data.weight is None else self._data.weight[self.scored]
+
+    def units(self) -> IntArray | None:
+        """Group number of each scored row, where rows have groups."""
+        return None if self._data.groups is None else self._data.groups[self.scored]
 
     def score(self, outputs: FloatArray) -> float:
         """Score of outputs (m, k) on the scored rows."""

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.search.calibration import MIN_ROWS as MIN_CALIBRATION_ROWS
@@ -41,6 +41,7 @@ class Race:
         self._metric = get_metric(data.task.metric)
         self._rows = data.folds[0]
         self._weight = None if data.weight is None else data.weight[self._rows]
+        self._units = None if data.groups is None else data.groups[self._rows]
         self._losses: tuple[int | None, Array] | None = None  # of the best configuration, for as long as it is the best
         self._standard: tuple[int | None, FloatArray | None] = (None, None)
 
@@ -84,7 +85,8 @@ class Race:
         y = self._data.target[self._rows]
         if self._losses is None or self._losses[0] != self._oofs.best:
             self._losses = self._oofs.best, self._metric.row_losses(y, best)
-        return judge_first_fold(self._metric, y, self._read(trial), best, blend, self._weight, self._losses[1])
+        new, losses = self._read(trial), self._losses[1]
+        return judge_first_fold(self._metric, y, new, best, blend, self._weight, losses, self._units)
 
     def _read(self, trial: int) -> FloatArray:
         new = np.load(fold_folder(self._run.path, trial, 0) / "oof.npy", allow_pickle=False)
@@ -99,6 +101,7 @@ def judge_first_fold(
     blend: FloatArray | None,
     weight: Array | None,
     best_losses: Array | None = None,
+    units: IntArray | None = None,
 ) -> Verdict:
     """Paired comparison on the fold's rows.
 
@@ -106,9 +109,11 @@ def judge_first_fold(
         new: outputs (n, k) of the configuration.
         best: out-of-fold outputs of the best complete configuration on the same rows.
         blend: those of the current ensemble, or None.
+        weight: of the rows (n,).
         best_losses: `metric.row_losses` of `best`, if they are known.
+        units: group number (n,) of rows that are alike.
     """
-    z = paired_z(metric, y, new, best, best_losses)
+    z = paired_z(metric, y, new, best, best_losses, weight=weight, units=units)
     if np.isnan(z):
         return Verdict(True, "its first fold has no score")
     if z < WORSE_Z:
@@ -118,7 +123,8 @@ def judge_first_fold(
     base = sign * metric.score(y, reference, weight)
     gains = [sign * metric.score(y, (1 - share) * reference + share * new, weight) - base for share in BLEND_SHARES]
     if max(gains) > 0:
-        z_blend = paired_z(metric, y, _mix(reference, new, BLEND_SHARES[int(np.argmax(gains))]), reference)
+        mixed = _mix(reference, new, BLEND_SHARES[int(np.argmax(gains))])
+        z_blend = paired_z(metric, y, mixed, reference, weight=weight, units=units)
         if z_blend < -0.5:
             return Verdict(True, f"worse alone (z {z:+.1f}) but the blend gains from it")
     return Verdict(False, f"worse than the best on its first fold (z {z:+.1f}) and no gain to the blend")
@@ -128,15 +134,35 @@ def _mix(reference: FloatArray, new: FloatArray, share: float) -> FloatArray:
     return ((1 - share) * reference + share * new).astype(np.float32)
 
 
-def paired_z(metric: Metric, y: Array, one: FloatArray, other: FloatArray, other_losses: Array | None = None) -> float:
+def paired_z(
+    metric: Metric,
+    y: Array,
+    one: FloatArray,
+    other: FloatArray,
+    other_losses: Array | None = None,
+    *,
+    weight: Array | None = None,
+    units: IntArray | None = None,
+) -> float:
     """Standard score of the mean difference in row losses: positive if `one` is worse; NaN if they are not defined."""
     known = metric.row_losses(y, other) if other_losses is None else other_losses
-    return standard_score(metric.row_losses(y, one) - known)
+    return standard_score(metric.row_losses(y, one) - known, weight, units)
 
 
-def standard_score(difference: Array) -> float:
-    """Mean of differences (n,) in units of its error; 0 where they are all alike, NaN if one is not defined."""
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    if spread == 0.0:
+def standard_score(difference: Array, weight: Array | None = None, units: IntArray | None = None) -> float:
+    """Mean of differences (n,) in units of its error; 0 where they are all alike, NaN if one is not defined.
+
+    Args:
+        weight: of the rows (n,); the mean is weighted, and so is what each row adds to its error.
+        units: group number (n,): rows of one group count together, as one draw of its sum.
+    """
+    if len(difference) < 2 or np.ptp(difference) == 0.0:
         return 0.0
-    return float(difference.mean() / (spread / np.sqrt(len(difference))))
+    share = weight / weight.mean() if weight is not None and weight.sum() > 0 else np.ones(len(difference))
+    mean = float(np.mean(difference * share))
+    parts = (difference - mean) * share
+    if units is not None:
+        parts = np.bincount(np.unique(units, return_inverse=True)[1], weights=parts)
+    count = len(parts)
+    error = float(np.sqrt((parts**2).sum() * count / (count - 1))) / len(difference) if count > 1 else 0.0
+    return mean / error if error != 0.0 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,30 @@ def test_the_model_follows_the_best_ensemble_and_never_falls_back(stored: Stored
     builder.update()
     assert (stored.run.model / "manifest.json").read_bytes() == before
     assert len(events) == 2
+
+
+def test_a_builder_that_begins_again_takes_up_what_is_deployed(stored: StoredRun) -> None:
+    oofs, records = stored.complete(stored.spec(0, "dummy"), stored.spec(1, "linear"), stored.spec(2, "naive_bayes"))
+
+    def begin(events: list[Event]) -> EnsembleBuilder:
+        return EnsembleBuilder(
+            stored.run, stored.data, stored.schema, stored.recipe,
+            oofs=oofs, records=records, emit=events.append, elapsed=lambda: 1.0,
+        )  # fmt: skip
+
+    first = begin([])
+    blend = first.update()
+    before = (stored.run.model / "manifest.json").read_bytes()
+    told: list[Event] = []
+    again = begin(told)
+    np.testing.assert_array_equal(again.update(), blend)
+    assert (again.score, again.weights, again.history) == (first.score, first.weights, first.history)
+    assert told == []  # nothing has improved
+    assert (stored.run.model / "manifest.json").read_bytes() == before
+    shutil.rmtree(stored.run.model)  # a kill between the two renames
+    begin(told).update()
+    assert len(told) == 1
+    assert load_predictor(stored.run.path).manifest["out_of_fold_score"] == first.score
 
 
 def test_the_leaderboard_shows_the_deployed_ensemble(stored: StoredRun) -> None:

@@ -17,7 +17,7 @@ from automl.report.console import open_console, print_blocks
 from automl.run import Run
 from tests.unit.evaluate.test_evaluation import train
 from tests.unit.evaluate.test_studies import make_binary_table, train_classes
-from tests.unit.search.runs import make_regression_table
+from tests.unit.search.runs import make_regression_table, store_run
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,19 @@ def test_settings_that_differ_are_listed(full: Run, tmp_path: Path) -> None:
     write_json(copy.record_path, {**copy.record, "seed": 9, "split": {"kind": "grouped", "folds": 3}})
     names = {entry["name"]: (entry["a"], entry["b"]) for entry in compare_runs(full, copy)["settings"]}
     assert names == {"seed": (None, 9), "split": (None, "grouped"), "folds": (None, 3)}
+
+
+def test_deployed_models_are_judged_at_their_own_threshold(tmp_path: Path) -> None:
+    """Of a rare class: at 0.5 hardly a row is named."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=600).round(3)
+    table = pd.DataFrame({"x": x, "fraud": np.where(x + rng.normal(0, 1.5, 600) > 3, "yes", "no")})
+    run = _finish(store_run(tmp_path / "run", table, "fraud", split={"folds": 3, "repeats": 1}, metric="f1"))
+    noted = read_json(run.ensemble_path)
+    assert noted["threshold"] < 0.4
+    record = compare_runs(run, run)
+    deployed = next(step for step in record["steps"] if step["what"] == "deployed model")
+    assert deployed["a"] == pytest.approx(noted["score"])
 
 
 def _finish(stored: object) -> Run:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from automl.evaluate.quality import (
+    BETTER_Z,
+    compare_rows,
     correct_claims,
     describe_calibration,
     describe_classes,
@@ -66,6 +68,49 @@ def test_one_row_has_a_value_and_no_spread() -> None:
 def test_no_rows_have_no_values() -> None:
     found = score_all(REGRESSION, np.zeros(0), np.zeros((0, 1), dtype=np.float32))
     assert {figure["value"] for figure in found.values()} == {None}
+
+
+def test_rows_of_one_group_are_drawn_together() -> None:
+    """Each of 60 answers stands five times: the interval is that of the 60, 2.2 times as wide as of 300."""
+    y, outputs = make_case(REGRESSION, 60)
+    five = score_all(REGRESSION, np.repeat(y, 5), np.repeat(outputs, 5, axis=0), units=np.repeat(np.arange(60), 5))
+    once, blind = (
+        score_all(REGRESSION, y, outputs),
+        score_all(REGRESSION, np.repeat(y, 5), np.repeat(outputs, 5, axis=0)),
+    )
+    widths = [each["mae"]["high"] - each["mae"]["low"] for each in (five, once, blind)]  # type: ignore[operator]
+    assert widths[0] / widths[1] == pytest.approx(1, rel=0.3)
+    assert widths[0] / widths[2] > 1.6
+
+
+def test_a_model_unlike_its_target_is_not_better_because_its_rows_come_in_groups() -> None:
+    rng = np.random.default_rng(2)
+    metric, claims = get_metric("rmse"), 0
+    for _ in range(100):
+        units = np.repeat(np.arange(40), 50)
+        y, answer = (rng.normal(size=40)[units] for _ in range(2))
+        one, other = (0.3 * answer)[:, None], np.zeros((2000, 1))
+        claims += compare_rows(metric, y, one, other, units=units) < BETTER_Z
+    assert claims <= 3
+
+
+def test_a_claim_counts_rows_by_their_weight() -> None:
+    """Right in 90 rows that count for little, wrong in ten that count for much."""
+    y = np.zeros(100)
+    good = np.where(np.arange(100) < 90, 0.1, 9.0)[:, None] * np.linspace(0.9, 1.1, 100)[:, None]
+    constant = np.full((100, 1), 4.0)
+    weight = np.where(np.arange(100) < 90, 0.01, 9.91)
+    metric = get_metric("mae")
+    assert compare_rows(metric, y, good, constant) < BETTER_Z
+    assert compare_rows(metric, y, good, constant, weight=weight) > 0
+
+
+def test_a_claim_is_taken_back_where_the_score_is_no_better() -> None:
+    record = {
+        "raw_score": 2.21, "optimism": 0.0, "maximize": False, "better_than_constant": True,
+        "baselines": {"constant": {"score": 0.97, "z": -5.0}},
+    }  # fmt: skip
+    assert correct_claims(record)["better_than_constant"] is False
 
 
 def test_intervals_of_very_many_rows_are_scaled_from_a_sample() -> None:

@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automl.errors import ArtifactError
+from automl.graph import Graph
 from automl.matrix import Needs
 from automl.preprocess import plan
+from automl.preprocess._graph_numbers import scale_in_graph
 from automl.preprocess.category import apply_lookup, as_values, fit_target_means, rescale
 from automl.preprocess.date import split_dates
-from automl.preprocess.number import to_normal, yeo_johnson
+from automl.preprocess.number import LIMIT, NumberPart, to_normal, yeo_johnson
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.table import MISSING, UNSEEN, Layout, Table
 from automl.task import Task, TaskKind
+from tests.conformance.candidates import open_session
 
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"))
 LAYOUT = Layout(numbers=("a", "b"), categories=("c", "d"), levels=(3, 40), dates=("when",))
@@ -318,6 +321,24 @@ def test_power_and_quantile_transforms_keep_the_order(values: list[float], power
 
     assert (np.diff(powered) >= 0).all()
     assert (np.diff(normal) >= 0).all()
+
+
+@pytest.mark.parametrize(("origin", "spread"), [(100, 5), (1000, 10), (101_325, 300), (-40_000, 70)])
+def test_a_power_far_from_zero_keeps_its_values_apart(origin: float, spread: float) -> None:
+    """Pressures and years: before, one value of two thousand was left, and the model saw a constant."""
+    column = (origin + np.random.default_rng(1).exponential(spread, 2000)).astype(np.float32)[:, None]
+    layout = Layout(numbers=("a",), categories=(), levels=(), dates=())
+    table = Table(layout=layout, numbers=column, categories=np.zeros((2000, 0), np.int32), dates=np.zeros((2000, 0)))
+    part = NumberPart(Needs(scaled=True), {"scale": "power"})
+    scaled = part.fit(table, rows_of(np.arange(2000) % 2))[:, 0]
+    np.testing.assert_array_equal(part.transform(table)[:, 0], scaled)
+    graph = Graph()
+    graph.output("y", scale_in_graph(graph, graph.input("x", "float32", [1]), part.state, LIMIT), "float32", 1)
+    np.testing.assert_allclose(open_session(graph).run(None, {"x": column})[0][:, 0], scaled, atol=1e-5)
+    assert len(np.unique(scaled)) > 0.98 * len(np.unique(column))
+    assert (np.diff(scaled[np.argsort(column[:, 0])]) >= 0).all()
+    skewness = float(np.mean(((scaled - scaled.mean()) / scaled.std()) ** 3))
+    assert abs(skewness) < 0.5  # of an exponential it is 2
 
 
 def test_yeo_johnson_equals_scikit_learn() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
-from automl.search.racing import judge_first_fold, paired_z
+from automl.search.racing import judge_first_fold, paired_z, standard_score
 
 MAE = get_metric("mae")
 ACCURACY = get_metric("accuracy")
@@ -102,7 +102,7 @@ def test_a_metric_to_be_maximized_is_raced_the_same_way() -> None:
     assert not judge_first_fold(ACCURACY, y, unsure, sure, None, None).promote
 
 
-def test_weights_decide_whether_the_blend_gains() -> None:
+def test_weights_decide_which_rows_a_configuration_has_to_be_right_in() -> None:
     """The new model is right where the best is wrong, in rows that count for nothing or for much."""
     y = np.array([1] * 100)
     best = chances(np.where(np.arange(100) < 15, 0.3, 0.9))
@@ -111,8 +111,33 @@ def test_weights_decide_whether_the_blend_gains() -> None:
     none = np.where(np.arange(100) < 15, 0.0, 1.0)
     assert paired_z(LOG_LOSS, y, new, best) > 1.5
     assert not judge_first_fold(LOG_LOSS, y, new, best, None, none).promote
-    assert paired_z(LOG_LOSS, y, ((best + new) / 2).astype(np.float32), best) > -0.5
-    assert not judge_first_fold(LOG_LOSS, y, new, best, None, much).promote  # the paired test has the last word
+    assert paired_z(LOG_LOSS, y, new, best, weight=much) < -1.5
+    assert judge_first_fold(LOG_LOSS, y, new, best, None, much).promote
+
+
+def test_rows_of_one_group_count_together() -> None:
+    """Eight groups of 50 rows with one error each are eight draws, not four hundred."""
+    rng = np.random.default_rng(5)
+    units = np.repeat(np.arange(8), 50)
+    difference = rng.normal(size=8)[units]
+    alone = standard_score(difference[::50])
+    assert standard_score(difference, units=units) == pytest.approx(alone)
+    assert abs(standard_score(difference)) > 5 * abs(alone)
+    each = np.arange(400)
+    noise = rng.normal(size=400)
+    assert standard_score(noise, units=each) == pytest.approx(standard_score(noise))
+
+
+def test_a_standard_score_is_that_of_the_weighted_mean() -> None:
+    """A weight of two counts like the row twice, of zero like none; the error of so many rows is a little smaller."""
+    rng = np.random.default_rng(6)
+    difference = rng.normal(0.1, 1.0, 500)
+    weight = rng.integers(0, 3, 500).astype(np.float64)
+    twice = np.repeat(difference, weight.astype(int))
+    z = standard_score(difference, weight)
+    assert 0.6 * standard_score(twice) < z < standard_score(twice)
+    assert standard_score(difference, np.ones(500)) == pytest.approx(standard_score(difference))
+    assert standard_score(difference, np.zeros(500)) == pytest.approx(standard_score(difference))
 
 
 def test_a_first_fold_with_one_class_cannot_be_judged_and_goes_on() -> None:
