@@ -316,6 +316,8 @@ def read_number(text: str, cell_format: CellFormat = PLAIN) -> float:
         return float(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
+    if cell_format.negative:
+        text = put_sign_first(text, cell_format.negative)
     text = _cut_unit(text, cell_format)
     if cell_format.thousands:
         grouped = _grouped(cell_format.thousands, cell_format.decimal).fullmatch(text)
@@ -328,6 +330,15 @@ def read_number(text: str, cell_format: CellFormat = PLAIN) -> float:
     if word.lstrip("+-") in ("inf", "infinity"):
         return float(word)
     return _WORDS.get(word, np.nan)
+
+
+def put_sign_first(text: str, negative: str) -> str:
+    """ "(5)" or "5-" as "-5", where the column's numbers below zero are written so; other texts as they are."""
+    if negative == "()" and len(text) > 2 and text[0] == "(" and text[-1] == ")":
+        return "-" + text[1:-1].strip()
+    if negative == "-" and len(text) > 1 and text[-1] == "-" and text[0] not in "+-":
+        return "-" + text[:-1].rstrip()
+    return text
 
 
 def _cut_unit(text: str, cell_format: CellFormat) -> str:

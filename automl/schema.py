@@ -36,6 +36,7 @@ class CellFormat:
         decimal: the decimal mark, "." or ",".
         thousands: the mark between groups of three digits, or "".
         prefix, suffix: a unit that every cell carries, such as "$" or "%"; cut off.
+        negative: how numbers below zero are marked, if not by a sign before them: "()" around or "-" behind.
         missing: texts that mean "no value" besides the empty one.
         date_format: a strptime format, "iso", "epoch_s" or "epoch_ms"; "" if the column is not a date.
     """
@@ -44,6 +45,7 @@ class CellFormat:
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
+    negative: str = ""
     missing: tuple[str, ...] = ()
     date_format: str = ""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.cells import parse_dates
+from automl.cells import parse_dates, put_sign_first
 from automl.matrix import Array
 from automl.schema import CellFormat
 
@@ -59,6 +59,7 @@ _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=Tru
 _WITH_UNIT = re.compile(rf"([+-]?)\s*({_UNIT})?\s*([+-]?[\d.,][\d.,' eE+-]*?)\s*({_UNIT})?")
 _STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", " "), (".", "'"))
+_BEHIND, _AROUND = re.compile(r"[^+-].*\d\s*-"), re.compile(r"\(.*\d.*\)")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?")
@@ -106,9 +107,13 @@ def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -
         comma: whether other columns of the table have decimal commas.
     """
     total = int(counts.sum())
-    if total == 0 or not _worth_trying(texts, counts, total) or not _may_be_numbers(texts, counts, total, comma):
+    if total == 0 or not _worth_trying(texts, counts, total):
         return None
-    parts = [_split_unit(text) for text in texts]
+    negative = _find_negatives(texts)
+    signed = [put_sign_first(text, negative) for text in texts] if negative else texts
+    if not _may_be_numbers(signed, counts, total, comma):
+        return None
+    parts = [_split_unit(text) for text in signed]
     prefix, suffix = (
         _common_unit([part[0] for part in parts], counts),
         _common_unit([part[2] for part in parts], counts),
@@ -133,10 +138,10 @@ def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -
     rows, (decimal, thousands), misses = best
     misses.sort(key=lambda index: -counts[index])
     return Guess(
-        format=CellFormat(decimal=decimal, thousands=thousands, prefix=prefix, suffix=suffix),
+        format=CellFormat(decimal=decimal, thousands=thousands, prefix=prefix, suffix=suffix, negative=negative),
         bad=tuple(texts[index] for index in misses),
         bad_rows=rows,
-        reason=_describe_style(decimal, thousands, prefix, suffix),
+        reason=_describe_style(decimal, thousands, prefix, suffix, negative),
         doubt=_doubt(bodies, decimal, thousands),
     )
 
@@ -216,13 +221,22 @@ def _grammar(decimal: str, thousands: str) -> re.Pattern[str]:
     return re.compile(rf"[+-]?(?:{plain})(?:[eE][+-]?\d+)?|{_INFINITE.pattern}", re.IGNORECASE)
 
 
-def _describe_style(decimal: str, thousands: str, prefix: str, suffix: str) -> str:
+def _find_negatives(texts: Sequence[str]) -> str:
+    """How the column marks numbers below zero: in brackets or with a minus behind, if some text does; else ""."""
+    if any(text[0] == "(" and _AROUND.fullmatch(text) for text in texts):
+        return "()"
+    return "-" if any(text[-1] == "-" and _BEHIND.fullmatch(text) for text in texts) else ""
+
+
+def _describe_style(decimal: str, thousands: str, prefix: str, suffix: str, negative: str) -> str:
     marks = []
     if decimal == ",":
         marks.append("a decimal comma")
     if thousands:
         marks.append(f"{thousands!r} between thousands")
     marks += [f"{unit} cut off" for unit in (prefix, suffix) if unit]
+    if negative:
+        marks.append("a minus behind" if negative == "-" else "brackets for a minus")
     return " and ".join(marks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import shlex
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
 TOO_SHORT = "the time was too short to look at it; give it more with --time"
+# Words of which so many rows, and more than so many different ones, are numbers may be meant as numbers.
+MOSTLY_NUMBERS, FEW_NUMBERS = 0.75, 10
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
 
 
@@ -275,8 +278,24 @@ def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: R
         return _ignored(name, "an identifier: every value is different")
     if rows > 100 and share > 0.98 and mean_words < 1.5:
         return _ignored(name, f"an identifier: {share:.1%} of the values are different")
+    _tell_numbers(name, texts, counts, remarks)
     reason = f"words, {distinct} distinct" if distinct > 2 else "two values" if distinct == 2 else "one value or none"
     return _category_column(evidence, reason, remarks)
+
+
+def _tell_numbers(name: str, texts: list[str], counts: Array, remarks: Remarks) -> None:
+    """Words that are mostly numbers: what a user would rather have as a number with holes."""
+    seen = slice(0, 1000)
+    numbers = ~np.isnan(cells.parse_numbers(pd.Series(texts[seen], dtype=object)))
+    share = float(counts[seen][numbers].sum() / counts[seen].sum())
+    if share >= MOSTLY_NUMBERS and numbers.sum() > FEW_NUMBERS:
+        other = next(text for text, number in zip(texts, numbers, strict=False) if not number)
+        remarks.add(
+            "category",
+            name,
+            f"{share:.0%} of the cells are numbers, others such as {other[:40]!r} are not: taken as categories",
+            f"--role {shlex.quote(f'{name}=number')} takes the others as missing",
+        )
 
 
 def _has_recurring_words(texts: list[str]) -> bool:

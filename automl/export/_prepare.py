@@ -197,7 +197,7 @@ def _parse_number(text: str, form: Mapping[str, Any]) -> float:
         return float(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
-    text = _cut_unit(text, form)
+    text = _cut_unit(_put_sign_first(text, form.get("negative", "")), form)
     if form["thousands"]:
         mark, decimal = re.escape(form["thousands"]), re.escape(form["decimal"])
         grouped = re.fullmatch(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{decimal}\d*)?", text)
@@ -207,6 +207,14 @@ def _parse_number(text: str, form: Mapping[str, Any]) -> float:
     if _NUMBER.fullmatch(text) or (text.lstrip("+-").isdecimal() and text.count("-") + text.count("+") <= 1):
         return float(text)
     return {"true": 1.0, "false": 0.0}.get(text.lower(), math.nan)
+
+
+def _put_sign_first(text: str, negative: str) -> str:
+    if negative == "()" and len(text) > 2 and text[0] == "(" and text[-1] == ")":
+        return "-" + text[1:-1].strip()
+    if negative == "-" and len(text) > 1 and text[-1] == "-" and text[0] not in "+-":
+        return "-" + text[:-1].rstrip()
+    return text
 
 
 def _cut_unit(text: str, form: Mapping[str, Any]) -> str:

@@ -206,6 +206,9 @@ def _read_target(task: Task) -> list[str]:
 def _clean_number(name: str, form: CellFormat) -> list[str]:
     """Lines that make plain numbers of the texts in a column; `name` is code."""
     lines = []
+    if form.negative:
+        pattern = r"^\((.*)\)$" if form.negative == "()" else r"^([^+-].*)-$"
+        lines.append(f'    rows[{name}] = rows[{name}].str.replace(r"{pattern}", r"-\\1", regex=True)')
     for mark in (form.prefix, form.suffix):  # a sign may stand before the unit
         if mark:
             lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(mark)}, "", regex=False).str.strip()')

@@ -53,6 +53,7 @@ def _common(column: Column) -> dict[str, Any]:
             "thousands": form.thousands,
             "prefix": form.prefix,
             "suffix": form.suffix,
+            "negative": form.negative,
             "missing": list(form.missing),
             "date_format": form.date_format,
         },

@@ -29,6 +29,7 @@ def _cell(column: Column, golden: list[Any]) -> Any:
         "thousands": column.format.thousands,
         "prefix": column.format.prefix,
         "suffix": column.format.suffix,
+        "negative": column.format.negative,
         "date_format": column.format.date_format,
     }
     if column.role is Role.NUMBER:

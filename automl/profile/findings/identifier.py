@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from automl.profile import Finding
@@ -25,7 +26,7 @@ class Identifier:
                 severity="note",
                 columns=(column.name,),
                 text=f"{column.name!r} was taken for {column.reason}",
-                action="Left out; to use it, set its role, such as --role COL=category",
+                action=f"Left out; to use it, set its role, such as --role {shlex.quote(f'{column.name}=category')}",
                 taken=True,
             )
             for column in dataset.schema.of(Role.IGNORE)

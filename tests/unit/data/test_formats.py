@@ -43,3 +43,29 @@ def test_a_whole_column_of_dates_is_read_as_its_cells_are_one_by_one(first: str,
     column = pd.Series([first, second, None] * 30, dtype="str")
     alone = [cells.parse_dates(column[place : place + 1], ISO)[0] for place in range(3)]
     np.testing.assert_array_equal(cells.parse_dates(column, ISO), np.array(alone * 30))
+
+
+@pytest.mark.parametrize(
+    ("style", "negative"),
+    [
+        (lambda value: f"(${-value:,.2f})" if value < 0 else f"${value:,.2f}", "()"),
+        (lambda value: f"{-value:.2f}-" if value < 0 else f"{value:.2f}", "-"),
+        (lambda value: f"{value:.2f}".replace(".", ","), ""),
+    ],
+    ids=["brackets", "behind", "before"],
+)
+@pytest.mark.parametrize("count", [20, 500])  # few cells are read in another way than many
+def test_minus_signs_of_ledgers_are_read(style, negative: str, count: int) -> None:  # type: ignore[no-untyped-def]
+    values = np.round(np.random.default_rng(2).normal(0, 5000, count), 2)
+    texts = [style(value) for value in values]
+    guess = guess_numbers(texts, counts_of(texts))
+    assert guess is not None
+    assert (guess.format.negative, guess.bad) == (negative, ())
+    np.testing.assert_allclose(cells.parse_numbers(pd.Series(texts, dtype="str"), guess.format), values)
+    if negative:
+        assert ("brackets" if negative == "()" else "a minus behind") in guess.reason
+
+
+def test_a_minus_behind_words_and_brackets_around_them_make_no_number() -> None:
+    for texts in (["A-", "B-", "A", "B+"], ["(none)", "(all)", "(some)"], ["1-2", "3-4", "5-6"]):
+        assert guess_numbers(texts, counts_of(texts)) is None

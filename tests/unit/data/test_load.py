@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -218,3 +219,18 @@ def test_missing_cells_among_texts_cost_no_more_than_texts() -> None:
         load_dataset(table, target="y", recipe=Recipe())
         spent.append(time.process_time() - began)
     assert spent[1] < 2 * spent[0] + 0.2
+
+
+def test_cells_that_a_number_asked_for_cannot_read_are_told(tmp_path: Path) -> None:
+    cells = [f"{value / 7:.2f}" for value in range(300)]
+    cells[::10] = ["keine Angabe"] * 30
+    table = pd.DataFrame({"age": cells, "b": np.arange(300) % 7, "y": np.arange(300) / 3})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    guessed = load_dataset(tmp_path / "t.csv", target="y", recipe=Recipe())
+    (told,) = [notice for notice in guessed.notices if "are numbers" in notice.text]
+    assert told.text == "age: 90% of the cells are numbers, others such as 'keine Angabe' are not: taken as categories"
+    assert told.reason == "--role age=number takes the others as missing"
+    recipe = Recipe().override({"data": {"roles": {"age": "number"}}})
+    data = load_dataset(tmp_path / "t.csv", target="y", recipe=recipe)
+    (told,) = [notice for notice in data.notices if "unreadable" in notice.text]
+    assert told.text == "age: 30 unreadable cell(s) count as missing: 'keine Angabe'"

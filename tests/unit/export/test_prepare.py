@@ -12,7 +12,7 @@ from automl.schema import CellFormat
 
 NUMBERS = [
     "1", " 2.50 ", "-3e5", ".5", "5.", "1,234", "1.234,5", "12,5", "$5", "-$5", "7 %", "7%", "$1,234.5", "−4", "１２",
-    "٣", "true", "FALSE", "inf", "-Infinity", "nan", "NA", "?", "", "  ", "abc", "1e39", "3.4e38", "--5", "1_000",
+    "٣", "true", "FALSE", "inf", "-Infinity", "nan", "NA", "?", "", "  ", "abc", "1e39", "3.4e38", "--5", "1_000", "($1,234.5)", "( 7 )", "7.5-",
     "0x10", None, 1, 2.5, True, float("nan"), float("inf"), 1e39, 10**20,
 ]  # fmt: skip
 FORMATS = [
@@ -21,6 +21,8 @@ FORMATS = [
     CellFormat(decimal=",", thousands="."),
     CellFormat(thousands=",", prefix="$"),
     CellFormat(suffix="%"),
+    CellFormat(thousands=",", prefix="$", negative="()"),
+    CellFormat(negative="-"),
 ]
 TEXTS = [
     "Wien", " Wien ", "Zu\u0308rich", "\ufeffZürich\u200b", "3.0", "3", 3, 3.0, 0.1, "0.10", "1.50", "007", "-0.0",
@@ -33,7 +35,7 @@ DATES = [
 
 
 def form(cell_format: CellFormat) -> dict[str, object]:
-    names = ("decimal", "thousands", "prefix", "suffix", "missing", "date_format")
+    names = ("decimal", "thousands", "prefix", "suffix", "negative", "missing", "date_format")
     return {name: getattr(cell_format, name) for name in names}
 
 
