@@ -3,23 +3,72 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl import cells
+from automl.data.load import read_row_groups
 from automl.ensemble.threshold import move_threshold
-from automl.matrix import Array, FloatArray
+from automl.errors import DataError
+from automl.evaluate.evidence import resample
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.monitor import Shift
 from automl.predictor import Predictor
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 RESAMPLES = 200
 FEWEST_ROWS = 30
+FEWEST_GROUPS = 10  # fewer do not tell how much a score varies from group to group
 LOST = 0.02  # share of the gain over a constant model from which a loss counts as large
 
 
+def read_weight(reference: dict[str, Any], frame: pd.DataFrame) -> Array | None:
+    """Weights (n,) float64 of labelled rows, where the promised score was weighted; else None.
+
+    Raises:
+        DataError: if it was and the rows have no such weights: without them the scores are not of one kind.
+    """
+    name = reference.get("weight")
+    if name is None:
+        return None
+    if name not in frame.columns:
+        raise DataError(f"the promised one was weighted by {name!r}, a column that the new rows do not have")
+    weight = cells.parse_numbers(frame[name])
+    bad = int((~(weight >= 0)).sum())
+    if bad:
+        raise DataError(f"the weight {name!r} is negative or missing in {bad} row(s)")
+    if not weight.sum() > 0:
+        raise DataError(f"the weight {name!r} is 0 in every row")
+    return weight
+
+
+def read_units(reference: dict[str, Any], frame: pd.DataFrame) -> IntArray | None:
+    """Group numbers (n,) of labelled rows, where training had groups and the rows have them; else None.
+
+    Raises:
+        DataError: if there are fewer than ten groups.
+    """
+    name = reference.get("group")
+    groups = read_row_groups(frame, name if name in frame.columns else None)
+    if groups is None:
+        return None
+    count = len(np.unique(groups))
+    if count < FEWEST_GROUPS:
+        raise DataError(f"{count} groups of {name!r} are too few for an interval; {FEWEST_GROUPS} are needed")
+    return groups
+
+
 def compare_score(
-    predictor: Predictor, reference: dict[str, Any], y: Array, outputs: FloatArray
+    predictor: Predictor,
+    reference: dict[str, Any],
+    y: Array,
+    outputs: FloatArray,
+    weight: Array | None = None,
+    units: IntArray | None = None,
 ) -> tuple[dict[str, Any], Shift] | None:
     """The decay of the score and the test of it.
 
@@ -29,6 +78,8 @@ def compare_score(
     Args:
         y: (n,) class index or value, known in each row.
         outputs: (n, k) of the model as it is deployed.
+        weight: (n,), if the score of training was weighted.
+        units: group number (n,) of rows that are resampled together.
 
     Returns:
         None where there is nothing to compare: fewer than 30 rows, or no score in one of both.
@@ -40,9 +91,10 @@ def compare_score(
         return None
     judged = move_threshold(outputs, predictor.threshold) if metric.needs_labels else outputs
     rng = np.random.default_rng(71)
-    draws = [rng.integers(0, len(y), len(y)) for _ in range(RESAMPLES)]
-    now = float(metric.score(y, judged))
-    scores = [value for draw in draws if np.isfinite(value := float(metric.score(y[draw], judged[draw])))]
+    now = float(metric.score(y, judged, weight))
+    draws = (resample(rng, len(y), units) for _ in range(RESAMPLES))
+    drawn = [metric.score(y[draw], judged[draw], None if weight is None else weight[draw]) for draw in draws]
+    scores = [value for value in map(float, drawn) if math.isfinite(value)]
     if not math.isfinite(now) or len(scores) < RESAMPLES // 2:
         return None
     error_now = float(np.std(scores, ddof=1))

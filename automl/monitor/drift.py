@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.ensemble.bag import BagModel
 from automl.errors import DataError, did_you_mean
 from automl.matrix import Array, FloatArray
 from automl.monitor import Shift, kinds
-from automl.monitor.decay import compare_score
+from automl.monitor.decay import compare_score, read_units, read_weight
 from automl.monitor.predictions import compare_predictions, predict_by_folds
 from automl.monitor.statistics import compare_shares, discoveries
 from automl.predictor import Predictor
@@ -33,6 +34,10 @@ MISSING = 0.05  # difference of the shares of missing cells that counts as large
 UNREADABLE = 0.05  # share of cells that are there and cannot be read, which counts as a broken column
 MOST_PREDICTED = 20_000  # rows that are predicted anew: of more, none would change the verdict
 GATE = 0.1
+NOT_PREDICTED = (
+    "the predictions are not compared: training's are those of single folds, and without all columns new ones "
+    "cannot be made that way"
+)
 # A column's test has at least this weight: importance may be wrong, or measured on too few rows.
 LEAST_WEIGHT = 0.5
 
@@ -60,7 +65,8 @@ def compare(
         gate: how much drift is too much, in units of the most important column: 1 is all of that column, 0.1 one that
             matters a tenth as much; the drift of several columns adds up.
         hidden: columns that a log has hashed or left out: they are not compared, and nothing is predicted anew.
-        outputs: what the model said of the rows, where that is known.
+        outputs: what the model said of the rows, where that is known; used where they cannot be predicted anew, if
+            each comes from as many models as those of training.
 
     Raises:
         DataError: if there are fewer than 50 rows.
@@ -83,10 +89,14 @@ def compare(
     if not gone and not hidden:
         drawn = np.sort(sample_rows(len(frame), most=MOST_PREDICTED))
         outputs = predict_by_folds(predictor, typed.iloc[drawn], reference.get("predictions") or {})
-        found = _compare_labels(predictor, reference, frame.iloc[drawn], typed.iloc[drawn])
+        found, said = _compare_labels(predictor, reference, frame.iloc[drawn], typed.iloc[drawn])
+        notices += said
         if found is not None:
             score = found[0]
             tests.append(_Test(column="", weight=1.0, shift=found[1]))
+    elif "predictions" in reference and (outputs is None or not _is_single(predictor, reference["predictions"])):
+        outputs = None
+        notices.append(NOT_PREDICTED)
     if outputs is not None and "predictions" in reference:
         shifts = compare_predictions(predictor, reference["predictions"], outputs)
         tests += [_Test(column="", weight=1.0, shift=shift) for shift in shifts]
@@ -179,19 +189,38 @@ def _compare_column(column: Column, known: dict[str, Any], cells: pd.Series) -> 
     return shifts
 
 
+def _is_single(predictor: Predictor, reference: dict[str, Any]) -> bool:
+    """Whether the model answers a row by as many of each member's folds as the reference's outputs come from.
+
+    The mean of more folds varies less from row to row: it would look like a drift where there is none.
+    """
+    model = predictor.model
+    repeats = int(reference.get("repeats", 1))
+    return isinstance(model, BagModel) and all(len(member.folds) <= repeats for member in model.members)
+
+
 # ---- the score -------------------------------------------------------------------------------------------------------
 
 
 def _compare_labels(
     predictor: Predictor, reference: dict[str, Any], frame: pd.DataFrame, typed: pd.DataFrame
-) -> tuple[dict[str, Any], Shift] | None:
+) -> tuple[tuple[dict[str, Any], Shift] | None, list[str]]:
+    """The decay of the score and its test, where labels are known, and notices."""
     if predictor.task.target not in frame.columns or "score" not in reference:
-        return None
+        return None, []
     y = predictor.encode_target(frame[predictor.task.target])
     known: Array = y >= 0 if predictor.task.is_classification else np.isfinite(y)
     if not known.any():
-        return None
-    return compare_score(predictor, reference["score"], y[known], predictor.model.predict(typed[known]))
+        return None, []
+    promised, labelled = reference["score"], frame[known]
+    try:
+        weight, units = read_weight(promised, labelled), read_units(promised, labelled)
+    except DataError as error:
+        return None, [f"the score is not compared: {error}"]
+    notices = []
+    if units is None and (group := promised.get("group")) is not None:
+        notices.append(f"without the column {group!r} each row counts as independent in the interval of the score")
+    return compare_score(predictor, promised, y[known], predictor.model.predict(typed[known]), weight, units), notices
 
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.monitor import kinds
 from automl.monitor.statistics import make_sketch
 from automl.profile.association import sample_rows
+from automl.recipe import load_recipe
 from automl.run import Run
 from automl.search.trial import SearchData
 from automl.task import Task, TaskKind
@@ -82,7 +83,7 @@ def complete_reference(run: Run, data: SearchData, outputs: FloatArray, threshol
     if run.evaluation_path.exists():
         evaluation = read_json(run.evaluation_path)
         record["score"] = {key: evaluation.get(key) for key in ("metric", "maximize", "score", "low", "high")}
-        record["score"] |= {"rows": len(outputs), "constant": _constant(evaluation)}
+        record["score"] |= {"rows": len(outputs), "constant": _constant(evaluation)} | _columns_aside(run)
         entries = evaluation.get("importance") or []
         record["importance"] = {str(entry["column"]): float(entry["importance"]) for entry in entries}
     amend_model(run, NAME, record)
@@ -91,6 +92,14 @@ def complete_reference(run: Run, data: SearchData, outputs: FloatArray, threshol
 def _constant(evaluation: dict[str, Any]) -> float | None:
     baseline = (evaluation.get("baselines") or {}).get("constant")
     return None if baseline is None else baseline.get("score")
+
+
+def _columns_aside(run: Run) -> dict[str, str | None]:
+    """Names of the columns that weighed and grouped the rows of the score, so that new rows are scored alike."""
+    if not run.recipe_path.exists():
+        return {}
+    options = load_recipe(str(run.recipe_path)).data
+    return {"weight": options.weight, "group": options.group}
 
 
 def describe_outputs(task: Task, outputs: FloatArray, threshold: float) -> dict[str, Any]:

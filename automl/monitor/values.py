@@ -47,5 +47,7 @@ def _bars(sketch: dict[str, Any], values: Array) -> tuple[tuple[str, float, floa
     cuts, before, after = bin_shares(sketch, values)
     if not len(cuts):
         return ()
-    names = [f"up to {cut:.4g}" for cut in cuts] + [f"over {cuts[-1]:.4g}"]
+    nexts = [*cuts[1:], np.inf]  # a cut that stands twice is a value with a bin of its own
+    names = [f"{'below' if cut == later else 'up to'} {cut:.4g}" for cut, later in zip(cuts, nexts, strict=True)]
+    names.append(f"over {cuts[-1]:.4g}")
     return tuple((label, float(a), float(b)) for label, a, b in zip(names, before, after, strict=True))

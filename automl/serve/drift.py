@@ -12,13 +12,13 @@ import numpy as np
 from automl.export._prepare import read_date, read_number, read_text
 from automl.files import read_json
 from automl.matrix import Array
+from automl.monitor.statistics import cut_bins
 from automl.schema import Column, Role
 from automl.serve.model import ServedModel
 from automl.serve.rows import Rows
 
 WINDOW_ROWS = 2_000
 FEWEST_ROWS = 200  # below it chance alone looks like drift
-BINS = 10
 EMPTY = 1e-3  # share that an empty bin counts as
 ROWS_A_REQUEST = 200  # of a large request so many, evenly spread, enter the window
 ROWS_A_SECOND = 100  # under load a sample: the window then holds at least 20 seconds, and costs next to nothing
@@ -78,12 +78,8 @@ def _from_sketch(column: Column, record: dict[str, Any]) -> ColumnReference | No
         return _levels(column, np.asarray(kept["counts"], dtype=np.float64), missing)
     if column.role is not Role.NUMBER:
         return None
-    edges, below = np.asarray(kept["edges"], dtype=np.float64), np.asarray(kept["below"], dtype=np.float64)
-    places = np.unique(np.searchsorted(below / max(1.0, float(kept["rows"])), np.arange(1, BINS) / BINS - 1e-9))
-    places = places[places < len(edges)]
-    places = places[below[places] < float(kept["rows"])]
-    counts = np.diff(np.concatenate(([0.0], below[places], [float(kept["rows"])])))
-    return ColumnReference(column, edges[places], {}, _shares(np.append(counts, missing)))
+    cuts, _, counts = cut_bins(kept)
+    return ColumnReference(column, cuts, {}, _shares(np.append(counts, missing)))
 
 
 def _from_profile(column: Column, record: dict[str, Any], rows: int) -> ColumnReference | None:

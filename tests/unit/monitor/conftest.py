@@ -16,7 +16,7 @@ from automl.ensemble.build import EnsembleBuilder
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
 from automl.evaluate.quality import describe_quality
-from automl.files import write_json
+from automl.files import write_json, write_text
 from automl.monitor.reference import complete_reference, read_reference, store_columns
 from automl.predictor import Predictor
 from tests.unit.search.runs import StoredRun, store_run
@@ -54,6 +54,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def finish(stored: StoredRun, *families: str) -> None:
     """What `flow` does after the data stage, in this process: search, ensemble, evaluation, reference."""
     run, data = stored.run, stored.data
+    write_text(run.recipe_path, stored.recipe.dump_yaml())
     oofs, records = stored.complete(*(stored.spec(at, name) for at, name in enumerate(("dummy", *families))))
     builder = EnsembleBuilder(
         run, data, stored.schema, stored.recipe, oofs=oofs, records=records, emit=lambda event: None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,21 @@ import pytest
 
 from automl.data.load import load_dataset
 from automl.ensemble.artifact import load_predictor
+from automl.ensemble.bag import BagModel
 from automl.errors import DataError, UsageError
+from automl.monitor.decay import compare_score
 from automl.monitor.drift import compare, relative_importance
-from automl.monitor.reference import describe_columns, read_reference
+from automl.monitor.reference import describe_columns, read_reference, store_columns
+from automl.monitor.statistics import make_sketch
 from automl.monitor.watch import watch
 from automl.recipe import Recipe
 from automl.report.drift import drift_blocks, drift_document
 from automl.report.html import render_html
-from tests.unit.monitor.conftest import World
+from automl.schema import Column, Role
+from automl.serve.drift import DriftWindow, _from_sketch
+from automl.serve.rows import Rows
+from tests.unit.monitor.conftest import World, finish, make_rows
+from tests.unit.search.runs import store_run
 
 
 def look(world: World, frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
@@ -75,7 +83,6 @@ def test_what_has_moved_is_said_in_a_sentence(world: World, change: Any, said: s
 
 
 def test_a_unit_that_was_changed_is_named(world: World, tmp_path: Path) -> None:
-    from automl.monitor.statistics import make_sketch
     from automl.monitor.values import compare_values
 
     metres = np.random.default_rng(0).normal(1.7, 0.1, 1_000)
@@ -99,6 +106,7 @@ def test_a_column_that_is_gone_or_unreadable_is_broken(world: World) -> None:
     assert record["over_gate"]
     assert record["predictions"] is None
     assert "'stronk'" in record["notices"][0]
+    assert record["notices"][1].startswith("the predictions are not compared: ")
 
 
 def test_labels_tell_the_decay_of_the_score_with_an_interval(world: World) -> None:
@@ -112,6 +120,95 @@ def test_labels_tell_the_decay_of_the_score_with_an_interval(world: World) -> No
     assert score["decay"] == pytest.approx(score["before"] - score["now"])
     assert score["now"] == pytest.approx(1 - same["now"], abs=1e-6)  # the area under the curve, mirrored
     assert "of its gain over a constant is lost" in score["text"]
+
+
+def weigh(frame: pd.DataFrame) -> pd.DataFrame:
+    """Half of the rows have labels of pure chance and next to no weight; five rows in turn are one group."""
+    rng = np.random.default_rng(len(frame))
+    chance = rng.random(len(frame)) < 0.5
+    label = np.where(chance, rng.choice(["no", "yes"], len(frame)), frame["label"])
+    return frame.assign(label=label, weight=np.where(chance, 0.01, 1.0), team=[f"t{row // 5}" for row in frame.index])
+
+
+@pytest.fixture(scope="module")
+def weighted(tmp_path_factory: pytest.TempPathFactory) -> World:
+    options = {"weight": "weight", "group": "team"}
+    path = tmp_path_factory.mktemp("weighted") / "run"
+    stored = store_run(path, weigh(make_rows(2_000, 0)), "label", split={"folds": 3}, data=options)
+    store_columns(stored.run.data, stored.dataset)
+    finish(stored, "linear")
+    return World(path, load_predictor(path), read_reference(stored.run.model), make_rows)
+
+
+def test_a_score_that_was_promised_with_weights_is_held_with_weights(weighted: World) -> None:
+    frame = weigh(make_rows(1_000, 6))
+    record = look(weighted, frame)
+    assert not record["score"]["drifted"]
+    assert record["notices"] == []
+    assert record["score"]["now"] == pytest.approx(
+        look(weighted, frame.assign(weight="5.0"))["score"]["now"] + 0.2, abs=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.drop(columns="weight"), "weighted by 'weight', a column that the new rows do not have"),
+        (lambda frame: frame.assign(weight=frame["weight"].where(frame.index > 2)), "missing in 3 row(s)"),
+        (lambda frame: frame.assign(weight=0), "the weight 'weight' is 0 in every row"),
+        (lambda frame: frame.assign(team=frame.index % 4), "4 groups of 'team' are too few for an interval"),
+    ],
+)
+def test_without_its_weights_or_enough_groups_the_score_is_not_compared(
+    weighted: World, change: Any, said: str
+) -> None:
+    record = look(weighted, change(weigh(make_rows(400, 6))))
+    assert record["score"] is None
+    assert record["notices"][0].startswith("the score is not compared: ")
+    assert said in record["notices"][0]
+    assert record["predictions"] is not None
+
+
+def test_without_the_groups_of_training_it_is_said_that_rows_count_by_themselves(weighted: World) -> None:
+    record = look(weighted, weigh(make_rows(400, 6)).drop(columns="team"))
+    assert record["score"] is not None
+    assert record["notices"] == [
+        "without the column 'team' each row counts as independent in the interval of the score"
+    ]
+
+
+def test_a_reference_that_names_no_weight_is_compared_without(weighted: World) -> None:
+    score = {key: value for key, value in weighted.reference["score"].items() if key not in ("weight", "group")}
+    record = compare(weighted.predictor, {**weighted.reference, "score": score}, weigh(make_rows(1_000, 6)))
+    assert record["score"]["drifted"]
+
+
+def test_rows_of_one_group_do_not_make_the_score_surer(world: World) -> None:
+    frame = world.make_rows(400, 6)
+    y, outputs = world.predictor.encode_target(frame["label"]), world.predictor.predict_outputs(frame)
+    copied = np.repeat(np.arange(400), 25)
+    found = [
+        compare_score(world.predictor, world.reference["score"], y[rows], outputs[rows], units=units)
+        for rows, units in ((np.arange(400), None), (copied, None), (copied, copied))
+    ]
+    one, alone, grouped = (entry[0]["now_high"] - entry[0]["now_low"] for entry in found if entry is not None)
+    assert alone == pytest.approx(one / 5, rel=0.25)
+    assert grouped == pytest.approx(one, rel=0.25)
+
+
+def test_what_a_log_says_is_compared_only_if_it_comes_from_as_many_models_as_in_training(world: World) -> None:
+    frame = world.make_rows(400, 21)
+    outputs = world.predictor.predict_outputs(frame)
+    bag = world.predictor.model
+    assert isinstance(bag, BagModel)
+    several = look(world, frame, hidden=("level",), outputs=outputs)
+    assert several["predictions"] is None
+    assert several["notices"][0].startswith("the predictions are not compared: ")
+    members = tuple(dataclasses.replace(member, folds=member.folds[:1]) for member in bag.members)
+    alone = dataclasses.replace(world.predictor, model=dataclasses.replace(bag, members=members))
+    single = compare(alone, world.reference, frame, hidden=("level",), outputs=outputs)
+    assert single["predictions"] is not None
+    assert single["notices"] == []
 
 
 def test_without_labels_there_is_no_score_and_the_rest_is_the_same(world: World) -> None:
@@ -132,7 +229,7 @@ def test_a_column_of_unknown_importance_counts_like_the_most_important_one() -> 
 
 def test_the_reference_holds_counts_and_no_row(world: World) -> None:
     assert set(world.reference) == {"format_version", "rows", "columns", "predictions", "score", "importance"}
-    assert len(world.reference["columns"]["strong"]["kept"]["edges"]) < 101
+    assert len(world.reference["columns"]["strong"]["kept"]["edges"]) <= 101
     assert world.reference["columns"]["level"]["kept"]["counts"][-1] == 0
     assert sum(world.reference["columns"]["level"]["kept"]["counts"]) == 2_000
     assert len(json.dumps(world.reference)) < 40_000
@@ -168,3 +265,19 @@ def test_a_reference_that_is_not_whole_in_time_is_none(world: World) -> None:
     dataset = load_dataset(world.make_rows(50, 0), target="label", recipe=Recipe())
     with pytest.raises(TimeoutError, match="too short"):
         describe_columns(dataset, deadline=0.0)
+
+
+def test_the_gauge_of_a_server_sees_a_value_that_many_rows_have_move_down() -> None:
+    column = Column(name="stars", role=Role.NUMBER)
+    stars = np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], 100)
+    kept = json.loads(json.dumps({"rows": 500, "missing": 0, "kept": make_sketch(stars)}))
+    reference = _from_sketch(column, kept)
+    assert reference is not None
+    measured = []
+    for cells in (stars, stars - 0.9):
+        window = DriftWindow({"stars": reference})
+        for start in range(0, 500, 100):
+            window.add(Rows({"stars": cells[start : start + 100].tolist()}, 100))
+        measured.append(window.measure()["stars"])
+    assert measured[0] == pytest.approx(0.0, abs=1e-9)
+    assert measured[1] > 2
