@@ -28,6 +28,7 @@ from automl.monitor.drift import GATE
 from automl.monitor.watch import watch
 from automl.predictor import Predictor
 from automl.recipe import Configuration, Recipe, load_recipe
+from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Role, Schema
 from automl.versions import FINISHED, Versions
@@ -125,6 +126,8 @@ def retrain(
         }
         write_json(place / FINISHED, record)
         _decide(versions, number, record)
+        if record["promoted"]:
+            write_report(root)  # says which version answers now
         record["removed_versions"] = versions.prune(keep)
     return record
 
@@ -149,6 +152,7 @@ def roll_back(path: Path, to: int | None = None) -> dict[str, Any]:
         if number == before:
             raise UsageError(f"Version {number} of {path} is the one in use", hint=f"There are: {versions.numbers()}")
         versions.promote(number, action="rollback")
+        write_report(root)
     return {"run": str(path), "version": number, "before": before, "versions": versions.numbers()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from automl.cli import options as opt
 
 
 def plan_command(
+    context: typer.Context,
     data: opt.DataArgument,
     target: opt.TargetOption = None,
     time: Annotated[str | None, typer.Option("--time", metavar="5m", help="The time fit would have.")] = None,
@@ -41,16 +43,29 @@ def plan_command(
     if as_json:
         print_json(facts)
         return
-    asked_target = f" --target {target}" if target else ""
-    show_plan(facts, command=f"automl fit {data}{asked_target}")
+    show_plan(facts, command=write_fit_command(data, context.params))
+
+
+def write_fit_command(data: str, options: dict[str, Any]) -> str:
+    """The command that fits what was planned: the same data, and every option that was given, as a shell reads it.
+
+    Args:
+        options: parameter of `plan_command` → what was given for it.
+    """
+    words = ["automl", "fit", f"./{data}" if data.startswith("-") and data != "-" else data]
+    for name, value in options.items():
+        given = value if isinstance(value, list | tuple) else [value]
+        if name not in {"data", "as_json"}:
+            words += [word for one in given if one is not None for word in (f"--{name.replace('_', '-')}", str(one))]
+    return shlex.join(words)
 
 
 def show_plan(facts: dict[str, Any], *, command: str) -> None:
     """Print the plan as tables, the command to go on with last."""
     from automl.cli.check import show_findings
     from automl.cli.output import open_output
-    from automl.report.blocks import Code, Facts, Paragraph, Table
-    from automl.report.console import print_blocks
+    from automl.report.blocks import Facts, Paragraph, Table
+    from automl.report.console import print_blocks, print_command
 
     task, split, budget = facts["task"], facts["split"], facts["budget"]
     limit = f"{budget['trials']} trials" if budget["trials"] else f"{budget['seconds']:.0f} s"
@@ -70,4 +85,4 @@ def show_plan(facts: dict[str, Any], *, command: str) -> None:
     print_blocks((Paragraph(text=f"Tried first, in this order: {order}; then Optuna goes on from the best."),), console)
     if unused:
         print_blocks((Table(headings=("not tried", "why"), rows=unused),), console)
-    print_blocks((Code(text=command),), console)
+    print_command(command, console)

@@ -44,13 +44,17 @@ def predict_command(
     tables = itertools.chain([first], tables)
     answers = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
     predicted = tell_notices(answers, quiet=quiet)
-    if as_json:
+    if as_json and out == "-":
         records = [record for frame in predicted for record in frame.to_dict(orient="records")]
         print_json({"rows": len(records), "predictions": records})
         return
+    rows = 0
     with open_writer(out) as write:
         for frame in predicted:
             write(frame)
+            rows += len(frame)
+    if as_json:
+        print_json({"rows": rows, "out": out})
 
 
 def answer_table(predictor: Predictor, raw: RawTable, *, proba: bool) -> tuple[list[Notice], pd.DataFrame, str]:

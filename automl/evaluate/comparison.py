@@ -72,6 +72,7 @@ def compare_runs(one: Run, other: Run, *, seed: int = 0, seconds: float = MAX_SE
         "maximize": metric.maximize,
         "common_rows": len(rows_a),
         "matched_by": how,
+        "comparable": _split_kind(a) == _split_kind(b),
         "difference": total,
         "steps": steps,
         "families": _families(a, b, test),
@@ -86,6 +87,12 @@ def _read(run: Run) -> _Side:
         raise UsageError(f"{run.path} has no model to compare yet", hint=f"automl status {run.path}")
     schema = Schema.from_json(read_json(run.data / "schema.json"))
     return _Side(run, run.record, schema, read_evidence(str(run.path)))
+
+
+def _split_kind(side: _Side) -> str:
+    """How rows were set apart for scoring; rows shuffled with or without regard to classes are set apart alike."""
+    kind = str((side.run.record.get("split") or {}).get("kind", ""))
+    return "shuffled" if kind == "stratified" else kind
 
 
 def _check_comparable(a: _Side, b: _Side) -> None:

@@ -21,8 +21,8 @@ from automl.search.leaderboard import correct_leaderboard
 from automl.search.trial import SearchData
 
 METHOD = (
-    "out-of-fold predictions of the deployed ensemble; optimism of the choice removed by bootstrap bias corrected "
-    "cross-validation; 95% interval by bootstrap over rows"
+    "score: out-of-fold predictions of the deployed model, optimism of the choice removed by bootstrap bias corrected "
+    "cross-validation, 95% interval by bootstrap over rows; metrics: the same predictions, not corrected"
 )
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2

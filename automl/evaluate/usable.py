@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from automl.errors import ConstraintError
 from automl.files import read_json
@@ -28,9 +29,20 @@ def has_rival(results: Iterable[TrialResult]) -> bool:
 
 def explain_failure(run: Run, results: Iterable[TrialResult]) -> str:
     """Why nothing but the constant finished: the reason that most configurations gave."""
+    results = list(results)
+    finished = len(results)
     reasons = [result.reason for result in results if result.reason and result.status != "pruned"]
-    common = max(set(reasons), key=reasons.count) if reasons else "the time was too short for a first model"
+    common = max(set(reasons), key=reasons.count) if reasons else _explain_shortage(run.record, finished)
     return f"Nothing but the constant model finished in {run.path}: {common}"
+
+
+def _explain_shortage(record: dict[str, Any], finished: int) -> str:
+    """What there was too little of for a first model: configurations, if all that were asked for finished, or time."""
+    trials = record.get("trials_budget")
+    if trials and (record.get("budget_seconds") is None or finished >= trials):
+        count = "1 trial is" if trials == 1 else f"{trials} trials are"
+        return f"{count} too few for a first model: the constant one is the first of them"
+    return "the time was too short for a first model"
 
 
 def check_constraints(recipe: Recipe, cost: dict[str, float]) -> None:

@@ -39,6 +39,9 @@ def _baseline(source: RunSource) -> Check | None:
     if not constant:
         text = "The columns hold nothing that predicts the target here, or too few rows show it. Do not use this model."
         return Check(tone="bad", title="No better than a guess", text=text)
+    if source.is_linear:
+        text = "Clearly better than a guess. The best model found is a linear one, and it is the one deployed."
+        return Check(tone="good", title="A linear model is enough here", text=text)
     if linear is False:
         text = "It beats a guess; a linear model is as good within the interval, smaller and easier to explain."
         return Check(tone="warn", title="A plain linear model does as well", text=text)
@@ -58,13 +61,16 @@ def _leak(source: RunSource) -> Check | None:
 
 
 def _rows(source: RunSource) -> Check | None:
-    rows = source.record.get("rows")
+    """Whether the rows that were scored suffice; where their number was not kept, those of the table, unnamed."""
+    scored = source.scored_rows
+    rows = source.record.get("rows") if scored is None else scored
     if not is_figure(rows):
         return None
-    count = format_count(int(rows), "row")
+    count = "rows" if scored is None else format_count(scored, "row")
     if rows < FEW_ROWS:
         tone: Tone = "bad" if rows < VERY_FEW_ROWS else "warn"
-        return Check(tone=tone, title="Few rows", text=f"{count} say little; look at the interval, not at the score.")
+        text = f"A score of {'so few rows' if scored is None else count} says little; look at its interval."
+        return Check(tone=tone, title="Few rows", text=text)
     return Check(tone="good", title="Enough rows to tell", text=f"The score comes from {count} not seen in training.")
 
 
@@ -159,7 +165,10 @@ def _correction(source: RunSource) -> Check | None:
     if not is_figure(evaluation.get("optimism")):
         return None
     off = format_figure(abs(evaluation["optimism"]), 2)
-    text = f"Choosing among many flatters; {off} was taken off for it."
+    change = f"{off} was {'taken off' if source.metric.maximize else 'added to the error'} for it"
+    if not evaluation["optimism"]:
+        change = "here it made no difference"
+    text = f"Choosing among many flatters; {change}."
     return Check(tone="good", title="The score is corrected", text=text)
 
 

@@ -8,6 +8,15 @@ from automl.report.blocks import Block, Cell, Interval, Paragraph, Table, Tone
 from automl.report.source import metric_facts
 from automl.report.text import format_count, format_figure, is_figure, join_words
 
+# Kind of split → how its scores came about. Models of two ways to score have had two tasks of unequal difficulty: to
+# foretell later rows from earlier ones is harder than to fill in rows among their neighbours.
+SPLITS = {
+    "stratified": "folds of shuffled rows",
+    "shuffled": "folds of shuffled rows",
+    "grouped": "folds of whole groups",
+    "time": "later rows by models of earlier ones",
+    "holdout": "one part held out",
+}
 REASONS = {
     "data": "Most of it shows in the linear baseline already: it comes from the data, the columns or the rows.",
     "models": "The baseline stays about the same; most of it comes from a better single model.",
@@ -21,7 +30,10 @@ def comparison_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
     """What `automl.evaluate.comparison.compare_runs` found, for a reader."""
     facts = metric_facts(str(record["metric"]))
     spec = f".{facts.decimals}f"
-    blocks: list[Block] = [_verdict(record, facts.title), _steps(record, spec), _scores(record, spec)]
+    blocks: list[Block] = [_verdict(record, facts.title)]
+    if not _name_splits(record):  # a difference of scores that cannot be compared says nothing, whatever its interval
+        blocks.append(_steps(record, spec))
+    blocks.append(_scores(record, spec))
     blocks += [_columns(record), _families(record, spec), _settings(record)]
     return tuple(block for block in blocks if not isinstance(block, Table) or block.rows)
 
@@ -34,6 +46,14 @@ def _verdict(record: dict[str, Any], title: str) -> Paragraph:
         f"difference "
         f"{found['difference']:+.3g}, 95% interval {found['low']:+.3g} to {found['high']:+.3g}, {_p(found['p'])}"
     )
+    if splits := _name_splits(record):
+        text = (
+            "The two scores come from different kinds of split and cannot be compared. "
+            f"A: {splits[0]}; B: {splits[1]}. "
+            f"{title} {format_figure(found['a'])} and {format_figure(found['b'])} on {rows} that both have scored. "
+            "Score both on one labelled file that neither has seen: automl evaluate RUN FILE"
+        )
+        return Paragraph(text=text, tone="warn")
     if found["low"] > 0:
         answer, tone = "B is better than A.", "good"
     elif found["high"] < 0:
@@ -43,6 +63,15 @@ def _verdict(record: dict[str, Any], title: str) -> Paragraph:
     chosen: Tone = tone  # type: ignore[assignment]
     reason = REASONS[record["reason"]]
     return Paragraph(text=f"{answer} {figures}. {reason}".strip(), tone=chosen)
+
+
+def _name_splits(record: dict[str, Any]) -> tuple[str, str] | None:
+    """How each run's rows were set apart for scoring, if it was not in the same way."""
+    for entry in record["settings"]:
+        if entry["name"] == "split" and entry["a"] and entry["b"]:
+            a, b = (SPLITS.get(kind, kind) for kind in (str(entry["a"]), str(entry["b"])))
+            return (a, b) if a != b else None
+    return None
 
 
 def _p(value: float) -> str:
@@ -113,9 +142,11 @@ def _families(record: dict[str, Any], spec: str) -> Table:
         better = (b - a) * (1 if record["maximize"] else -1) if a is not None and b is not None else None
         rows.append((entry["family"], a, b, better))
     alone = [str(row[0]) for row in rows if row[3] is None]
+    headings = ("family", "best in A", "best in B", "B is better by")
+    shown = 3 if _name_splits(record) else 4
     return Table(
-        headings=("family", "best in A", "best in B", "B is better by"),
-        rows=tuple(rows),
+        headings=headings[:shown],
+        rows=tuple(row[:shown] for row in rows),
         formats=("", spec, spec, spec),
         numeric=(False, True, True, True),
         caption="Model families",

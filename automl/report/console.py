@@ -84,6 +84,12 @@ def print_blocks(blocks: Iterable[Block], console: Console) -> None:
             before = type(block)
 
 
+def print_command(command: str, console: Console) -> None:
+    """A command on a line of its own, however long: one that is broken ends at the break where it is pasted."""
+    console.print()
+    _line(console, command, "bold")
+
+
 def print_leaderboard(run: Run, console: Console) -> None:
     """The models of a run, best first, fitted to the console's width."""
     from automl.report.sections.leaderboard import leaderboard_table
@@ -110,7 +116,8 @@ def print_verdict(run: Run, console: Console) -> None:
     if run.report_path.exists():
         _line(console, f"report: {path}/report.html")
     if source.leaderboard:
-        _line(console, f"next: automl predict {path} NEW.csv --out predictions.csv")
+        root = clean_line(_quote(source.shown_root))
+        _line(console, f"next: automl predict {root} NEW.csv --out predictions.csv")
     else:
         _line(console, f"next: automl resume {path}")
 

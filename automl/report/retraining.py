@@ -26,7 +26,9 @@ def retraining_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
     row = (
         record["champion_score"],
         record["challenger_score"],
-        Interval(value=record["difference"], low=record["low"], high=record["high"]),
+        None
+        if record["difference"] is None  # a score that these rows do not define
+        else Interval(value=record["difference"], low=record["low"], high=record["high"]),
         record["constant_score"],
         format_figure(record["p_value"], 2),
     )

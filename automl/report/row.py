@@ -98,18 +98,18 @@ def _change_blocks(record: dict[str, Any], explained: str) -> list[Block]:
     rows = tuple(
         (
             str(change["column"]),
-            _show(change["value"]),
             _show(change["instead"]),
             float(change["output"]),
             "other class" if change["flips"] else "",
+            _show(change["value"]),
         )
         for change in changes[:10]
     )
     return [
         Table(
-            headings=("change", "from", "to", explained, ""),
+            headings=("change", "to", explained, "", "instead of"),
             rows=rows,
-            numeric=(False, False, False, True, False),
+            numeric=(False, False, True, False, False),
             caption="One change alone",
             note="What the model would answer, not what would happen: values are those of other rows, all else stays.",
         )

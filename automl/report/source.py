@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,19 @@ from automl.files import read_json
 from automl.report.text import is_figure
 from automl.run import Run
 from automl.task import Task
+from automl.versions import Versions
 
 _TITLES = {"roc_auc": "ROC AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+# The lowest and the highest score of metrics whose larger scores are better; no error is below 0.
+_RANGES = {
+    "accuracy": (0.0, 1.0),
+    "average_precision": (0.0, 1.0),
+    "balanced_accuracy": (0.0, 1.0),
+    "f1": (0.0, 1.0),
+    "mcc": (-1.0, 1.0),
+    "r2": (-math.inf, 1.0),
+    "roc_auc": (0.0, 1.0),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,11 @@ class MetricFacts:
     title: str
     maximize: bool
     decimals: int
+
+    def clip(self, score: float) -> float:
+        """A bound of an interval, moved to the nearest score that there can be: intervals are widened on both sides."""
+        low, high = _RANGES.get(self.name, (-math.inf, math.inf)) if self.maximize else (0.0, math.inf)
+        return min(max(score, low), high)
 
 
 class RunSource:
@@ -99,6 +116,30 @@ class RunSource:
         return self._read(self.run.ensemble_path)
 
     @cached_property
+    def members(self) -> list[dict[str, Any]]:
+        """Models that the deployed one is made of; one, where it is no ensemble."""
+        return _records(self.ensemble.get("members"))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the deployed model is one linear model: of the family that is the linear baseline."""
+        baselines = {trial.get("candidate") for trial in self.trials if trial.get("origin") == "baseline"}
+        linear = (baselines - {"dummy"}) | {"linear"}
+        return len(self.members) == 1 and self.members[0].get("candidate") in linear
+
+    @property
+    def scored_rows(self) -> int | None:
+        """Rows that the score is of, counted where the evaluation sorted them; None if it did not.
+
+        They may be fewer than the table has: with a time column the first rows only train, and so do most of a holdout.
+        """
+        classes = [entry.get("rows") for entry in _records(self.evaluation.get("classes"))]
+        counts = classes or _dict(_dict(self.evaluation.get("residuals")).get("histogram")).get("counts")
+        if not isinstance(counts, list) or not counts or not all(is_figure(count) for count in counts):
+            return None
+        return int(sum(counts))
+
+    @cached_property
     def trials(self) -> list[dict[str, Any]]:
         """Finished trials in the order they ended."""
         return self._read_lines(self.run.search / "trials.jsonl")
@@ -166,12 +207,30 @@ class RunSource:
         return max(0.0, self.events[-1].at - started[-1]) if started else None
 
     @property
+    def version(self) -> int | None:
+        """The number that `automl retrain` gave this run below another; None for a run of its own."""
+        path = self.run.path
+        is_version = path.parent.name == "versions" and path.name.isdigit()
+        return int(path.name) if is_version and (path.parent.parent / "run.json").is_file() else None
+
+    @property
+    def version_in_use(self) -> int:
+        """Which version of this run, or of the one that it is a version of, answers."""
+        return Versions(self._root).current
+
+    @property
     def shown_path(self) -> str:
         """The run folder as a user here would type it."""
-        try:
-            return str(self.run.path.relative_to(Path.cwd()))
-        except ValueError:
-            return str(self.run.path)
+        return _shorten(self.run.path)
+
+    @property
+    def shown_root(self) -> str:
+        """The folder to ask for predictions: that of a version would stay behind when another is put in use."""
+        return _shorten(self._root)
+
+    @property
+    def _root(self) -> Path:
+        return self.run.path if self.version is None else self.run.path.parent.parent
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
@@ -190,6 +249,13 @@ class RunSource:
         except (OSError, ValueError) as error:
             self.problems.append(f"{path.name} cannot be read: {error}")
             return []
+
+
+def _shorten(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def metric_facts(name: str) -> MetricFacts:

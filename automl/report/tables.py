@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from automl.report.blocks import Cell, Explorer, Interval, Spark, Table, Tag, Tone
 from automl.report.text import format_figure, format_score
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 STYLES: dict[Tone, str] = {"neutral": "", "good": "green", "warn": "yellow", "bad": "red"}
 _TICKS = "▁▂▃▄▅▆▇█"
-_LONGEST = 24  # a text column may fold to this width
+# Texts fold to be this wide rather than have another column left out: first to what is read with ease.
+READABLE, NARROW = 24, 12
+GAP = 2  # between columns
 
 
 def _text(content: str, style: str = "") -> RenderableType:
@@ -41,24 +43,12 @@ def draw_table(block: Table, width: int) -> RenderableType:
     from rich.console import Group
     from rich.table import Table as Grid
 
-    columns = _columns(block)
-    kept = _fitting(block.headings, columns, width)
-    if kept < min(3, len(columns)):
-        columns = _columns(block, short=True)
-        kept = _fitting(block.headings, columns, width)
+    columns, widths = _fit(block, width)
+    kept = len(widths)
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for index in range(kept):
-        numeric = index < len(block.numeric) and block.numeric[index]
-        # names and reasons give way by folding, so that figures stay whole
-        stays = numeric or index == 0
-        widest = max((len(text) for text, _ in columns[index]), default=0)
-        grid.add_column(
-            _text(block.headings[index]),
-            justify="right" if numeric else "left",
-            no_wrap=stays,
-            overflow="ellipsis" if stays else "fold",
-            min_width=max(1, min(_LONGEST, widest, width // max(2, kept))),
-        )
+        justify: Literal["right", "left"] = "right" if _is_numeric(block, index) else "left"
+        grid.add_column(_text(block.headings[index]), justify=justify, overflow="fold", width=widths[index])
     for position in range(len(block.rows)):
         grid.add_row(*(_text(*columns[index][position]) for index in range(kept)))
     parts: list[RenderableType] = [_text(block.caption, "bold")] if block.caption else []
@@ -70,23 +60,68 @@ def draw_table(block: Table, width: int) -> RenderableType:
     return Group(*parts)
 
 
+def _fit(block: Table, width: int) -> tuple[list[list[tuple[str, str]]], list[int]]:
+    """The cells, and the widths of the columns that are shown.
+
+    All columns with readable texts are best; then all with narrow ones; then as many as fit, if there are three; then
+    those without intervals.
+    """
+    count = len(block.headings)
+    few = min(3, count)
+    for wanted, short, least in (
+        (count, False, READABLE),
+        (count, False, NARROW),
+        (few, False, READABLE),
+        (few, True, READABLE),
+        (few, True, NARROW),
+    ):
+        columns = _columns(block, short=short)
+        widths = _share_width(block, columns, width, least)
+        if len(widths) >= wanted:
+            break
+    return columns, widths if len(widths) >= min(2, count) else [max(1, width // 2 - GAP)] * min(2, count)
+
+
+def _share_width(block: Table, columns: list[list[tuple[str, str]]], width: int, least: int) -> list[int]:
+    """Widths of as many of the first columns as fit: figures whole, texts and headings `least` wide or wider."""
+    from rich.cells import cell_len
+
+    floors, contents, used = [], [], -GAP
+    for index, heading in enumerate(block.headings):
+        content = max((cell_len(text) for text, _ in columns[index]), default=0)
+        word = max(map(cell_len, heading.split()), default=0)
+        floor = max(1, min(word, least), content if _is_numeric(block, index) else min(content, least))
+        used += floor + GAP
+        if used > width:
+            break
+        floors.append(floor)
+        contents.append(max(floor, content))
+    room = width - GAP * (len(floors) - 1)
+    widths = _grow(floors, contents, room)
+    headings = [max(*pair) for pair in zip(contents, map(cell_len, block.headings), strict=False)]
+    return _grow(widths, headings, room)
+
+
+def _grow(widths: list[int], wanted: list[int], room: int) -> list[int]:
+    """Widths nearer to those wanted, as far as there is room; the narrowest grows first."""
+    grown = list(widths)
+    for _ in range(room - sum(widths)):
+        hungry = [at for at, width in enumerate(grown) if width < wanted[at]]
+        if not hungry:
+            break
+        grown[min(hungry, key=lambda at: grown[at])] += 1
+    return grown
+
+
+def _is_numeric(block: Table, index: int) -> bool:
+    return index < len(block.numeric) and block.numeric[index]
+
+
 def _columns(block: Table, *, short: bool = False) -> list[list[tuple[str, str]]]:
     """Text and style of every cell, column by column; `short` leaves intervals out."""
     return [
         [_cell(row[index], _format(block, index), short) for row in block.rows] for index in range(len(block.headings))
     ]
-
-
-def _fitting(headings: Sequence[str], columns: Sequence[Sequence[tuple[str, str]]], width: int) -> int:
-    """How many of the first columns fit; at least two. A long text column counts for as much as it may fold to."""
-    used, kept = 0, 0
-    for heading, cells in zip(headings, columns, strict=True):
-        widest = max([len(heading), *(min(_LONGEST, len(text)) for text, _ in cells)])
-        used += widest + (2 if kept else 0)
-        if used > width and kept >= 2:
-            break
-        kept += 1
-    return kept
 
 
 def _format(block: Table, index: int) -> str:

@@ -111,6 +111,8 @@ def test_the_challenger_is_promoted_while_readers_read_and_can_be_rolled_back(wa
     history = [json.loads(line)["action"] for line in (run / "versions/history.jsonl").read_text().splitlines()]
     assert history == ["promote", "rollback", "rollback"]
     assert os.readlink(run / "model") == "versions/0002/model"
+    page = (run / "report.html").read_text("utf-8")
+    assert "Version 2 is in use" in page  # whoever opens the first model's report learns of it
     board = watched("leaderboard", "run", "--json").record
     assert any("again" in model["name"] for model in board["models"])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from automl.matrix import IntArray
 from automl.profile import Finding
-from automl.task import TaskKind
+from automl.task import Task, TaskKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 RARER_SHARE = 0.05  # of two classes
 LARGEST_SHARE = 0.9  # of more than two
+OF_ONE_CLASS = ("average_precision", "f1")  # metrics that ask, of two classes, about the positive one
 
 
 class Imbalance:
@@ -36,9 +39,18 @@ class Imbalance:
         else:
             return []
         action = "Folds keep the shares of the classes; accuracy would mislead here"
-        if task.metric not in ("average_precision", "balanced_accuracy", "f1", "mcc"):
-            action += ". If the rare class matters most, add --metric average_precision"
+        metric = "" if task.metric in (*OF_ONE_CLASS, "balanced_accuracy", "mcc") else " --metric average_precision"
+        # a metric of one class would be of the common one, which nearly every row is of, and so be near to perfect
+        positive = _name_positive(task, counts) if metric or task.metric in OF_ONE_CLASS else ""
+        if metric or positive:
+            action += f". If the rare class matters most, add{metric}{positive}"
         return [Finding(kind="imbalance", severity="warning", text=text, action=action)]
+
+
+def _name_positive(task: Task, counts: IntArray) -> str:
+    """The option that makes the rarer of two classes the positive one, where it is not."""
+    rarer = int(counts.argmin())
+    return f" --positive {shlex.quote(task.classes[rarer])}" if task.kind is TaskKind.BINARY and rarer != 1 else ""
 
 
 plugin = Imbalance()

@@ -32,7 +32,7 @@ class Explanation:
         blocks = [
             *shapley_blocks(record_of(studies, "shapley")),
             *_curve_blocks(record_of(studies, "curve")),
-            *_dependence_blocks(record_of(studies, "dependence")),
+            *_dependence_blocks(record_of(studies, "dependence"), source),
             *_surrogate_blocks(record_of(studies, "surrogate")),
             *_coefficient_blocks(record_of(studies, "coefficients")),
             *skipped_blocks(studies, STUDIES, source),
@@ -135,8 +135,9 @@ def _levels(record: dict[str, Any], explained: str) -> list[Block]:
 # ---- one column moves ------------------------------------------------------------------------------------------------
 
 
-def _dependence_blocks(record: dict[str, Any]) -> list[Block]:
-    charts = [_dependence_chart(record, entry) for entry in entries_of(record, "columns")]
+def _dependence_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
+    is_share = source.task is not None and source.task.is_classification
+    charts = [_dependence_chart(record, entry, is_share=is_share) for entry in entries_of(record, "columns")]
     found: list[Block] = [chart for chart in charts if chart is not None]
     if not found:
         return []
@@ -147,13 +148,16 @@ def _dependence_blocks(record: dict[str, Any]) -> list[Block]:
     return [Paragraph(text=text), *found]
 
 
-def _dependence_chart(record: dict[str, Any], entry: dict[str, Any]) -> Chart | None:
+def _dependence_chart(record: dict[str, Any], entry: dict[str, Any], *, is_share: bool) -> Chart | None:
+    """Mean answers with their intervals; with `is_share` they are probabilities, which end at 0 and 1."""
     values, mean = entry.get("values"), entry.get("mean")
     low, high = entry.get("low"), entry.get("high")
     if not isinstance(values, list) or not isinstance(mean, list) or len(values) != len(mean) or len(values) < 2:
         return None
     if not isinstance(low, list) or not isinstance(high, list) or not len(low) == len(high) == len(mean):
         return None
+    if is_share:
+        low, high = ([min(max(end, 0.0), 1.0) if is_figure(end) else end for end in ends] for ends in (low, high))
     explained = str(record.get("explained"))
     title = f"{entry.get('column')}: mean answer"
     if not all(is_figure(value) for value in values):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.blocks import Block, Cell, Chart, Heatmap, Interval, Paragraph, Section, Series, Table, Tag
-from automl.report.source import RunSource
+from automl.report.source import MetricFacts, RunSource
 from automl.report.text import format_figure, is_figure
 
 LIMIT = 50
@@ -45,7 +45,7 @@ def leaderboard_table(source: RunSource, caption: str = "") -> Table:
     notes += [f"{left_out:,} more in leaderboard.csv."] if left_out else []
     return Table(
         headings=("#", "model", source.metric.title, "kind", "weight", "fit s", "ms/row", "MB", "folds"),
-        rows=tuple(_row(model) for model in models),
+        rows=tuple(_row(model, source.metric) for model in models),
         formats=("", "", f".{source.metric.decimals}f", "", ".2f", ".1f", ".3g", ".3g", "d"),
         numeric=(True, False, True, False, True, True, True, True, True),
         caption=caption,
@@ -53,13 +53,15 @@ def leaderboard_table(source: RunSource, caption: str = "") -> Table:
     )
 
 
-def _row(model: dict[str, Any]) -> tuple[Cell, ...]:
+def _row(model: dict[str, Any], metric: MetricFacts) -> tuple[Cell, ...]:
     kind = str(model.get("kind") or "model")
     score = model.get("score")
     rank = str(model.get("rank", "–")) + ("=" if model.get("tied") else "")
     cell: Cell = None
     if is_figure(score):
-        cell = Interval(value=float(score), low=_figure(model, "low"), high=_figure(model, "high"))
+        ends = (_figure(model, key) for key in ("low", "high"))
+        low, high = (None if end is None else metric.clip(end) for end in ends)
+        cell = Interval(value=float(score), low=low, high=high)
     return (
         rank,
         str(model.get("name") or model.get("candidate") or "–"),
@@ -123,8 +125,8 @@ def _trade(source: RunSource) -> Chart | None:
 def _weights(source: RunSource) -> Chart | None:
     members = [
         (str(member.get("name") or member.get("candidate") or "–"), float(member["weight"]))
-        for member in source.ensemble.get("members") or []
-        if isinstance(member, dict) and is_figure(member.get("weight"))
+        for member in source.members
+        if is_figure(member.get("weight"))
     ]
     total = sum(weight for _, weight in members)
     if len(members) < 2 or total <= 0:

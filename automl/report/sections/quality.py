@@ -20,7 +20,7 @@ class Quality:
     def build(self, source: RunSource) -> Section | None:
         evaluation = source.evaluation
         built = [
-            _metrics_table(evaluation.get("metrics"), caption="All metrics", note=_method(evaluation)),
+            _metrics_table(evaluation.get("metrics"), caption="All metrics", note=_method(source)),
             _test(evaluation),
             _classes(evaluation),
             _confusion(evaluation),
@@ -43,7 +43,7 @@ def _metrics_table(metrics: Any, *, caption: str, note: str = "") -> Table | Non
         facts = metric_facts(str(name))
         value, interval = format_score(entry["value"], facts.decimals), ""
         if is_figure(entry.get("low")) and is_figure(entry.get("high")):
-            ends = (entry["low"], entry["high"])
+            ends = (facts.clip(entry["low"]), facts.clip(entry["high"]))
             interval = " to ".join(format_score(end, facts.decimals, like=entry["value"]) for end in ends)
         rows.append((facts.title, value, interval, "higher" if facts.maximize else "lower"))
     if not rows:
@@ -61,15 +61,20 @@ def _test(evaluation: dict[str, Any]) -> Table | None:
     return _metrics_table(test.get("metrics"), caption=f"On {rows} of the test file", note=note)
 
 
-def _method(evaluation: dict[str, Any]) -> str:
-    """How the score was found, and what the correction took off."""
-    raw, score, optimism = evaluation.get("raw_score"), evaluation.get("score"), evaluation.get("optimism")
-    method = str(evaluation.get("method") or "")
-    parts = [method[:1].upper() + method[1:]] if method else []
-    if is_figure(raw) and is_figure(score) and is_figure(optimism):
-        before = format_score(raw, 4, like=score)
-        parts.append(f"Before the correction the score was {before}; {format_figure(abs(optimism), 2)} of it was luck")
-    return ". ".join(parts) + "." if parts else ""
+def _method(source: RunSource) -> str:
+    """What the rows of the table are, and what they have to do with the headline."""
+    evaluation, decimals = source.evaluation, source.metric.decimals
+    raw, score = evaluation.get("raw_score"), evaluation.get("score")
+    is_corrected = is_figure(evaluation.get("optimism")) and evaluation.get("bootstraps") != 0
+    if not (is_figure(raw) and is_figure(score) and is_corrected):
+        return "On rows not seen in training. Neither these nor the score are corrected for the choice among many."
+    before, after = format_score(raw, decimals, like=score), format_score(score, decimals)
+    changed = f"made {after} of {before}" if before != after else f"left it at {after}"
+    return (
+        "On rows not seen in training, before the correction for the choice among many, with 95% intervals by "
+        "bootstrap over rows. Only the score at the top is corrected: bootstrap bias corrected cross-validation "
+        f"{changed}."
+    )
 
 
 def _classes(evaluation: dict[str, Any]) -> Table | None:

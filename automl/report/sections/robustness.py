@@ -39,8 +39,8 @@ def learning_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
         name=str(record.get("model")),
         x=tuple(float(point["rows"]) for point in points),
         y=tuple(float(point["score"]) for point in points),
-        low=tuple(float(point["low"]) for point in points),
-        high=tuple(float(point["high"]) for point in points),
+        low=tuple(source.metric.clip(float(point["low"])) for point in points),
+        high=tuple(source.metric.clip(float(point["high"])) for point in points),
     )
     scored = format_count(int(record["scored_rows"]), "row") if is_figure(record.get("scored_rows")) else "rows"
     chart = Chart(
@@ -50,9 +50,19 @@ def learning_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
         y_label=source.metric.title,
         series=(series,),
         caption=f"{record.get('model')}, trained on growing parts of the rows of fold {record.get('fold', 1)} and "
-        f"scored on the same {scored} it had not seen; one quick model, not the deployed ensemble.",
+        f"scored on the same {scored} it had not seen; {_deployed(record, source)}.",
     )
     return [verdict_on_rows(record, source), chart, *_seed_blocks(record, source)]
+
+
+def _deployed(record: dict[str, Any], source: RunSource) -> str:
+    """What the model of the curve is to the one that is deployed."""
+    names = [str(member.get("name")) for member in source.members]
+    if len(names) > 1:
+        return "one quick model, not the deployed ensemble"
+    if names == [str(record.get("model"))]:
+        return "it is the deployed model, trained anew"
+    return "one quick model, not the deployed one"
 
 
 def verdict_on_rows(record: dict[str, Any], source: RunSource) -> Paragraph:
@@ -90,9 +100,8 @@ def _fold_blocks(source: RunSource) -> list[Block]:
     """Fold scores of the deployed members."""
     trials = {trial.get("trial"): trial for trial in source.trials}
     rows = []
-    members = source.ensemble.get("members")
-    for member in members if isinstance(members, list) else []:
-        trial = trials.get(member.get("trial")) if isinstance(member, dict) else None
+    for member in source.members:
+        trial = trials.get(member.get("trial"))
         scores = [float(score) for score in (trial or {}).get("fold_scores") or [] if is_figure(score)]
         if trial is not None and len(scores) > 1:
             rows.append((str(member.get("name")), min(scores), sum(scores) / len(scores), max(scores), len(scores)))

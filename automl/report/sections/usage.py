@@ -8,7 +8,7 @@ import shlex
 from typing import Any
 
 from automl.files import read_json
-from automl.report.blocks import Block, Cell, Code, Section, Table
+from automl.report.blocks import Block, Cell, Code, Paragraph, Section, Table
 from automl.report.source import RunSource
 from automl.report.text import format_date, is_figure
 
@@ -20,18 +20,20 @@ class Usage:
     title = "How to use it"
 
     def build(self, source: RunSource) -> Section | None:
-        path = shlex.quote(source.shown_path)
+        path = shlex.quote(source.shown_root)
         if source.status == "failed" or not (source.leaderboard or source.run.model.is_dir()):
-            again = Code(title="There is no model yet; go on with the run", text=f"automl resume {path}")
+            resume = f"automl resume {shlex.quote(source.shown_path)}"
+            again = Code(title="There is no model yet; go on with the run", text=resume)
             return Section(name="usage", title=self.title, blocks=(again,))
         classify = source.task is not None and source.task.is_classification
         proba = " --proba" if classify else ""
         blocks: list[Block] = [
+            *_version(source),
             Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{proba} --out predictions.csv"),
             Code(title="In a pipe", text=f"cat NEW.csv | automl predict {path} - > predictions.csv"),
             Code(title="Score it on rows with known answers", text=f"automl evaluate {path} TEST.csv"),
             *_stages(path),
-            Code(title="From Python", text=_python(source.shown_path, classify), language="python"),
+            Code(title="From Python", text=_python(source.shown_root, classify), language="python"),
         ]
         request = _request(source)
         if request is not None:
@@ -40,6 +42,17 @@ class Usage:
         if parity is not None:
             blocks.append(parity)
         return Section(name="usage", title=self.title, blocks=tuple(blocks))
+
+
+def _version(source: RunSource) -> list[Block]:
+    """What the lines below ask where this run is one version of a model among several."""
+    if source.version is None:
+        return []
+    text = (
+        f"This report is of version {source.version} of {source.shown_root}. The lines below name that folder, so that "
+        "they always ask the version in use, whichever that is."
+    )
+    return [Paragraph(text=text)]
 
 
 def _stages(path: str) -> list[Block]:

@@ -17,6 +17,7 @@ from automl.report.text import (
     score_places,
 )
 from automl.report.wording import describe_accuracy, describe_task, explain_score, improvement
+from automl.versions import FIRST
 
 _TONES: dict[str, Tone] = {"risk": "bad", "warning": "warn"}
 _BASELINES = {"constant": "constant guess", "linear": "linear model"}
@@ -79,7 +80,7 @@ def baselines(source: RunSource) -> dict[str, float]:
 def _tone(source: RunSource) -> Tone:
     if source.evaluation.get("better_than_constant") is False:
         return "bad"
-    if source.evaluation.get("better_than_linear") is False:
+    if source.evaluation.get("better_than_linear") is False and not source.is_linear:
         return "warn"
     return "good" if source.evaluation.get("better_than_constant") else "neutral"
 
@@ -97,6 +98,8 @@ def _comparison(source: RunSource) -> Paragraph:
         beside = format_score(figure, metric.decimals, like=float(value))
         if better and gain > 0:
             sentences.append(f"It is better than {called} ({beside}).")
+        elif name == "linear" and source.is_linear:
+            sentences.append("It is a linear model itself.")
         elif better is None:
             sentences.append(f"Beside it, {called} scores {beside}.")
         else:
@@ -133,10 +136,9 @@ def _facts(source: RunSource) -> Facts:
 
 def _models_fact(source: RunSource) -> list[tuple[str, str, str]]:
     items: list[tuple[str, str, str]] = []
-    members = source.ensemble.get("members") or []
     if source.leaderboard:
         best = source.leaderboard[0]
-        names = [str(member.get("name")) for member in members if isinstance(member, dict)]
+        names = [str(member.get("name")) for member in source.members]
         note = join_words(names, 4) if best.get("kind") == "ensemble" else ""
         items.append(("Best model", str(best.get("name", "")), note))
     if source.trials:
@@ -189,6 +191,7 @@ def _finding_text(finding: dict[str, Any]) -> str:
 
 def _status_alerts(source: RunSource) -> list[Alert]:
     alerts = [Alert(tone="warn", title="A file of this run is damaged", text=problem) for problem in source.problems]
+    alerts += _version_alerts(source)
     status, path = source.status, source.shown_path
     if status == "failed":
         reason = str(
@@ -200,6 +203,15 @@ def _status_alerts(source: RunSource) -> list[Alert]:
         text = f"What is here is the best so far. Go on with: automl resume {path}"
         alerts.insert(0, Alert(tone="warn", title=f"This run {words[status]}", text=text))
     return alerts
+
+
+def _version_alerts(source: RunSource) -> list[Alert]:
+    """That another model answers than the one of this report. A version's report is written before it is put in use."""
+    if source.version is not None or source.version_in_use == FIRST:
+        return []
+    number, path = source.version_in_use, source.shown_path
+    text = f"What follows is about the first model. The one that answers: {path}/versions/{number:04d}/report.html"
+    return [Alert(tone="warn", title=f"Version {number} is in use", text=text)]
 
 
 plugin = Verdict()

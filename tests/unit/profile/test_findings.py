@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from automl.data import Dataset
+from automl.matrix import IntArray
 from automl.profile import Finding
 from automl.profile.describe import find_all, group_rows, registry
 from automl.schema import Notice, Role
@@ -287,6 +289,25 @@ def test_unequal_classes_are_told_from_one_in_twenty() -> None:
     (many,) = find("imbalance", make_dataset({"x": x}, np.where(x < 50, 1, np.where(x < 60, 2, 0))))
     assert many.text == "94.0% of the rows are 'a'"
     assert find("imbalance", make_dataset({"x": x}, x)) == []
+
+
+def test_a_rare_class_that_is_not_the_positive_one_is_to_be_named_as_such() -> None:
+    x = np.arange(1_000.0)
+    rare_last, rare_first = (x < 40).astype(int), (x >= 40).astype(int)
+
+    def advise(target: IntArray, metric: str) -> str:
+        dataset = make_dataset({"x": x}, target)
+        task = dataclasses.replace(dataset.task, classes=("it's rare", "b"), metric=metric)
+        (finding,) = find("imbalance", dataclasses.replace(dataset, task=task))
+        return finding.action.partition("add ")[2]
+
+    assert advise(rare_last, "roc_auc") == "--metric average_precision"
+    assert shlex.split(advise(rare_first, "roc_auc")) == [
+        "--metric", "average_precision", "--positive", "it's rare"
+    ]  # fmt: skip
+    # metrics of one class are of the positive one already, though it be the common one
+    assert shlex.split(advise(rare_first, "f1")) == ["--positive", "it's rare"]
+    assert advise(rare_first, "mcc") == advise(rare_last, "average_precision") == ""
 
 
 def test_rare_classes_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,21 @@ def lights(run: Run) -> dict[str, str]:
     checks = list_checks(RunSource(run))
     assert checks is not None
     return {item.title: item.tone for item in checks.items}
+
+
+def texts(run: Run) -> dict[str, str]:
+    checks = list_checks(RunSource(run))
+    assert checks is not None
+    return {item.title: item.text for item in checks.items}
+
+
+def score_classes(*rows: int) -> list[dict[str, Any]]:
+    return [{"label": str(place), "rows": count, "recall": 0.9} for place, count in enumerate(rows)]
+
+
+def deploy(run: Run, *candidates: str) -> None:
+    members = [{"trial": place, "candidate": name, "name": name} for place, name in enumerate(candidates)]
+    write_json(run.ensemble_path, {**read_json(run.ensemble_path), "members": members})
 
 
 def change(run: Run, **changes: Any) -> None:
@@ -59,10 +75,67 @@ def test_a_figure_sets_its_light(changes: dict[str, Any], title: str, tone: str,
 def test_few_rows_are_yellow_and_very_few_are_red(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     assert lights(run)["Enough rows to tell"] == "good"
-    run.update(rows=300)
+    change(run, classes=score_classes(200, 100))
     assert lights(run)["Few rows"] == "warn"
-    run.update(rows=60)
+    change(run, classes=score_classes(40, 20))
     assert lights(run)["Few rows"] == "bad"
+
+
+def test_the_rows_told_are_those_that_were_scored_not_those_of_the_table(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")  # of 1,200 rows, as with a time column or a holdout
+    change(run, classes=score_classes(700, 300))
+    assert texts(run)["Enough rows to tell"] == "The score comes from 1,000 rows not seen in training."
+    change(run, classes=score_classes(300, 117))
+    assert texts(run)["Few rows"] == "A score of 417 rows says little; look at its interval."
+    run = write_regression_run(tmp_path / "values")  # as many as its errors in the histogram
+    assert texts(run)["Few rows"] == "A score of 190 rows says little; look at its interval."
+
+
+def test_no_number_is_told_where_that_of_scored_rows_was_not_kept(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, classes=[])
+    assert texts(run)["Enough rows to tell"] == "The score comes from rows not seen in training."
+    run.update(rows=300)
+    assert texts(run)["Few rows"] == "A score of so few rows says little; look at its interval."
+
+
+def test_a_deployed_linear_model_is_not_held_against_itself(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, better_than_linear=False)
+    deploy(run, "linear")
+    assert "A plain linear model does as well" not in lights(run)
+    assert lights(run)["A linear model is enough here"] == "good"
+    deploy(run, "linear", "xgboost")
+    assert lights(run)["A plain linear model does as well"] == "warn"
+    change(run, better_than_constant=False)
+    deploy(run, "linear")
+    assert lights(run)["No better than a guess"] == "bad"
+
+
+def test_the_linear_model_of_texts_is_one_where_it_was_the_baseline(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, better_than_linear=False)
+    deploy(run, "tfidf_linear")
+    assert lights(run)["A plain linear model does as well"] == "warn"
+    with (run.search / "trials.jsonl").open("a") as file:
+        file.write('{"trial": 1, "candidate": "tfidf_linear", "origin": "baseline", "status": "ok", "score": 0.8}\n')
+    assert lights(run)["A linear model is enough here"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("write_run", "optimism", "text"),
+    [
+        (write_full_run, 0.0022, "0.0022 was taken off for it"),
+        (write_regression_run, 107.3, "107 was added to the error for it"),
+        (write_regression_run, 0.0, "here it made no difference"),
+    ],
+)
+def test_a_correction_makes_every_score_worse(
+    write_run: Callable[[Path], Run], optimism: float, text: str, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run")
+    change(run, optimism=optimism)
+    assert texts(run)["The score is corrected"] == f"Choosing among many flatters; {text}."
 
 
 def test_a_slice_twice_as_bad_is_a_warning(tmp_path: Path) -> None:

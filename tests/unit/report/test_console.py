@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from automl.files import read_json, write_json
 from automl.report.blocks import Code, Facts, Interval, Paragraph, Table
-from automl.report.console import open_console, print_blocks, print_leaderboard, print_verdict
+from automl.report.console import open_console, print_blocks, print_command, print_leaderboard, print_verdict
+from automl.report.row import row_blocks
 from automl.report.tables import format_interval, sparkline
 from tests.golden.runs import write_empty_run, write_full_run, write_regression_run
 
@@ -96,6 +98,59 @@ def test_a_very_long_model_name_does_not_push_the_score_out(tmp_path: Path) -> N
     print_leaderboard(run, Console(file=stream, width=60))
     assert "0.8493" in stream.getvalue()
     assert max(map(len, stream.getvalue().splitlines())) <= 60
+
+
+LONG = "timestamp: read as dates written like '01.05.2023 08:00' (%d.%m.%Y %H:%M), as all of them are"
+REASON = "no day is above 12, so that day and month could be the other way round"
+
+
+def test_a_long_first_text_leaves_room_for_the_reason_beside_it() -> None:
+    text = printed(Table(headings=("guessed or changed", "why"), rows=((LONG, REASON),)))
+    heading, *_ = text.splitlines()
+    assert 2 + 24 <= heading.index("why") <= 80 - 24
+    parts = [line[heading.index("why") :].strip() for line in text.splitlines()[2:]]
+    assert " ".join(parts).strip() == REASON
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [5, 12, 24, 40, 60, 80, 200])
+def test_no_table_is_wider_than_the_terminal(width: int) -> None:
+    cells = (LONG, "größe 📏", 0.12345, "x" * 90, None)
+    table = Table(
+        headings=("change", "to", f"probability of “{'y' * 40}”", "a note of several words", ""),
+        rows=(cells, cells),
+        numeric=(False, False, True, False, False),
+        formats=("", "", ".4f", "", ""),
+    )
+    lines = printed(table, width=width).splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    if width >= 40:
+        assert "0.1235" in "".join(lines) or "0.1234" in "".join(lines)
+
+
+def test_the_answer_to_a_change_is_shown_before_what_was_changed() -> None:
+    long = "a value as long as those of surveys, which are sentences"
+    change = {"column": "question", "value": long, "instead": long, "output": 0.25, "flips": True}
+    record = {"class": "yes, certainly", "output": 0.5, "prediction": "yes", "base": 0.5, "background_rows": 9}
+    record |= {"contributions": [], "walks": 1, "places": [], "words": [], "what_if": [change, change]}
+    *_, table = row_blocks({**record, "check": {"output_minus_base": 0.0}}, number=1, target="y", known={})
+    assert printed(table, width=44).count("0.25") == 2
+    assert printed(table, width=80).count("other class") == 2
+
+
+def test_headings_fold_before_columns_are_left_out() -> None:
+    headings = ("fold", "mean of the others", "lowest of them all", "highest of them all")
+    table = Table(headings=headings, rows=(("a", 0.5, 0.25, 0.75),), numeric=(False, True, True, True))
+    text = printed(table, width=40)
+    assert "not shown here" not in text
+    assert "0.75" in text
+
+
+def test_a_command_is_never_broken() -> None:
+    command = "automl fit data.csv " + " ".join(f"--drop 'column {at}'" for at in range(20))
+    stream = io.StringIO()
+    print_command(command, Console(file=stream, width=40))
+    assert stream.getvalue() == f"\n{command}\n"
 
 
 def test_an_ascii_stream_gets_question_marks_not_an_error(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from automl.report.console import print_blocks
 from automl.report.document import build_document, build_section
 from automl.report.html import render_html
 from automl.report.sections.explanation import describe_rule
-from automl.report.sections.robustness import verdict_on_rows
+from automl.report.sections.robustness import learning_blocks, verdict_on_rows
 from automl.report.source import RunSource
 from automl.report.swarm import draw_swarm
 from automl.report.text import clean
-from tests.golden.runs import write_full_run
+from tests.golden.runs import write_full_run, write_regression_run
 from tests.golden.studies import studies, write_studied_run
 
 HOSTILE = "</script><script>alert(1)</script>\x1b[31m\u202e{{7*7}}=cmd()" + "x" * 300
@@ -67,6 +67,52 @@ def test_the_learning_curve_answers_its_question(
     said = verdict_on_rows({"last_gain": last}, RunSource(write_full_run(tmp_path / "run")))
     assert answer in said.text
     assert "From 384 to 960 rows ROC AUC became better by" in said.text
+
+
+def test_no_band_of_the_learning_curve_leaves_the_range_of_the_metric(tmp_path: Path) -> None:
+    points = [
+        {"rows": 50, "score": 0.9, "low": 0.75, "high": 1.079},
+        {"rows": 90, "score": 0.1, "low": -0.2, "high": 1},
+    ]
+    found = learning_blocks({"model": "linear", "points": points}, RunSource(write_full_run(tmp_path / "run")))
+    (chart,) = (block for block in found if isinstance(block, Chart))
+    assert (chart.series[0].low, chart.series[0].high) == ((0.75, 0.0), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (["xgboost #3", "linear #2"], "one quick model, not the deployed ensemble."),
+        (["xgboost #3"], "it is the deployed model, trained anew."),
+        (["keras_mlp #4"], "one quick model, not the deployed one."),
+    ],
+)
+def test_the_learning_curve_says_what_its_model_is_to_the_deployed_one(
+    tmp_path: Path, members: list[str], said: str
+) -> None:
+    run = write_studied_run(tmp_path / "run")
+    write_json(run.ensemble_path, {"members": [{"trial": at, "name": name} for at, name in enumerate(members)]})
+    source = RunSource(run)
+    (chart,) = (
+        block for block in learning_blocks(source.studies["learning_curve"], source) if isinstance(block, Chart)
+    )
+    assert chart.caption.endswith(said)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], ["a", "b", "c"]])
+def test_no_bound_of_a_mean_probability_leaves_0_to_1(tmp_path: Path, values: list[object]) -> None:
+    entry = {"column": "age", "values": values, "mean": [0.01, 0.5, 0.99], "low": [-0.02, 0.4, 0.95]}
+    entry |= {"high": [0.04, 0.6, 1.026], "lines": []}
+    record = {"dependence": {"explained": "the answer", "rows": 9, "columns": [entry]}}
+    ends = {}
+    for name, write_run in (("classes", write_full_run), ("values", write_regression_run)):
+        run = write_run(tmp_path / name)
+        write_json(run.studies_path, record)
+        section = build_section("explanation", RunSource(run))
+        assert section is not None
+        (chart,) = (block for block in section.blocks if isinstance(block, Chart))
+        ends[name] = (chart.series[0].low[0], chart.series[0].high[2])
+    assert ends == {"classes": (0.0, 1.0), "values": (-0.02, 1.026)}  # a value may be anything
 
 
 def test_gaps_beyond_chance_are_an_alert_and_others_are_not(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from automl.files import read_json, write_json
 from automl.report.blocks import Alert, Checks, Facts, Paragraph, Score, Section
 from automl.report.document import build_section
 from automl.report.source import RunSource
 from automl.run import Run
+from automl.versions import Versions
 from tests.golden.runs import write_empty_run, write_failed_run, write_full_run, write_regression_run
 
 
@@ -63,6 +66,32 @@ def test_a_linear_model_that_does_as_well_is_said(tmp_path: Path) -> None:
     section = verdict(write_regression_run(tmp_path / "run"))
     assert of(section, Score)[0].tone == "warn"
     assert lights(section)["A plain linear model does as well"] == "warn"
+
+
+def test_a_deployed_linear_model_is_called_one(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change_evaluation(run, score=0.8311, better_than_linear=False)
+    write_json(run.ensemble_path, {"members": [{"trial": 2, "candidate": "linear", "name": "linear #2", "weight": 1}]})
+    section = verdict(run)
+    assert of(section, Score)[0].tone == "good"
+    assert "It is a linear model itself." in said(section)
+    assert "better than a linear model" not in said(section)
+
+
+def test_the_report_of_the_first_model_says_that_another_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run, later = write_full_run(tmp_path / "my run"), write_full_run(tmp_path / "my run/versions/0002")
+    for folder in (run.model, later.model):
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    assert not [alert for alert in of(verdict(run), Alert) if "in use" in alert.title]
+    Versions(run.path).promote(2)
+    (alert,) = (alert for alert in of(verdict(run), Alert) if "in use" in alert.title)
+    assert (alert.title, alert.tone) == ("Version 2 is in use", "warn")
+    assert alert.text.endswith("my run/versions/0002/report.html")
+    assert not [alert for alert in of(verdict(later), Alert) if "in use" in alert.title]
 
 
 def test_an_unknown_comparison_claims_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""What stands under the table of all metrics is true of its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automl.files import read_json, write_json
+from automl.report.blocks import Table
+from automl.report.document import build_section
+from automl.report.source import RunSource, metric_facts
+from tests.golden.runs import write_full_run
+
+
+def all_metrics(folder: Path, **changes: Any) -> Table:
+    run = write_full_run(folder / "run")
+    write_json(run.evaluation_path, {**read_json(run.evaluation_path), **changes})
+    section = build_section("quality", RunSource(run))
+    assert section is not None
+    return next(block for block in section.blocks if isinstance(block, Table) and block.caption == "All metrics")
+
+
+def test_the_rows_are_said_to_be_uncorrected_and_the_headline_corrected(tmp_path: Path) -> None:
+    table = all_metrics(tmp_path)
+    assert table.rows[0][:2] == ("ROC AUC", "0.8493")  # the score before the correction
+    assert "before the correction for the choice among many" in table.note
+    assert table.note.endswith("bootstrap bias corrected cross-validation made 0.8471 of 0.8493.")
+
+
+def test_a_correction_of_nothing_is_said_to_be_one(tmp_path: Path) -> None:
+    assert "cross-validation left it at 0.8493." in all_metrics(tmp_path, score=0.8493, optimism=0.0).note
+
+
+@pytest.mark.parametrize("changes", [{"bootstraps": 0, "optimism": None}, {"score": 0.8493, "raw_score": None}])
+def test_a_score_that_was_not_corrected_is_not_said_to_be(changes: dict[str, Any], tmp_path: Path) -> None:
+    assert "Neither these nor the score are corrected" in all_metrics(tmp_path, **changes).note
+
+
+def test_no_interval_ends_beyond_what_the_metric_can_be(tmp_path: Path) -> None:
+    metrics = {
+        "roc_auc": {"value": 0.999, "low": 0.99, "high": 1.0006},
+        "log_loss": {"value": 0.01, "low": -0.002, "high": 0.03},
+    }
+    assert [row[2] for row in all_metrics(tmp_path, metrics=metrics).rows] == ["0.9900 to 1.0000", "0.0000 to 0.0300"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"), [("mcc", (-1.0, 1.0)), ("r2", (-9.0, 1.0)), ("rmse", (0.0, 9.0)), ("of a plugin", (-9.0, 9.0))]
+)
+def test_bounds_are_moved_into_the_range_of_the_metric(name: str, ends: tuple[float, float]) -> None:
+    facts = metric_facts(name)
+    assert (facts.clip(-9.0), facts.clip(9.0)) == ends
