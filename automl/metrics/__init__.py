@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Protocol
 
@@ -22,6 +23,7 @@ class Metric(Protocol):
         maximize: True if larger is better.
         decimals: digits worth showing.
         needs_labels: True if it judges decided labels, so that a threshold matters.
+        bounds: the lowest and the highest score that there can be; of an error the lowest is 0 in any case.
         is_proper: True if it judges the probabilities themselves, and none is better than the true one.
     """
 
@@ -30,6 +32,7 @@ class Metric(Protocol):
     maximize: bool
     decimals: int
     needs_labels: bool
+    bounds: tuple[float, float] = (-math.inf, math.inf)
     is_proper: bool = False
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:

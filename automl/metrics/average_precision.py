@@ -15,6 +15,7 @@ class AveragePrecision(Metric):
     title = "Average precision"
     kinds = (TaskKind.BINARY, TaskKind.MULTICLASS)
     maximize = True
+    bounds = (0.0, 1.0)
     decimals = 4
     needs_labels = False
 

@@ -15,6 +15,7 @@ class BalancedAccuracy(Metric):
     title = "Balanced accuracy"
     kinds = (TaskKind.BINARY, TaskKind.MULTICLASS)
     maximize = True
+    bounds = (0.0, 1.0)
     decimals = 4
     needs_labels = True
 

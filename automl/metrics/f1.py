@@ -18,6 +18,7 @@ class F1(Metric):
     title = "F1"
     kinds = (TaskKind.BINARY, TaskKind.MULTICLASS)
     maximize = True
+    bounds = (0.0, 1.0)
     decimals = 4
     needs_labels = True
 

@@ -18,6 +18,7 @@ class MatthewsCorrelation(Metric):
     title = "Matthews correlation"
     kinds = (TaskKind.BINARY, TaskKind.MULTICLASS)
     maximize = True
+    bounds = (-1.0, 1.0)
     decimals = 4
     needs_labels = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from automl.matrix import Array, FloatArray
@@ -15,6 +17,7 @@ class RSquared(Metric):
     title = "R²"
     kinds = (TaskKind.REGRESSION,)
     maximize = True
+    bounds = (-math.inf, 1.0)
     decimals = 4
     needs_labels = False
 

@@ -17,6 +17,7 @@ class RocAuc(Metric):
     title = "ROC AUC"
     kinds = (TaskKind.BINARY, TaskKind.MULTICLASS)
     maximize = True
+    bounds = (0.0, 1.0)
     decimals = 4
     needs_labels = False
 

@@ -17,16 +17,6 @@ from automl.task import Task
 from automl.versions import Versions
 
 _TITLES = {"roc_auc": "ROC AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-# The lowest and the highest score of metrics whose larger scores are better; no error is below 0.
-_RANGES = {
-    "accuracy": (0.0, 1.0),
-    "average_precision": (0.0, 1.0),
-    "balanced_accuracy": (0.0, 1.0),
-    "f1": (0.0, 1.0),
-    "mcc": (-1.0, 1.0),
-    "r2": (-math.inf, 1.0),
-    "roc_auc": (0.0, 1.0),
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +27,11 @@ class MetricFacts:
     title: str
     maximize: bool
     decimals: int
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def clip(self, score: float) -> float:
         """A bound of an interval, moved to the nearest score that there can be: intervals are widened on both sides."""
-        low, high = _RANGES.get(self.name, (-math.inf, math.inf)) if self.maximize else (0.0, math.inf)
-        return min(max(score, low), high)
+        return min(max(score, self.bounds[0]), self.bounds[1])
 
 
 class RunSource:
@@ -268,7 +258,9 @@ def metric_facts(name: str) -> MetricFacts:
     except AutoMLError:
         smaller = any(part in name for part in ("loss", "error", "rmse", "mae", "mse", "brier", "mape"))
         return MetricFacts(name=name, title=_TITLES.get(name, name.replace("_", " ")), maximize=not smaller, decimals=4)
-    return MetricFacts(name=name, title=metric.title, maximize=metric.maximize, decimals=metric.decimals)
+    low, high = metric.bounds
+    bounds = (low if metric.maximize else max(low, 0.0), high)
+    return MetricFacts(name=name, title=metric.title, maximize=metric.maximize, decimals=metric.decimals, bounds=bounds)
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -60,6 +60,15 @@ class MetricConformance:
         best = self.plugin.score(y_true, make_perfect(kind, y_true))
         assert best == pytest.approx(1.0 if self.plugin.maximize else 0.0, abs=2e-6)
 
+    def test_no_score_lies_outside_its_bounds(self, kind: TaskKind) -> None:
+        low, high = self.plugin.bounds
+        for seed in range(20):
+            y_true = make_truth(kind, 30, seed)
+            for answers in (make_predictions(kind, y_true, 3.0, seed), make_perfect(kind, y_true)[::-1]):
+                score = self.plugin.score(y_true, answers)
+                assert low <= score <= high
+                assert self.plugin.maximize or score >= 0
+
     def test_whole_weights_are_as_good_as_repeated_rows(self, kind: TaskKind) -> None:
         y_true = make_truth(kind, 300, seed=3)
         y_pred = make_predictions(kind, y_true, 1.5, seed=4)
