@@ -24,7 +24,7 @@ from automl.ensemble.artifact import installed_versions, restore_model
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
-from automl.evaluate.studies import run_studies, seconds_for_studies, wanted_studies
+from automl.evaluate.studies import choose_pool, run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
 from automl.evaluate.usable import check_constraints, explain_failure, has_rival, has_usable_model
 from automl.events import (
@@ -349,8 +349,11 @@ class _Session:
     def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
         if not builder.weights:
             return
+        home = self.engine.at_home()
+        if wanted_studies(self.clock, self.recipe):  # after a search elsewhere a net's library is not loaded here yet
+            home.warm(choose_pool(self.run))
         evaluator = Evaluator(
-            self.run, data, self.recipe, self.engine.at_home(),
+            self.run, data, self.recipe, home,
             seconds=self.clock.evaluate_seconds(),
             deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
         )  # fmt: skip

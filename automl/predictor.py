@@ -40,10 +40,14 @@ class Predictor:
     manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def check(self, frame: pd.DataFrame) -> list[Notice]:
-        """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of."""
+        """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of.
+
+        The target's column may be there, and is not told as one that the model does not know.
+        """
         from automl.strangers import describe_strangers
 
-        return [*self.schema.check(frame), *describe_strangers(frame, self.schema.features)]
+        names = frame.iloc[:0, [at for at, name in enumerate(frame.columns) if str(name) != self.task.target]]
+        return [*self.schema.check(names), *describe_strangers(frame, self.schema.features)]
 
     def predict_outputs(self, frame: pd.DataFrame) -> FloatArray:
         """Raw outputs: (n, k) probabilities in the order of `task.classes`, or (n, 1) values."""

@@ -15,6 +15,7 @@ from automl.errors import RecipeError, did_you_mean
 MAX_BYTES = 256 * 1024
 MAX_ALIASES = 64
 MAX_FAULTS = 20  # that are told at once
+COMMAND_LINE = "the command line"  # as the source of what options lay over a recipe
 
 
 def _read_number(value: Any) -> Any:
@@ -187,7 +188,7 @@ class Recipe(_Part):
     constraints: Constraints = Constraints()
     report: ReportOptions = ReportOptions()
 
-    def override(self, changes: dict[str, Any], *, source: str = "the command line") -> Recipe:
+    def override(self, changes: dict[str, Any], *, source: str = COMMAND_LINE) -> Recipe:
         """The recipe with nested `changes` laid over it.
 
         Raises:
@@ -240,7 +241,9 @@ def build_recipe(record: Any, *, source: str) -> Recipe:
     except pydantic.ValidationError as error:
         raise RecipeError(
             f"{source} is not valid: " + "; ".join(_describe_faults(error)),
-            hint="automl recipes shows the ones that come with the tool",
+            hint="automl fit --help"
+            if source == COMMAND_LINE
+            else "automl recipes shows the ones that come with the tool",
         ) from None
 
 

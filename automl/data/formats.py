@@ -148,8 +148,9 @@ def guess_numbers(texts: Sequence[str], counts: Array, *, comma: bool = False) -
 
 def guess_grouped(evidence: Evidence, *, comma: bool) -> Guess:
     """How plain numbers are meant. Among decimal commas, "1.234" is a thousand and more; elsewhere a dot is a decimal
-    mark."""
-    if comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\."):
+    mark, and so it is in a column that has "0.234"."""
+    grouped = comma and evidence.all_match(r"^[+-]?\d{1,3}(\.\d{3})+$|^[+-]?\d{1,3}$") and evidence.any_match(r"\.")
+    if grouped and not evidence.any_match(r"^[+-]?0\d*\."):
         return Guess(
             format=CellFormat(decimal=",", thousands="."),
             reason="'.' between thousands, as the file has decimal commas",

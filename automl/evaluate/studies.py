@@ -15,6 +15,7 @@ from automl.run import Run
 from automl.search.trial import candidates
 
 GRACE_SECONDS = 1.0
+NO_TIME = "the time did not allow it"
 # Of the time left, what one study may have where several wait.
 SHARE = 0.5
 # Of the user's time, what all of them together may have, and how long before its end the last one must end.
@@ -67,13 +68,18 @@ def run_studies(
     deadline = float("inf") if seconds is None else time.monotonic() + seconds
     step = _Here() if engine is None else engine
     running: set[str] = set()
-    pool = _pool(run)
+    pool = choose_pool(run)
     while waiting or running:
+        if time.monotonic() > deadline + GRACE_SECONDS:  # workers that had to be started first, or a busy machine
+            if engine is not None:
+                engine.cancel()
+            stored["skipped"] |= dict.fromkeys((*running, *waiting), NO_TIME)
+            break
         while waiting and step.free_slots() > 0:
             name = waiting.pop(0)
             given = _seconds_for(name, deadline - time.monotonic(), len(waiting), step.slots)
             if given is None:
-                stored["skipped"][name] = "the time did not allow it"
+                stored["skipped"][name] = NO_TIME
                 continue
             payload = {"run": str(run.path), "study": name, "seed": seed, "seconds": given}
             limits = Limits(seconds=given + GRACE_SECONDS)
@@ -99,7 +105,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _pool(run: Run) -> str:
+def choose_pool(run: Run) -> str:
     """The warm workers that have loaded what the deployed members need: a net in any other waits for its library."""
     members = read_json(run.ensemble_path)["members"] if run.ensemble_path.exists() else []
     pools = [candidates.get(member["candidate"]).pool for member in members]

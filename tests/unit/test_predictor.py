@@ -69,6 +69,12 @@ def test_labels_have_the_type_they_had_in_the_data(
     assert (found.tolist(), str(found.dtype)) == (labels, dtype)
 
 
+def test_the_target_in_a_table_is_no_column_unknown_to_the_model() -> None:
+    frame = make_frame(0.5, 0.7).assign(y=["a", "b"], more=[1, 2])
+    told = [notice.text for notice in make_predictor(REGRESSION).check(frame)]
+    assert told == ["ignored 1 column(s) unknown to the model: 'more'"]
+
+
 def test_values_are_float64() -> None:
     found = make_predictor(REGRESSION).predict(make_frame(0.5, -3.0))
     assert (found.tolist(), str(found.dtype)) == ([0.5, -3.0], "float64")

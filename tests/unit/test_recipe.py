@@ -147,8 +147,9 @@ def test_flags_lie_over_a_recipe_and_name_themselves_when_wrong() -> None:
     changed = Recipe().override({"budget": {"trials": 5}, "data": {"drop": ["id"]}})
     assert (changed.budget.trials, changed.budget.seconds, changed.data.drop) == (5, 300.0, ("id",))
     assert Recipe().budget.trials is None
-    with pytest.raises(RecipeError, match=r"the command line is not valid: budget.jobs 0"):
+    with pytest.raises(RecipeError, match=r"the command line is not valid: budget.jobs 0") as refused:
         Recipe().override({"budget": {"jobs": 0}})
+    assert refused.value.hint == "automl fit --help"
 
 
 def test_a_recipe_is_frozen() -> None:

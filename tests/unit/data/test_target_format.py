@@ -70,6 +70,17 @@ def test_dots_between_thousands_are_read_as_in_the_other_columns(tmp_path: Path,
     assert told.reason == "the dot could also be a decimal mark"
 
 
+def test_three_digits_behind_a_nought_are_no_thousands(tmp_path: Path) -> None:
+    """A file of semicolons with decimal points."""
+    shares = np.round(np.random.default_rng(5).uniform(0, 3, 200), 3)
+    lines = [f"{share:.3f};{share:.3f}" for share in shares]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["a;share", *lines]) + "\n", encoding="utf-8")
+    data = load_dataset(path, target="share", recipe=Recipe())
+    np.testing.assert_allclose(data.target, shares)
+    np.testing.assert_allclose(data.frame["a"].to_numpy(), shares)
+
+
 def test_numbers_that_mean_nothing_in_a_target_are_told() -> None:
     cells = pd.Series([*np.linspace(-90.5, 90, 180), *[-999] * 20], name="change")
     notices = infer_task(cells, Recipe())[2]

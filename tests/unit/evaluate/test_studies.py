@@ -13,12 +13,15 @@ import pandas as pd
 import pytest
 
 from automl.clock import Clock
+from automl.engines import Job, Outcome
 from automl.ensemble.bag import BagModel
 from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
 from automl.evaluate.jobs.surrogate import merge_conditions
 from automl.evaluate.studies import (
+    GRACE_SECONDS,
+    NO_TIME,
     missing_studies,
     read_studies,
     run_studies,
@@ -61,6 +64,37 @@ def make_binary_table(rows: int = 300) -> pd.DataFrame:
     rng = np.random.default_rng(8)
     x = rng.uniform(0, 10, rows).round(2)
     return pd.DataFrame({"x": x, "late": np.where(x + rng.normal(0, 0.6, rows) > 5, "yes", "no")})
+
+
+class Silent(HereEngine):
+    """Its workers are still starting when the time is over."""
+
+    cancelled = 0
+
+    def submit(self, job: Job) -> int:
+        self.jobs.append(job)
+        return 0
+
+    def free_slots(self) -> int:
+        return 1 - len(self.jobs)
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        time.sleep(seconds)
+        return []
+
+    def cancel(self, ids: set[str] | None = None) -> None:
+        self.cancelled += 1
+
+
+def test_the_time_is_kept_though_no_worker_answers(tmp_path: Path) -> None:
+    """As after a search on a cluster, whose last steps wait for this machine to load a net's library."""
+    run, engine = train(tmp_path / "run", make_regression_table(), "price").run, Silent()
+    began = time.monotonic()
+    found = run_studies(run, seconds=1.0, seed=0, engine=engine)  # type: ignore[arg-type]
+    assert time.monotonic() - began < 1.0 + GRACE_SECONDS + 0.5
+    assert engine.jobs and engine.cancelled == 1
+    assert set(found["skipped"].values()) == {NO_TIME}
+    assert set(found["skipped"]) == set(registry.names())
 
 
 def test_every_study_is_stored_and_is_plain_json(regression: StoredRun, studies: dict[str, Any]) -> None:
