@@ -288,8 +288,8 @@ def _tell_numbers(name: str, texts: list[str], counts: Array, remarks: Remarks) 
     seen = slice(0, 1000)
     numbers = ~np.isnan(cells.parse_numbers(pd.Series(texts[seen], dtype=object)))
     share = float(counts[seen][numbers].sum() / counts[seen].sum())
-    if share >= MOSTLY_NUMBERS and numbers.sum() > FEW_NUMBERS:
-        other = next(text for text, number in zip(texts, numbers, strict=False) if not number)
+    other = next((text for text, number in zip(texts, numbers, strict=False) if not number), None)
+    if share >= MOSTLY_NUMBERS and numbers.sum() > FEW_NUMBERS and other is not None:
         remarks.add(
             "category",
             name,
