@@ -237,8 +237,8 @@ def test_cells_that_a_number_asked_for_cannot_read_are_told(tmp_path: Path) -> N
 
 
 def test_numbers_and_a_truth_value_are_words_of_which_none_is_named(tmp_path: Path) -> None:
-    rows = [f'{{"a": {value}, "y": {value % 2}}}' for value in range(60)] + ['{"a": true, "y": 1}']
+    rows = [f'{{"a": {value % 30}, "y": {value % 2}}}' for value in range(60)] + ['{"a": true, "y": 1}']
     (tmp_path / "t.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    data = load_dataset(tmp_path / "t.jsonl", target="y", recipe=Recipe().override({"data": {"keep": ["a"]}}))
+    data = load_dataset(tmp_path / "t.jsonl", target="y", recipe=Recipe())
     assert len(data.frame) == 61
     assert not [notice for notice in data.notices if "are numbers" in notice.text]
