@@ -91,7 +91,7 @@ def test_the_time_is_kept_though_no_worker_answers(tmp_path: Path) -> None:
     run, engine = train(tmp_path / "run", make_regression_table(), "price").run, Silent()
     began = time.monotonic()
     found = run_studies(run, seconds=1.0, seed=0, engine=engine)  # type: ignore[arg-type]
-    assert time.monotonic() - began < 1.0 + GRACE_SECONDS + 0.5
+    assert time.monotonic() - began < 1.0 + GRACE_SECONDS + 3.0  # forever without it; a busy machine is slow
     assert engine.jobs and engine.cancelled == 1
     assert set(found["skipped"].values()) == {NO_TIME}
     assert set(found["skipped"]) == set(registry.names())
