@@ -126,9 +126,9 @@ def retrain(
         }
         write_json(place / FINISHED, record)
         _decide(versions, number, record)
+        record["removed_versions"] = versions.prune(keep)
         if record["promoted"]:
             write_report(root)  # says which version answers now
-        record["removed_versions"] = versions.prune(keep)
     return record
 
 

@@ -9,6 +9,7 @@ from automl.ensemble.allowance import make_allowance
 from automl.ensemble.artifact import save_model
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.ensemble.threshold import USUAL, choose_threshold, move_threshold
+from automl.errors import AutoMLError
 from automl.events import BestImproved, Event
 from automl.files import read_json, write_json
 from automl.matrix import FloatArray
@@ -86,14 +87,16 @@ class EnsembleBuilder:
 
     def _restore(self) -> None:
         """After a kill: take up what is deployed, if the model on disk is what was noted and its members are known."""
-        places = self.run.ensemble_path, self.run.model / "ensemble.json"
-        if not all(place.is_file() for place in places):
+        try:
+            noted, deployed = read_json(self.run.ensemble_path), read_json(self.run.model / "ensemble.json")
+            weights, own = (
+                {int(member["trial"]): float(member["weight"]) for member in record["members"]}
+                for record in (noted, deployed)
+            )
+            same = weights == own and noted["calibrator"] == deployed["calibrator"] and "threshold" in noted
+        except (AutoMLError, OSError, ValueError, KeyError, TypeError):  # not there, damaged, or of an earlier version
             return
-        noted, deployed = (read_json(place) for place in places)
-        weights = {int(member["trial"]): float(member["weight"]) for member in noted["members"]}
-        own = {int(member["trial"]): float(member["weight"]) for member in deployed["members"]}
-        known = weights.keys() <= self.oofs.outputs.keys()
-        if not known or weights != own or noted["calibrator"] != deployed["calibrator"]:
+        if not same or not weights.keys() <= self.oofs.outputs.keys():
             return
         self.weights, self.calibrator = weights, Calibrator.from_json(noted["calibrator"])
         self.threshold, self.score = float(noted["threshold"]), float(noted["score"])

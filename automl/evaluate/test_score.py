@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.data.load import read_row_groups, read_table, read_weight
 from automl.ensemble.artifact import load_predictor
+from automl.errors import DataError
 from automl.evaluate.in_time import predict_in_time
 from automl.evaluate.quality import score_all
 from automl.pictures import collect_faults, list_faults
@@ -18,6 +19,9 @@ from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Role
 from automl.search.trial import candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
 NET_START_SECONDS = 6.0
@@ -66,11 +70,28 @@ def score_test_file(
         warnings.append(f"{text}: {again} scores all")
     if not len(rows):
         return None, warnings
-    named = {str(label) for label in frame.columns}
-    weight = read_weight(frame, recipe.data.weight) if recipe.data.weight in named else None
-    groups = read_row_groups(frame, recipe.data.group) if recipe.data.group in named else None
+    weight, groups = (
+        _read_aside(frame, name, read, test, warnings)
+        for name, read in ((recipe.data.weight, read_weight), (recipe.data.group, read_row_groups))
+    )
     weight, groups = (None if part is None else part[rows] for part in (weight, groups))
     scores = score_all(
         predictor.task, y[rows], outputs, weight, seed=recipe.seed, threshold=predictor.threshold, units=groups
     )
     return {"file": test, "rows": len(rows), "metrics": scores}, warnings
+
+
+def _read_aside(
+    frame: pd.DataFrame, name: str | None, read: Callable[[pd.DataFrame, str], Any], test: str, warnings: list[str]
+) -> Any:
+    """Weights or groups of a test file's rows; None, and told, if it has none that can be used: it is scored without,
+    as a finished run must not end for it."""
+    if name is None:
+        return None
+    try:
+        if name not in map(str, frame.columns):
+            raise DataError(f"there is no column {name!r}")
+        return read(frame, name)
+    except DataError as error:
+        warnings.append(f"{test} is scored as if {name!r} had not been asked for: {error.message}")
+        return None

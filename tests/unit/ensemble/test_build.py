@@ -74,9 +74,12 @@ def test_a_builder_that_begins_again_takes_up_what_is_deployed(stored: StoredRun
     assert (again.score, again.weights, again.history) == (first.score, first.weights, first.history)
     assert told == []  # nothing has improved
     assert (stored.run.model / "manifest.json").read_bytes() == before
-    shutil.rmtree(stored.run.model)  # a kill between the two renames
+    stored.run.ensemble_path.write_text('{"score": 0.3, "memb')  # a damaged disk
     begin(told).update()
     assert len(told) == 1
+    shutil.rmtree(stored.run.model)  # a kill between the two renames
+    begin(told).update()
+    assert len(told) == 2
     assert load_predictor(stored.run.path).manifest["out_of_fold_score"] == first.score
 
 

@@ -1,0 +1,33 @@
+"""What a test file lacks of weights or groups is told, and never ends a run that is finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl.evaluate.test_score import score_test_file
+from tests.unit.evaluate.test_evaluation import train
+from tests.unit.search.runs import make_regression_table
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (lambda rows: np.zeros(rows), "The group column 'who' has 1 group(s)"),
+        (None, "there is no column 'who'"),
+        (lambda rows: np.arange(rows) // 4, ""),
+    ],
+    ids=["one group", "no groups", "groups"],
+)
+def test_a_test_file_is_scored_whatever_its_groups_are(tmp_path: Path, who, said: str) -> None:  # type: ignore[no-untyped-def]
+    table = make_regression_table(120)
+    stored = train(tmp_path / "run", table.assign(who=np.arange(120) // 4), "price", data={"group": "who"})
+    test = table if who is None else table.assign(who=who(120))
+    test.to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=30.0)
+    assert found is not None and found["rows"] == 120
+    assert len(warnings) == bool(said)
+    assert all(said in text for text in warnings)
