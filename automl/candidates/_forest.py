@@ -117,7 +117,7 @@ class ForestEstimator:
         while True:
             forest.n_estimators = len(trees) + min(batch, wanted - len(trees))
             fit_quietly(forest.fit, matrix, target, sample_weight=weight)
-            fresh = [read_sklearn_tree(member.tree_) for member in forest.estimators_[len(trees) :]]
+            fresh = [self._read(member.tree_) for member in forest.estimators_[len(trees) :]]
             trees += fresh
             nodes += sum(len(tree.right) for tree in fresh)
             seconds = (time.monotonic() - start) / len(trees)
@@ -125,6 +125,10 @@ class ForestEstimator:
             if len(trees) >= wanted or room < 1:
                 return trees
             batch = int(min(16, room))
+
+    def _read(self, tree: Any) -> Nodes:
+        """What is kept of a grown scikit-learn tree."""
+        return read_sklearn_tree(tree)
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         parts = [self._predict_part(matrix[at : at + CHUNK_ROWS]) for at in range(0, len(matrix), CHUNK_ROWS)]

@@ -22,6 +22,7 @@ GREEDY_GROUPS = 20_000  # the largest groups are placed one by one (25 µs each)
 TIME_FOLDS = 5  # a first block much smaller than a sixth trains models too poor to say anything
 PINNED_SHARE = 0.1  # groups that alone hold a class train everywhere if they are no more of the rows than this
 SECONDS_FOR_REPEATS = 120.0  # below this a second repeat costs more configurations than it is worth
+START_SECONDS = 2.5  # of a command: imports, workers, reading
 
 
 def make_split(
@@ -96,10 +97,10 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     """How many folds a table deserves; 1 means a holdout.
 
     8 folds below 1,000 rows, 5 up to 50,000, 3 up to 500,000, a holdout above. With a time limit, cells × classes per
-    second of it bound the number: above 100,000 at most 5, above 300,000 at most 3, above 1,000,000 a holdout, so that
-    some configurations finish all their folds. Pictures, whose nets are dear, get 5 folds below 1,000 rows and 4 up to
-    10 billion values of pixels, a holdout above; per second of a time limit at most 100,000 values for 4 folds, 300,000
-    for 2.
+    second of it, less what starting takes, bound the number: above 100,000 at most 5, above 300,000 at most 3, above
+    1,000,000 a holdout, so that some configurations finish all their folds. Pictures, whose nets are dear, get 5 folds
+    below 1,000 rows and 4 up to 10 billion values of pixels, a holdout above; per second of a time limit at most
+    100,000 values for 4 folds, 300,000 for 2.
     """
     if shape is not None and shape.pictures:
         return _choose_picture_folds(n_rows, n_rows * shape.pixels, seconds)
@@ -107,7 +108,7 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     if shape is None or seconds is None:
         return by_size
     outputs = shape.outputs if task.kind is TaskKind.MULTICLASS else 1
-    load = shape.cells * outputs / max(seconds, 1.0)
+    load = shape.cells * outputs / max(seconds - START_SECONDS, 0.5)
     by_time = 1 if load > 1_000_000 else 3 if load > 300_000 else 5 if load > 100_000 else 8
     return min(by_size, by_time)
 

@@ -160,6 +160,13 @@ def _discriminant(winner: Winner, code: Code) -> tuple[list[str], str]:
     )
 
 
+def _tree(winner: Winner, code: Code) -> tuple[list[str], str]:
+    name = f"DecisionTree{'Classifier' if winner.task.is_classification else 'Regressor'}"
+    code.use("sklearn.tree", name)
+    settings = {name: value for name, value in winner.own.items() if name != "pull"}
+    return _call(name, {**settings, "random_state": SEED}), "One decision tree."
+
+
 def _calibrated(lines: list[str], code: Code) -> list[str]:
     code.use("sklearn.calibration", "CalibratedClassifierCV")
     return [*lines, "return CalibratedClassifierCV(model, ensemble=False)"]
@@ -248,6 +255,7 @@ def _constant(winner: Winner, code: Code) -> tuple[list[str], str]:
 
 _MODELS = {
     "dummy": _constant,
+    "decision_tree": _tree,
     "discriminant": _discriminant,
     "extra_trees": _forest("ExtraTrees", "Extremely randomised trees."),
     "hist_gradient_boosting": _boosting,

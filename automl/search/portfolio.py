@@ -67,7 +67,7 @@ TEXT_ENTRIES: tuple[Entry, ...] = (
 LOGARITHM = {"model.target_transform": "log"}
 # Families for tables that are tried on n-grams reduced to some hundred columns where there is nothing but texts; what
 # the others find there costs much and was never as good.
-ON_REDUCED = ("linear", "xgboost")
+ON_REDUCED = ("linear", "xgboost", "decision_tree")
 # What comes after the baselines where there are pictures; the entries for tables follow.
 PICTURE_ENTRIES: tuple[Entry, ...] = (
     Entry("linear", "linear on filters", {"model.C": 0.03}, raced=False),
@@ -79,6 +79,8 @@ PICTURE_ENTRIES: tuple[Entry, ...] = (
     Entry("keras_separable", "keras_separable", {}),
     Entry("keras_dense", "keras_dense", {}),
 )
+# Where seconds decide whether there is a model at all: no category is learned, no text is read.
+QUICKEST = Entry("decision_tree", "quick decision tree", {"preprocess.encode": "ordinal"}, "baseline", raced=False)
 # The first model of pictures is to be there within seconds.
 QUICK = {"preprocess.pictures": "gradients", "preprocess.components": 128, "model.C": 0.03}
 
@@ -187,20 +189,28 @@ def make_portfolio(
         space = families[entry.family].space
         if any(name in entry.params and name not in space.parameters for name in NEEDED):
             continue  # what makes the entry is not to be had here
-        known = {name: value for name, value in entry.params.items() if name in space.parameters}
-        allowed = {name: value for name, value in known.items() if space.parameters[name].contains(value)}
-        params = space.complete(allowed)
-        if first and any(spec.candidate == entry.family and spec.params == params for spec in specs):
+        made = _complete(entry, families)
+        if first and any(spec.candidate == entry.family and spec.params == made.params for spec in specs):
             continue  # one of the user's own configurations is what the list would try
-        specs.append(
-            TrialSpec(
-                number=-1,
-                candidate=entry.family,
-                params=params,
-                origin=entry.origin,
-                label=entry.label,
-                raced=entry.raced,
-                reference_seconds=entry.seconds,
-            )
-        )
+        specs.append(made)
     return specs
+
+
+def make_quickest(families: Families) -> TrialSpec | None:
+    """What can be fitted and scored in the least time; None if the user or the table leaves the family out."""
+    return _complete(QUICKEST, families) if QUICKEST.family in families.usable else None
+
+
+def _complete(entry: Entry, families: Families) -> TrialSpec:
+    """The entry with all parameters of its family, of its own as far as they can be chosen here."""
+    space = families[entry.family].space
+    known = {name: value for name, value in entry.params.items() if name in space.parameters}
+    return TrialSpec(
+        number=-1,
+        candidate=entry.family,
+        params=space.complete({name: value for name, value in known.items() if space.parameters[name].contains(value)}),
+        origin=entry.origin,
+        label=entry.label,
+        raced=entry.raced,
+        reference_seconds=entry.seconds,
+    )

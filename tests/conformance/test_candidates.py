@@ -17,6 +17,10 @@ class TestDummy(CandidateConformance):
     candidate = "dummy"
 
 
+class TestDecisionTree(CandidateConformance):
+    candidate = "decision_tree"
+
+
 class TestDiscriminant(CandidateConformance):
     candidate = "discriminant"
 

@@ -65,3 +65,19 @@ def test_missing_values_in_a_read_only_matrix_are_learned_from() -> None:
     problem = make_problem(TaskKind.BINARY, PLUGIN.needs)
     assert np.isnan(problem.matrix).any() and not problem.matrix.flags.writeable
     assert np.isfinite(fit(problem, {"n_estimators": 50}).predict(problem.matrix)).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.001])
+def test_a_single_tree_calls_no_class_impossible_and_asks_weights_only_for_their_ratio(scale: float) -> None:
+    tree = CANDIDATES.get("decision_tree")
+    problem = make_problem(TaskKind.MULTICLASS, tree.needs)
+    params = tree.space(problem.task, problem.shape).complete({"min_samples_leaf": 1, "max_depth": 12})
+    plain, weighted = (tree.build(params, make_context(problem)) for _ in range(2))
+    plain.fit(problem.matrix, problem.target, None)
+    weighted.fit(problem.matrix, problem.target, np.full(len(problem.target), scale))
+
+    shares = plain.predict(problem.matrix)
+
+    assert shares.min() > 0
+    assert (shares.argmax(axis=1) == problem.target).mean() > 0.8
+    np.testing.assert_allclose(weighted.predict(problem.matrix), shares, atol=1e-6)

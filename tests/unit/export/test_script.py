@@ -107,7 +107,10 @@ def make_winner(candidate: str, task: Task, **params: Any) -> Winner:
 
 FORMS = [
     *((name, BINARY, {}) for name in ("dummy", "extra_trees", "hist_gradient_boosting", "linear", "naive_bayes")),
-    *((name, BINARY, {}) for name in ("nearest_neighbors", "random_forest", "svm_linear", "svm_rbf", "xgboost")),
+    *(
+        (name, BINARY, {})
+        for name in ("decision_tree", "nearest_neighbors", "random_forest", "svm_linear", "svm_rbf", "xgboost")
+    ),
     *((name, VALUES, {}) for name in ("dummy", "hist_gradient_boosting", "linear", "svm_rbf", "svm_linear", "xgboost")),
     *((name, SKEWED, {"model.target_transform": "log"}) for name in ("hist_gradient_boosting", "svm_rbf", "xgboost")),
     ("linear", BINARY, {"preprocess.scale": "quantile", "preprocess.clip": True, "model.penalty": "elasticnet"}),

@@ -149,3 +149,27 @@ def test_the_time_left_is_shared_out_so_that_a_bag_ends_whole(crossed: StoredRun
     assert alone is not None and third is not None
     assert alone == pytest.approx(left, abs=1.0)
     assert third == pytest.approx(left / 3, abs=1.0) and hard > third
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(3.0, "quick decision tree"), (60.0, "linear")])
+def test_where_seconds_decide_the_quickest_model_is_fitted_first(
+    crossed: StoredRun, seconds: float, first: str
+) -> None:
+    search = make_search(crossed, seconds)
+    search._fit_constant()
+
+    labels = [search._begin(spec).spec.label for _ in range(2) if (spec := search._next_spec())]
+
+    assert labels[0] == first
+    assert "quick decision tree" not in labels[1:]  # once, while its folds are running
+
+
+def test_where_the_user_leaves_trees_out_none_is_fitted_first(crossed: StoredRun) -> None:
+    search = make_search(crossed, 3.0)
+    del search.families.usable["decision_tree"]
+    search._fit_constant()
+
+    spec = search._next_spec()
+
+    assert spec is not None
+    assert spec.label == "linear"
