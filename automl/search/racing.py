@@ -28,6 +28,19 @@ class Verdict:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reference:
+    """What a configuration is mixed with: outputs (n, k), their score and their losses by row (n,)."""
+
+    outputs: FloatArray
+    score: float
+    losses: Array
+
+    @classmethod
+    def make(cls, metric: Metric, y: Array, outputs: FloatArray, weight: Array | None) -> Reference:
+        return cls(outputs, float(metric.score(y, outputs, weight)), metric.row_losses(y, outputs))
+
+
 class Race:
     """Holds first folds against the best complete configuration, on rows that both have scored.
 
@@ -42,7 +55,9 @@ class Race:
         self._rows = data.folds[0]
         self._weight = None if data.weight is None else data.weight[self._rows]
         self._units = None if data.groups is None else data.groups[self._rows]
-        self._losses: tuple[int | None, Array] | None = None  # of the best configuration, for as long as it is the best
+        # of the best configuration and of the ensemble, for as long as they are
+        self._losses: tuple[int | None, Array] | None = None
+        self._blend: tuple[FloatArray | None, Reference | None] = (None, None)
         self._standard: tuple[int | None, FloatArray | None] = (None, None)
 
     def is_worth(self, spec: TrialSpec) -> bool:
@@ -81,12 +96,14 @@ class Race:
         best = self._oofs.best_outputs(self._rows)
         if best is None:
             return Verdict(True, "nothing to compare with yet")
-        blend = None if blend is None else blend[self._rows]
         y = self._data.target[self._rows]
+        if self._blend[0] is not blend:
+            made = None if blend is None else Reference.make(self._metric, y, blend[self._rows], self._weight)
+            self._blend = blend, made
         if self._losses is None or self._losses[0] != self._oofs.best:
             self._losses = self._oofs.best, self._metric.row_losses(y, best)
         new, losses = self._read(trial), self._losses[1]
-        return judge_first_fold(self._metric, y, new, best, blend, self._weight, losses, self._units)
+        return judge_first_fold(self._metric, y, new, best, self._blend[1], self._weight, losses, self._units)
 
     def _read(self, trial: int) -> FloatArray:
         new = np.load(fold_folder(self._run.path, trial, 0) / "oof.npy", allow_pickle=False)
@@ -98,7 +115,7 @@ def judge_first_fold(
     y: Array,
     new: FloatArray,
     best: FloatArray,
-    blend: FloatArray | None,
+    blend: Reference | None,
     weight: Array | None,
     best_losses: Array | None = None,
     units: IntArray | None = None,
@@ -108,7 +125,7 @@ def judge_first_fold(
     Args:
         new: outputs (n, k) of the configuration.
         best: out-of-fold outputs of the best complete configuration on the same rows.
-        blend: those of the current ensemble, or None.
+        blend: the current ensemble, or None.
         weight: of the rows (n,).
         best_losses: `metric.row_losses` of `best`, if they are known.
         units: group number (n,) of rows that are alike.
@@ -118,13 +135,15 @@ def judge_first_fold(
         return Verdict(True, "its first fold has no score")
     if z < WORSE_Z:
         return Verdict(True, f"not worse than the best on its first fold (z {z:+.1f})")
-    reference = best if blend is None else blend
+    held = blend or Reference.make(metric, y, best, weight)
     sign = 1 if metric.maximize else -1
-    base = sign * metric.score(y, reference, weight)
-    gains = [sign * metric.score(y, (1 - share) * reference + share * new, weight) - base for share in BLEND_SHARES]
+    gains = [
+        sign * (metric.score(y, (1 - share) * held.outputs + share * new, weight) - held.score)
+        for share in BLEND_SHARES
+    ]
     if max(gains) > 0:
-        mixed = _mix(reference, new, BLEND_SHARES[int(np.argmax(gains))])
-        z_blend = paired_z(metric, y, mixed, reference, weight=weight, units=units)
+        mixed = _mix(held.outputs, new, BLEND_SHARES[int(np.argmax(gains))])
+        z_blend = paired_z(metric, y, mixed, held.outputs, held.losses, weight=weight, units=units)
         if z_blend < -0.5:
             return Verdict(True, f"worse alone (z {z:+.1f}) but the blend gains from it")
     return Verdict(False, f"worse than the best on its first fold (z {z:+.1f}) and no gain to the blend")
@@ -154,15 +173,14 @@ def standard_score(difference: Array, weight: Array | None = None, units: IntArr
 
     Args:
         weight: of the rows (n,); the mean is weighted, and so is what each row adds to its error.
-        units: group number (n,): rows of one group count together, as one draw of its sum.
+        units: group number (n,), from 0: rows of one group count together, as one draw of its sum.
     """
     if len(difference) < 2 or np.ptp(difference) == 0.0:
         return 0.0
     share = weight / weight.mean() if weight is not None and weight.sum() > 0 else np.ones(len(difference))
     mean = float(np.mean(difference * share))
-    parts = (difference - mean) * share
-    if units is not None:
-        parts = np.bincount(np.unique(units, return_inverse=True)[1], weights=parts)
-    count = len(parts)
+    parts, count = (difference - mean) * share, len(difference)
+    if units is not None:  # numbers that no row has are no draws
+        parts, count = np.bincount(units, weights=parts), int(np.count_nonzero(np.bincount(units)))
     error = float(np.sqrt((parts**2).sum() * count / (count - 1))) / len(difference) if count > 1 else 0.0
     return mean / error if error != 0.0 else 0.0

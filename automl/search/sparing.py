@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 # After a step the next one waits so many times as long as that took; only where steps are wanted thick and fast.
-REST = 4.0
+REST = 8.0
 
 
 class Sparing:

@@ -43,8 +43,20 @@ class Study:
                 with path.open("ab") as file:
                     file.write(lines.encode())
 
+        class Sampler(optuna.samplers.TPESampler):  # type: ignore[misc]
+            """Finds what all trials of a study have in common by what came since it was last asked."""
+
+            def __init__(self, known: Any, **settings: Any) -> None:
+                super().__init__(**settings)
+                self._known = known
+
+            def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+                found = self._known.calculate(study, use_cache=True)
+                return {name: distribution for name, distribution in found.items() if not distribution.single()}
+
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
+        self._sampler, self._known = Sampler, dict[str, Any]()
         path = path.absolute()
         cut_torn_tail(path)
         lock = path.with_name(path.name + ".lock")
@@ -74,8 +86,14 @@ class Study:
             self._settle(self._study(stale_family), stale, None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # experimental features; conditional spaces fall back to independent draws
-            study.sampler = self._optuna.samplers.TPESampler(
-                seed=self._seed_of(number), n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+            if family not in self._known:
+                self._known[family] = self._optuna.search_space.IntersectionSearchSpace(include_pruned=True)
+            study.sampler = self._sampler(
+                self._known[family],
+                seed=self._seed_of(number),
+                n_startup_trials=STARTUP_TRIALS,
+                multivariate=True,
+                constant_liar=True,
             )
             trial = study.ask()
             trial.set_user_attr("trial", number)

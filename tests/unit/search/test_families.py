@@ -370,7 +370,7 @@ def test_of_a_skewed_target_each_family_tries_the_logarithm_once() -> None:
 
 
 def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
-    for others, of_tables in (((), {"linear", "xgboost"}), (("n0",), None)):
+    for others, of_tables in (((), {"decision_tree", "linear", "xgboost"}), (("n0",), None)):
         specs = make_portfolio(make_families(kind=TaskKind.BINARY, table=make_texts(*others)), TaskKind.BINARY)
         specs = [spec for spec in specs if "sentences" not in spec.label]  # only where the extra `text` is installed
         found = {spec.candidate for spec in specs if "text" not in spec.candidate and "tfidf" not in spec.candidate}

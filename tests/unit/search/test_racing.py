@@ -7,7 +7,7 @@ import pytest
 
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
-from automl.search.racing import judge_first_fold, paired_z, standard_score
+from automl.search.racing import Reference, judge_first_fold, paired_z, standard_score
 
 MAE = get_metric("mae")
 ACCURACY = get_metric("accuracy")
@@ -91,7 +91,7 @@ def test_what_is_worse_alone_but_errs_elsewhere_goes_on() -> None:
 def test_the_gain_is_asked_of_the_blend_where_there_is_one() -> None:
     """The same two models, but a blend that is already without error cannot gain."""
     y = np.linspace(-2, 2, 800)
-    perfect = y.astype(np.float32)[:, None]
+    perfect = Reference.make(MAE, y, y.astype(np.float32)[:, None], None)
     assert not judge_first_fold(MAE, y, noisy(y, 1.4, 1), noisy(y, 1.0, 2), perfect, None).promote
 
 
@@ -123,6 +123,7 @@ def test_rows_of_one_group_count_together() -> None:
     alone = standard_score(difference[::50])
     assert standard_score(difference, units=units) == pytest.approx(alone)
     assert abs(standard_score(difference)) > 5 * abs(alone)
+    assert standard_score(difference, units=3 * units + 7) == pytest.approx(alone)  # numbers may be left out
     each = np.arange(400)
     noise = rng.normal(size=400)
     assert standard_score(noise, units=each) == pytest.approx(standard_score(noise))
@@ -144,6 +145,6 @@ def test_a_first_fold_with_one_class_cannot_be_judged_and_goes_on() -> None:
     """Otherwise nothing after the first configuration would ever be completed."""
     y = np.zeros(50, dtype=np.int64)
     outputs = chances(np.linspace(0.1, 0.9, 50))
-    verdict = judge_first_fold(ROC_AUC, y, outputs, outputs[::-1], outputs, None)
+    verdict = judge_first_fold(ROC_AUC, y, outputs, outputs[::-1], None, None)
     assert verdict.promote
     assert verdict.reason == "its first fold has no score"
