@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterator
-from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -21,6 +22,8 @@ from typing import Any, Generic, TypeVar, cast
 from automl.errors import AutoMLError, EngineError, MissingExtraError, UsageError, did_you_mean
 
 P = TypeVar("P")
+_DEFINITION = re.compile(r"^(?:class |def |async def |@)", re.MULTILINE)
+_LITERAL = re.compile(r"^(?:REQUIRES|EXTRA)\b", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Registry(Generic[P]):
         self.group = group or package
         self._loaded: dict[str, P] = {}
 
-    @cached_property
+    @functools.cached_property
     def _files(self) -> dict[str, Path]:
         spec = importlib.util.find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
@@ -56,7 +59,7 @@ class Registry(Generic[P]):
         folder = Path(next(iter(spec.submodule_search_locations)))
         return {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
 
-    @cached_property
+    @functools.cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=self.group):
@@ -154,16 +157,27 @@ class _Facts:
 
 
 def _facts(path: Path) -> _Facts:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    summary, requires, extra = _read_literals(path)
+    return _Facts(summary, tuple(module for module in requires if not _is_installed(module)), extra)
+
+
+@functools.cache
+def _read_literals(path: Path) -> tuple[str, tuple[str, ...], str]:
+    """First line of the file's docstring, `REQUIRES` and `EXTRA`; they stand above the first class or function."""
+    text = path.read_text(encoding="utf-8")
+    head = _DEFINITION.split(text, maxsplit=1)[0]
+    try:
+        tree = ast.parse(text if _LITERAL.search(text, len(head)) else head)
+    except SyntaxError:  # it was cut within a text
+        tree = ast.parse(text)
     literals: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             if name in {"REQUIRES", "EXTRA"}:
                 literals[name] = ast.literal_eval(node.value)
-    missing = tuple(module for module in literals.get("REQUIRES", ()) if not _is_installed(module))
     summary = (ast.get_docstring(tree) or "").split("\n")[0]
-    return _Facts(summary, missing, literals.get("EXTRA", ""))
+    return summary, tuple(literals.get("REQUIRES", ())), str(literals.get("EXTRA", ""))
 
 
 def _is_installed(module: str) -> bool:

@@ -65,6 +65,7 @@ _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_YEAR = r"(?:19|20)\d{2}"
 _SHAPES = (
     (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?:\s.*)?"), ("%Y/%m/%d",)),
     (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?:\s.*)?"), ("%Y.%m.%d",)),
@@ -78,6 +79,11 @@ _SHAPES = (
     (re.compile(rf"\d{{1,2}} {_MONTH} \d{{4}}(?:\s.*)?", re.I), ("%d %b %Y", "%d %B %Y")),
     (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{4}}(?:\s.*)?", re.I), ("%d-%b-%Y", "%d-%B-%Y")),
     (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{2}}(?:\s.*)?", re.I), ("%d-%b-%y",)),
+    # months: of codes that look the same few keep to years and months that there are
+    (re.compile(rf"{_YEAR}-(?:0[1-9]|1[0-2])"), ("%Y-%m",)),
+    (re.compile(rf"(?:0?[1-9]|1[0-2])/{_YEAR}"), ("%m/%Y",)),
+    (re.compile(rf"{_MONTH} {_YEAR}", re.I), ("%b %Y", "%B %Y")),
+    (re.compile(rf"{_MONTH}-{_YEAR}", re.I), ("%b-%Y", "%B-%Y")),
 )
 _DATE_NAME = re.compile(r"date|time|stamp|epoch|day|created|updated|(?:^|_)(?:ts|dt|at)$", re.IGNORECASE)
 

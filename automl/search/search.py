@@ -42,7 +42,7 @@ CONSTANT = "dummy"
 LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # How long after the time is up the baselines may still run if there is no model at all.
-LATE_SECONDS = 1.0
+LATE_SECONDS = 2.0
 # Larger tables keep this process from its workers for too long, and so do pictures.
 MAX_CELLS_HERE = 2_000_000
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.

@@ -64,6 +64,20 @@ def test_names_are_the_names_of_the_files_and_listing_imports_none_of_them(packa
     assert "fruit_shop.apple" not in sys.modules
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Lessons.\n\nclass of ten, one must cut nowhere\n"""\nREQUIRES = ("no_such",)\nclass Lesson: ...\n',
+        '"""Lessons."""\nclass Lesson: ...\nREQUIRES = ("no_such",)\n',
+    ],
+    ids=["a text that looks like code", "below a class"],
+)
+def test_what_a_plugin_needs_is_read_wherever_it_stands(package: str, tmp_path: Path, text: str) -> None:
+    (tmp_path / package / "lesson.py").write_text(text)
+    listed = {listing.name: listing for listing in Registry[Any](package, noun="fruit").listings()}
+    assert (listed["lesson"].summary, listed["lesson"].reason) == ("Lessons.", "needs no_such")
+
+
 def test_a_plugin_is_imported_on_first_use_and_once(package: str) -> None:
     registry: Registry[Any] = Registry(package, noun="fruit")
     assert registry.get("apple") == "an apple"

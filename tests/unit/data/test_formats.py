@@ -37,6 +37,22 @@ def test_days_are_dates_and_no_numbers() -> None:
     assert dates is not None and dates.format.date_format == "iso"
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"), [("%Y-%m", "%Y-%m"), ("%m/%Y", "%m/%Y"), ("%b %Y", "%b %Y"), ("%B-%Y", "%B-%Y")]
+)
+def test_months_are_dates(written: str, expected: str) -> None:
+    texts = [f"{month:{written}}" for month in pd.period_range("1998-03", periods=70, freq="M")]
+    assert guess_numbers(texts, counts_of(texts)) is None
+    guess = guess_dates(texts, counts_of(texts))
+    assert guess is not None and (guess.format.date_format, guess.bad, guess.doubt) == (expected, (), "")
+
+
+@pytest.mark.parametrize("text", ["20{:02d}-{:02d}", "{:02d}/{:02d}17"])
+def test_seasons_and_codes_are_no_months(text: str) -> None:
+    texts = [text.format(n, (n + 1) % 100) for n in range(70)]
+    assert guess_dates(texts, counts_of(texts)) is None
+
+
 @pytest.mark.parametrize("first", DATES)
 @pytest.mark.parametrize("second", DATES)
 def test_a_whole_column_of_dates_is_read_as_its_cells_are_one_by_one(first: str, second: str) -> None:
