@@ -26,6 +26,8 @@ def evaluate_command(
     model: opt.ModelArgument,
     data: opt.DataArgument,
     sensitive: opt.SensitiveOption = None,
+    weight: opt.WeightOption = None,
+    group: opt.AlikeOption = None,
     encoding: opt.EncodingOption = None,
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -34,6 +36,7 @@ def evaluate_command(
 
     from automl.cli.output import open_output, print_json
     from automl.cli.tables import in_order, read_tables
+    from automl.data.load import read_row_groups, read_weight
     from automl.ensemble.artifact import load_predictor
     from automl.errors import DataError
     from automl.evaluate.quality import score_all
@@ -41,7 +44,8 @@ def evaluate_command(
     tables, is_large = read_tables(Path(data), encoding, part="test")
     first = next(tables)
     predictor = load_predictor(model)
-    answer = functools.partial(answer_piece, predictor, aside=sensitive or [])
+    named = [name for name in (*(sensitive or ()), weight, group) if name is not None]
+    answer = functools.partial(answer_piece, predictor, aside=named)
     tables = itertools.chain([first], tables)
     pieces = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
     answers = join_pieces(pieces, quiet=quiet)
@@ -51,7 +55,14 @@ def evaluate_command(
             hint="Give a table with the target filled in",
         )
     count, skipped = len(answers.target), answers.skipped
-    metrics = score_all(predictor.task, answers.target, answers.outputs, threshold=predictor.threshold)
+    metrics = score_all(
+        predictor.task,
+        answers.target,
+        answers.outputs,
+        read_weight(answers.aside, weight),
+        threshold=predictor.threshold,
+        units=read_row_groups(answers.aside, group),
+    )
     compared = [_compare_groups(predictor, answers, name) for name in sensitive or ()]
     if as_json:
         fairness = {"fairness": compared} if sensitive else {}
@@ -63,7 +74,8 @@ def evaluate_command(
     order = sorted(metrics, key=lambda name: (name != predictor.task.metric, name))
     rows = tuple((name, metrics[name]["value"], metrics[name]["low"], metrics[name]["high"]) for name in order)
     left_out = f"; {skipped:,} without a known target left out" if skipped else ""
-    heading = Paragraph(text=f"{count:,} rows{left_out}; 95% intervals")
+    weighted = f", weighted by {weight}" if weight else ""
+    heading = Paragraph(text=f"{count:,} rows{left_out}{weighted}; 95% intervals")
     table = Table(headings=("metric", "value", "low", "high"), rows=rows, formats=("", ".5g", ".5g", ".5g"))
     print_blocks((heading, table), open_output())
     if compared:
@@ -149,4 +161,4 @@ def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
     have = [str(label) for label in frame.columns]
     for name in names:
         if name not in have:
-            raise DataError(f"The table has no column {name!r} (--sensitive)", hint=did_you_mean(name, have))
+            raise DataError(f"The table has no column {name!r}", hint=did_you_mean(name, have))

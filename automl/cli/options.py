@@ -64,6 +64,9 @@ PositiveOption = Annotated[
     str | None, typer.Option("--positive", metavar="LABEL", help="The class of interest of two; the last unless given.")
 ]
 WeightOption = Annotated[str | None, typer.Option("--weight", metavar="COL", help="Column of row weights.")]
+AlikeOption = Annotated[
+    str | None, typer.Option("--group", metavar="COL", help="Rows of one group are alike: intervals count them as one.")
+]
 SensitiveOption = Annotated[
     list[str] | None,
     typer.Option("--sensitive", metavar="COL", help="Compare how its groups fare; may be repeated."),

@@ -20,8 +20,9 @@ from automl.schema import Notice
 TABLE_SHARE = 0.15
 # A file smaller than this share of that cannot exceed it, packed as well as Parquet packs.
 PACKING = 12
-# What a search can try a few dozen configurations on; more rows are for the model that is fitted at its end.
-CELLS_PER_SECOND = 15_000
+# What a search can try a few dozen configurations on, times the root of its seconds: the longer it is, the more of it
+# goes to trying more configurations. More rows are for the model that is fitted at its end.
+CELLS_PER_ROOT_SECOND = 390_000
 FEWEST_ROWS = 20_000
 # So many rows too many are held before some are let go.
 SLACK = 1.25
@@ -40,7 +41,7 @@ def read_sample(path: Path, recipe: Recipe) -> RawTable | None:
     allowed = TABLE_SHARE * memory_bytes(recipe)
     least = int(allowed / PACKING)
     seconds = recipe.budget.seconds if recipe.budget.trials is None else None
-    cells = None if seconds is None else CELLS_PER_SECOND * seconds
+    cells = None if seconds is None else CELLS_PER_ROOT_SECOND * math.sqrt(seconds)
     tables = stream_table(path, options=recipe.data, least_bytes=least if cells is None else min(least, LEAST_BYTES))
     return None if tables is None else draw_sample(tables, allowed, recipe.seed, cells)
 
