@@ -38,12 +38,14 @@ class Stopping:
         self.rounds = 0
         self.out_of_time = False
         self._started = time.monotonic()
+        self._first: float | None = None  # when the first round was over
         left = context.seconds_left()
         self._end = self._started + (left if math.isinf(left) else 0.97 * max(left, 0.0))
 
     def tell(self, loss: float | None) -> bool:
         """One more round is done, with this loss on the stop rows (None: there are none). True: stop now."""
         self.rounds += 1
+        self._first = time.monotonic() if self._first is None else self._first
         if loss is None:
             self.best_round = self.rounds
         elif loss < self.best_loss:
@@ -58,7 +60,10 @@ class Stopping:
         return (self._end - time.monotonic()) / max(self.seconds_per_round(), 1e-9)
 
     def seconds_per_round(self) -> float:
-        return (time.monotonic() - self._started) / max(1, self.rounds)
+        """Without the first round, before which the data are made ready; with it as long as there is no other."""
+        if self._first is None or self.rounds < 2:
+            return time.monotonic() - self._started
+        return (time.monotonic() - self._first) / (self.rounds - 1)
 
 
 def split_stop_rows(context: FitContext, n: int) -> tuple[IntArray | None, IntArray]:

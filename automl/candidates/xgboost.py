@@ -117,10 +117,11 @@ class XGBoostEstimator:
         if len(stop_rows):
             evals = [(self._quantise(matrix, target, weight, stop_rows, train), "stop")]
         cap = self._max_rounds(early=bool(evals))
-        booster = _train(xgboost, self._settings(target, weight, rows), train, cap, evals, stopping)
+        settings = self._settings(target, weight, rows)
+        booster = _train(xgboost, settings, train, cap, evals, stopping, probes=True)
         self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
         if len(stop_rows) and context.refit and not stopping.out_of_time:
-            self._refit(matrix, target, weight, stopping, len(stop_rows))
+            self._refit(matrix, target, weight, stopping, len(stop_rows), settings["learning_rate"])
         self.booster.set_param({"nthread": context.threads})
 
     def fit_pieces(
@@ -144,7 +145,8 @@ class XGBoostEstimator:
         stop = self._convert(stop_target)
         evals = [(self._quantise(stop_matrix, stop, None, None, train), "stop")] if len(stop) else []
         settings, rounds = self._settings_after(before, target), self._max_rounds(early=bool(evals))
-        booster = _train(xgboost, settings, train, rounds, evals, stopping, before)
+        # what goes on from others is past the steps that a rate is chosen by
+        booster = _train(xgboost, settings, train, rounds, evals, stopping, before, probes=before is None)
         self.booster = keep_best(booster, before, stopping.best_round, stopping.rounds)
         self.booster.set_param({"nthread": context.threads})
 
@@ -231,8 +233,11 @@ class XGBoostEstimator:
             before.inplace_predict(probe)
         return seconds / max(time.monotonic() - began, 1e-9) * len(probe)
 
-    def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
-        """All rows, as many rounds as were best, if the time allows; a refit cut short is thrown away."""
+    def _refit(
+        self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int, rate: float
+    ) -> None:
+        """All rows, as many rounds as were best, at their learning rate, if the time allows; a refit cut short is
+        thrown away."""
         import xgboost
 
         assert self.context is not None
@@ -241,7 +246,8 @@ class XGBoostEstimator:
             return
         again = Stopping(self.context, offset=rounds)
         train = self._quantise(matrix, target, weight, None)
-        booster = _train(xgboost, self._settings(target, weight, None), train, rounds, [], again)
+        settings = {**self._settings(target, weight, None), "learning_rate": rate}
+        booster = _train(xgboost, settings, train, rounds, [], again)
         if again.rounds == rounds:
             self.booster = booster
 
@@ -394,17 +400,23 @@ def _train(
     evals: list[Any],
     watch: Stopping,
     before: Any = None,
+    *,
+    probes: bool = False,
 ) -> Any:
-    """A booster; its first trees are those of `before`."""
+    """A booster; its first trees are those of `before`.
+
+    Args:
+        settings: with `probes` the learning rate among them becomes the one that the time allows, if it is larger.
+    """
 
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         """Tells the loss on the stop rows after each round; True ends the training."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
-            # what goes on is past the steps that a rate is chosen by, and its first round is long
-            if before is None and watch.rounds + 1 == PROBE_ROUNDS:
+            if probes and watch.rounds + 1 == PROBE_ROUNDS:
                 rate = affordable_rate(settings["learning_rate"], watch.rounds_left())
                 if rate > settings["learning_rate"]:
+                    settings["learning_rate"] = rate
                     model.set_param({"learning_rate": rate})
             losses = next(iter(evals_log["stop"].values())) if "stop" in evals_log else None
             return watch.tell(None if losses is None else losses[-1])

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
+import pytest
 
+from automl.candidates import _rounds
 from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows
 from automl.task import TaskKind
 from tests.conformance.candidates import CANDIDATES, make_context, make_problem
 
 PROBLEM = make_problem(TaskKind.BINARY, CANDIDATES.get("xgboost").needs)
+
+
+@dataclasses.dataclass
+class Countdown:
+    """So many seconds are left."""
+
+    left: float
+
+    def seconds_left(self) -> float:
+        return self.left
 
 
 def test_it_stops_when_nothing_improves_for_the_offset_and_a_quarter_of_the_best_round() -> None:
@@ -36,6 +49,18 @@ def test_a_loss_that_is_not_a_number_is_never_the_best() -> None:
 def test_a_passed_deadline_stops_after_one_round() -> None:
     stopping = Stopping(make_context(PROBLEM, deadline=time.monotonic() - 1), offset=100)
     assert stopping.tell(1.0) and stopping.out_of_time and stopping.best_round == 1
+
+
+def test_what_comes_before_the_first_round_is_no_part_of_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(_rounds.time, "monotonic", lambda: now)
+    stopping = Stopping(Countdown(50.0), offset=100)
+    now += 5.0  # the data are made ready
+    for _ in range(5):
+        now += 0.5
+        stopping.tell(None)
+    assert stopping.seconds_per_round() == pytest.approx(0.5)
+    assert stopping.rounds_left() == pytest.approx((0.97 * 50 - 7.5) / 0.5)
 
 
 def test_stop_rows_are_kept_out_of_training() -> None:
