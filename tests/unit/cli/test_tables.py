@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -40,6 +41,22 @@ def test_text_is_the_same_in_pieces_and_at_once(monkeypatch: pytest.MonkeyPatch)
         write(FRAME.iloc[:3])
         write(FRAME.iloc[3:])
     assert said.getvalue() == ("prediction,proba_yes\nyes,0.75\nno,0.25\nyes,1.0\ngröße,0.30000000000000004\n")
+
+
+def test_json_lines_keep_every_digit_and_write_null_for_what_is_no_number(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    numbers = [3.2e-12, float("inf"), float("nan"), 1 / 3]
+    rows = {'100% "sure"': numbers, "prediction": ["a, b", None, "größe", 'say "no"'], "is": [True, False, True, True]}
+    with open_writer(str(out)) as write:
+        write(pd.DataFrame(rows).iloc[:0])
+        write(pd.DataFrame(rows))
+        write(
+            pd.DataFrame({'100% "sure"': [None, 2.5], "prediction": [1, 2], "is": [float("inf"), True]}, dtype=object)
+        )
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in out.read_text("utf-8").splitlines()]
+    assert [line['100% "sure"'] for line in lines] == [3.2e-12, None, None, 1 / 3, None, 2.5]
+    assert [line["prediction"] for line in lines] == ["a, b", None, "größe", 'say "no"', 1, 2]
+    assert [line["is"] for line in lines] == [True, False, True, True, None, True]
 
 
 def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
