@@ -39,7 +39,7 @@ class FoldModel:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Member:
-    """One configuration: the calibrated mean of its folds' models, with its weight in the ensemble."""
+    """One configuration: the calibrated mean of the models of its folds that serve, with its weight in the ensemble."""
 
     name: str
     candidate: str
@@ -125,7 +125,7 @@ class BagModel:
 
 
 def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *, fold: int | None = None) -> BagModel:
-    """Read the members that `record` (ensemble.json) lists from `folder`.
+    """Read the members that `record` (ensemble.json) lists from `folder`, with those of their folds that serve.
 
     Args:
         fold: read the models of this fold alone: an ensemble that is honest on the rows of that fold.
@@ -139,7 +139,8 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
     try:
         for member in record["members"]:
             folds = []
-            listed = member["folds"] if fold is None else [member["folds"][fold]]
+            serving = [entry for entry in member["folds"] if entry.get("serves", True)]
+            listed = serving if fold is None else [member["folds"][fold]]
             for entry in listed:
                 key = str(entry["transform"])
                 if key not in transformers:

@@ -8,7 +8,6 @@ from typing import Any
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.artifact import save_model
 from automl.ensemble.selection import blend_outputs, select_ensemble
-from automl.ensemble.threshold import USUAL, choose_threshold, move_threshold
 from automl.errors import AutoMLError
 from automl.events import BestImproved, Event
 from automl.files import read_json, write_json
@@ -21,6 +20,7 @@ from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
 from automl.search.leaderboard import build_leaderboard, write_leaderboard
 from automl.search.oof import Oofs
 from automl.search.records import Records
+from automl.search.threshold import USUAL, choose_threshold, move_threshold
 from automl.search.trial import SearchData
 
 
@@ -56,7 +56,7 @@ class EnsembleBuilder:
         self.history: list[dict[str, Any]] = []
 
     def update(self) -> FloatArray | None:
-        """Choose again over all complete configurations; returns the ensemble's outputs (n, k)."""
+        """Choose again over all complete configurations; returns the ensemble's outputs (n, k), as judged."""
         scored = self.oofs.on_scored_rows()
         if not scored:
             return None
@@ -82,8 +82,14 @@ class EnsembleBuilder:
         score = self.oofs.score(move_threshold(calibrated, threshold))
         if self._is_better(score):
             self._deploy(selection.weights, calibrator, threshold, score)
-        self._write_leaderboard(scored)
-        return self.blend
+        self._write_leaderboard()
+        return self.judged
+
+    @property
+    def judged(self) -> FloatArray | None:
+        """`blend` as the metric is to see it."""
+        moves = self.blend is not None and self.metric.needs_labels
+        return move_threshold(self.blend, self.threshold) if moves and self.blend is not None else self.blend
 
     def _restore(self) -> None:
         """After a kill: take up what is deployed, if the model on disk is what was noted and its members are known."""
@@ -139,13 +145,12 @@ class EnsembleBuilder:
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
 
-    def _write_leaderboard(self, scored: dict[int, FloatArray]) -> None:
-        blend = self.calibrator.apply(blend_outputs(scored, self.weights)) if len(self.weights) > 1 else None
-        if blend is not None and self.metric.needs_labels:
-            blend = move_threshold(blend, self.threshold)
+    def _write_leaderboard(self) -> None:
+        rows, judged = self.oofs.scored, self.judged
+        blend = judged[rows] if judged is not None and len(self.weights) > 1 else None
         entries = build_leaderboard(
             list(self.records.results.values()),
-            scored,
+            {trial: self.oofs.judged(trial, rows) for trial in self.oofs.outputs},
             y=self.oofs.target(),
             metric=self.metric,
             weights=self.weights,

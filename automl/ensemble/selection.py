@@ -5,7 +5,8 @@ prefix. Weights are counts, so they are never negative and sum to 1. Caruana et 
 
 A climb on few rows follows their luck. There it is repeated on rows drawn anew and the weights are averaged (the bagged
 selection of Caruana, Munson & Niculescu-Mizil 2006, doi:10.1109/ICDM.2006.76), and where the metric looks only at
-ranks or at labels, half of the climbs go by the log loss, which sees how far a row is from being right.
+ranks or at labels, half of the climbs go by the log loss, which sees how far a row is from being right; all of them
+where the metric hangs on a threshold that is chosen only at the end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from automl.errors import SearchError
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
+from automl.search.threshold import find_threshold, move_threshold
 
 MAX_MODELS = 24
 # Numbers mixed and scored in one step; more rows than this allows are sampled.
@@ -96,7 +98,7 @@ def select_ensemble(
     weight_used = None if weight is None else weight[rows]
     trials = sorted(outputs)
     stack = np.stack([outputs[trial][rows] for trial in trials])
-    single = _losses(metric, y_used, stack, weight_used)
+    single = _losses_as_judged(metric, y_used, stack, weight_used)
     if len(trials) > MAX_MODELS:
         kept = np.sort(np.argsort(single, kind="stable")[:MAX_MODELS])
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
@@ -115,7 +117,9 @@ def select_ensemble(
         shares[int(np.argmin(single))] = 1.0
     kept_shares = _keep_heaviest(shares, max_members, costs)
     blend = np.tensordot(kept_shares, stack, axes=1).astype(np.float32)
-    if _losses(metric, y_used, blend[None], weight_used)[0] > single.min():  # what drew well apart does not mix well
+    if (
+        _losses_as_judged(metric, y_used, blend[None], weight_used)[0] > single.min()
+    ):  # what drew well apart does not mix well
         kept_shares = np.eye(len(trials))[int(np.argmin(single))]
     ranked = sorted(np.nonzero(kept_shares)[0], key=lambda place: (-kept_shares[place], trials[place]))
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})
@@ -124,6 +128,8 @@ def select_ensemble(
 def _plan_climbs(metric: Metric, y: Array, stack: FloatArray, seed: int, climbs: int) -> Iterator[tuple[Metric, Array]]:
     """By which metric and on which rows to climb: once on all of them, or several times on rows drawn anew."""
     n = len(y)
+    if metric.hangs_on_threshold and stack.shape[2] == 2:  # at 0.5 it would see who is bold, not who is right
+        metric = get_metric("log_loss")
     if climbs < 2 or not LEAST_BAGGED_ROWS <= n <= BAGGED_ROWS or len(stack) < 2:
         yield metric, np.arange(n)
         return
@@ -207,6 +213,14 @@ def blend_outputs(outputs: Mapping[int, FloatArray], weights: Mapping[int, float
         total = part if total is None else total + part
     assert total is not None, "an ensemble has at least one member"
     return total.astype(np.float32)
+
+
+def _losses_as_judged(metric: Metric, y: Array, stack: FloatArray, weight: Array | None) -> Array:
+    """Losses of models alone, each at its own threshold where the metric hangs on that."""
+    if metric.hangs_on_threshold:
+        moved = (move_threshold(outputs, find_threshold(metric, y, outputs, weight)) for outputs in stack)
+        return np.concatenate([_losses(metric, y, outputs[None], weight) for outputs in moved])
+    return _losses(metric, y, stack, weight)
 
 
 def _losses(metric: Metric, y: Array, stack: FloatArray, weight: Array | None) -> Array:

@@ -121,7 +121,7 @@ class Evaluator:
             payload = {**common, "seconds": 20.0 if seconds is None else seconds * 0.5}
             jobs.append(Job(id="pictures", function=show_examples, payload=payload, limits=Limits(seconds=limit)))
         columns = self._columns()
-        for fold in range(min(IMPORTANCE_FOLDS, len(self.data.folds)) if columns else 0):
+        for fold in self._telling_folds() if columns else ():
             payload = {
                 **common,
                 "fold": fold,
@@ -137,6 +137,11 @@ class Evaluator:
                 )
             )
         return jobs
+
+    def _telling_folds(self) -> list[int]:
+        """The folds whose models are asked what they go by: the first ones or, of later rows, the last."""
+        folds = list(range(len(self.data.folds)))
+        return folds[:IMPORTANCE_FOLDS] if self.data.times is None else folds[-IMPORTANCE_FOLDS:]
 
     def _columns(self) -> list[str]:
         """The user's columns, those most associated with the target first, as time may not allow all."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from automl.ensemble.selection import blend_outputs
-from automl.ensemble.threshold import USUAL, move_threshold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
@@ -16,6 +15,7 @@ from automl.run import Run
 from automl.search.calibration import Calibrator
 from automl.search.oof import Oofs
 from automl.search.records import read_results
+from automl.search.threshold import USUAL, find_threshold, move_threshold
 from automl.search.trial import SearchData, TrialResult
 
 
@@ -53,15 +53,20 @@ class Evidence:
         """Outputs of the baseline that is no constant: the linear model of the table, or of its texts."""
         for trial in sorted(self.outputs):
             if self.results[trial].origin == "baseline" and self.results[trial].candidate != "dummy":
-                return self.outputs[trial]
+                return self._as_judged(trial)
         return self.first_of("linear")
 
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""
         for trial in sorted(self.outputs):
             if self.results[trial].candidate == candidate:
-                return self.outputs[trial]
+                return self._as_judged(trial)
         return None
+
+    def _as_judged(self, trial: int) -> FloatArray:
+        """Outputs of one configuration at the threshold that it was held against others with."""
+        outputs = self.outputs[trial]
+        return move_threshold(outputs, find_threshold(self.metric, self.y, outputs, self.weight))
 
 
 def read_evidence(run_path: str) -> Evidence:

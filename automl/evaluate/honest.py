@@ -16,10 +16,10 @@ import numpy as np
 
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
-from automl.ensemble.threshold import choose_threshold, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence, resample
 from automl.recipe import Recipe
 from automl.search.calibration import fit_calibrator
+from automl.search.threshold import choose_threshold, move_threshold
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400

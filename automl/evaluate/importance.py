@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.bag import load_bag
-from automl.ensemble.threshold import move_threshold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.preprocess.table import Layout, Table
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.threshold import move_threshold
 from automl.search.trial import SearchData
 
 MAX_ROWS = 1_000

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from automl.ensemble.threshold import USUAL, move_threshold
 from automl.evaluate.evidence import Evidence, read_evidence, split_units
 from automl.evaluate.honest import interval_from
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric, registry
 from automl.search.racing import standard_score
+from automl.search.threshold import USUAL, move_threshold
 from automl.task import Task, TaskKind
 
 RESAMPLES = 40

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.ensemble.artifact import find_serving
 from automl.ensemble.bag import BagModel
 from automl.errors import UsageError
 from automl.evaluate.evidence import read_row_ids
@@ -100,9 +101,11 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     ids = read_row_ids(run, len(data.target))
     rng = np.random.default_rng(5)
     found: dict[str, list[Array]] = {name: [] for name in ("", *builds)}
-    for fold, rows in enumerate(data.folds):
+    serving = find_serving(data)
+    for place, fold in enumerate(serving):
+        rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
-        members = tuple(dataclasses.replace(m, folds=(m.folds[fold],)) for m in model.members)
+        members = tuple(dataclasses.replace(m, folds=(m.folds[place],)) for m in model.members)
         predictor = dataclasses.replace(source.predictor, model=dataclasses.replace(model, members=members))
         _, signature = build_graph(predictor)
         given = rows_to_json(carry_pictures(frame.iloc[ids[chosen]].copy(), predictor.schema))

@@ -24,6 +24,8 @@ class Metric(Protocol):
         decimals: digits worth showing.
         needs_labels: True if it judges decided labels, so that a threshold matters.
         bounds: the lowest and the highest score that there can be; of an error the lowest is 0 in any case.
+        hangs_on_threshold: True if for two classes of which one is rare the best model may score badly at 0.5: models
+            are then compared each at a threshold of its own.
         is_proper: True if it judges the probabilities themselves, and none is better than the true one.
     """
 
@@ -34,6 +36,7 @@ class Metric(Protocol):
     needs_labels: bool
     bounds: tuple[float, float] = (-math.inf, math.inf)
     is_proper: bool = False
+    hangs_on_threshold: bool = False
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         """The score in natural units (an error is never negative).

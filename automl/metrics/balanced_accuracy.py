@@ -18,6 +18,7 @@ class BalancedAccuracy(Metric):
     bounds = (0.0, 1.0)
     decimals = 4
     needs_labels = True
+    hangs_on_threshold = True
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         confusion = count_confusion(y_true, y_pred, weight)

@@ -11,6 +11,7 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.run import Run
 from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
+from automl.search.threshold import find_threshold, move_threshold
 from automl.search.trial import SearchData, fold_folder
 
 # With fewer rows a parameter for each model would flatter it by more than it tells.
@@ -22,7 +23,8 @@ class Oofs:
 
     Attributes:
         outputs: trial → (n, k) float32, calibrated; NaN in rows that no fold scores.
-        scores: trial → score over the scored rows, in the metric's own units.
+        scores: trial → score over the scored rows, in the metric's own units, at the trial's threshold.
+        thresholds: trial → from which probability on the second class is named, where the metric hangs on that.
         scored: rows that are scored (m,) int64.
         calibrators: trial → what makes its probabilities mean what they say. Only a metric that judges probabilities
             asks for it: models are then compared and mixed by what they know, not by how boldly they say it.
@@ -35,6 +37,7 @@ class Oofs:
         self.outputs: dict[int, FloatArray] = {}
         self.scores: dict[int, float] = {}
         self.calibrators: dict[int, Calibrator] = {}
+        self.thresholds: dict[int, float] = {}
         self._constant: set[int] = set()
         mask = np.zeros(len(data.target), dtype=bool)
         for rows in data.folds:
@@ -47,9 +50,6 @@ class Oofs:
         finite = {trial: score for trial, score in self.scores.items() if np.isfinite(score)}
         sign = -1 if self._metric.maximize else 1
         return min(finite, key=lambda trial: (sign * finite[trial], trial)) if finite else None
-
-    def best_outputs(self, rows: Array) -> FloatArray | None:
-        return None if self.best is None else self.outputs[self.best][rows]
 
     def add(self, trial: int) -> float:
         """Join the folds of a complete configuration, store and score them."""
@@ -115,8 +115,14 @@ class Oofs:
     def _keep(self, trial: int, outputs: FloatArray) -> float:
         self.calibrators[trial] = self.calibrate(outputs[self.scored], self.scored)
         self.outputs[trial] = self.calibrators[trial].apply(outputs)
-        self.scores[trial] = self.score(self.outputs[trial][self.scored])
+        known = self.outputs[trial][self.scored]
+        self.thresholds[trial] = find_threshold(self._metric, self.target(), known, self.weight())
+        self.scores[trial] = self.score(move_threshold(known, self.thresholds[trial]))
         return self.scores[trial]
+
+    def judged(self, trial: int, rows: Array) -> FloatArray:
+        """Outputs (m, k) of these rows as the metric is to see them: with the trial's threshold at 0.5."""
+        return move_threshold(self.outputs[trial][rows], self.thresholds[trial])
 
     def _path(self, trial: int) -> Path:
         return self._run.search / "oof" / f"{trial:04d}.npy"

@@ -11,6 +11,7 @@ from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.search.calibration import MIN_ROWS as MIN_CALIBRATION_ROWS
 from automl.search.oof import Oofs
+from automl.search.threshold import find_threshold, move_threshold
 from automl.search.trial import SearchData, TrialSpec, fold_folder
 
 # One-sided: a configuration is given up only if it is worse alone and adds nothing to the blend.
@@ -52,11 +53,12 @@ class Race:
     def __init__(self, run: Run, data: SearchData, oofs: Oofs, *, wanted: bool) -> None:
         self._run, self._data, self._oofs, self._wanted = run, data, oofs, wanted
         self._metric = get_metric(data.task.metric)
-        self._rows = data.folds[0]
+        self._fold = data.chief_fold
+        self._rows = data.folds[self._fold]
         self._weight = None if data.weight is None else data.weight[self._rows]
         self._units = None if data.groups is None else data.groups[self._rows]
         # of the best configuration and of the ensemble, for as long as they are
-        self._losses: tuple[int | None, Array] | None = None
+        self._best: tuple[int, FloatArray, Array] | None = None
         self._blend: tuple[FloatArray | None, Reference | None] = (None, None)
         self._standard: tuple[int | None, FloatArray | None] = (None, None)
 
@@ -83,7 +85,7 @@ class Race:
         best = self._oofs.best
         if best is None:
             return own
-        beside = float(self._metric.score(y, self._oofs.outputs[best][self._rows], self._weight))
+        beside = float(self._metric.score(y, self._read_best(best), self._weight))
         likely = self._oofs.scores[best] + own - beside
         return likely if np.isfinite(likely) else own
 
@@ -91,23 +93,31 @@ class Race:
         """Whether it deserves its other folds.
 
         Args:
-            blend: outputs (n, k) of the current ensemble over all rows, or None.
+            blend: outputs (n, k) of the current ensemble over all rows, as the metric is to see them, or None.
         """
-        best = self._oofs.best_outputs(self._rows)
-        if best is None:
+        if self._oofs.best is None:
             return Verdict(True, "nothing to compare with yet")
         y = self._data.target[self._rows]
         if self._blend[0] is not blend:
             made = None if blend is None else Reference.make(self._metric, y, blend[self._rows], self._weight)
             self._blend = blend, made
-        if self._losses is None or self._losses[0] != self._oofs.best:
-            self._losses = self._oofs.best, self._metric.row_losses(y, best)
-        new, losses = self._read(trial), self._losses[1]
+        if self._best is None or self._best[0] != self._oofs.best:
+            outputs = self._read_best(self._oofs.best)
+            self._best = self._oofs.best, outputs, self._metric.row_losses(y, outputs)
+        _, best, losses = self._best
+        new = self._read(trial)
         return judge_first_fold(self._metric, y, new, best, self._blend[1], self._weight, losses, self._units)
 
+    def _read_best(self, trial: int) -> FloatArray:
+        """A complete configuration on the rows of the race: by one model, as the others there are. Where folds are
+        gone through several times, its outputs elsewhere are the mean of several."""
+        return self._oofs.judged(trial, self._rows) if self._data.repeats == 1 else self._read(trial)
+
     def _read(self, trial: int) -> FloatArray:
-        new = np.load(fold_folder(self._run.path, trial, 0) / "oof.npy", allow_pickle=False)
-        return self._oofs.calibrate(new, self._rows).apply(new)
+        new = np.load(fold_folder(self._run.path, trial, self._fold) / "oof.npy", allow_pickle=False)
+        calibrated = self._oofs.calibrate(new, self._rows).apply(new)
+        known = find_threshold(self._metric, self._data.target[self._rows], calibrated, self._weight)
+        return move_threshold(calibrated, known)
 
 
 def judge_first_fold(

@@ -183,10 +183,11 @@ class Search:
             reason = self._reason_to_end()
             if reason:
                 return reason
-            self._update_blend.catch_up()
             self.allotment.note_slots(self.engine.slots)
             while self.engine.free_slots() > 0 and (found := self._next_job()):
                 self._submit(*found)
+            if self._update_blend.catch_up():  # while the workers work
+                self._judge_again()
             if not self.jobs:
                 return "complete"
             for outcome in self.engine.wait(LOOK_SECONDS):
@@ -319,7 +320,7 @@ class Search:
         raced = spec.raced and self.race.is_worth(spec) and self.oofs.best is not None
         active = Active(
             spec,
-            deque([0] if raced else folds),
+            deque([self.data.chief_fold] if raced else folds),
             attempt=attempt,
             started=self.clock.elapsed(),
             fold_limit=self.allotment.fold_seconds(spec),
@@ -372,18 +373,19 @@ class Search:
         if not ok:
             self._fail(active, outcome)
             return
-        active.done[fold] = {**outcome.value, "seconds": outcome.seconds}
+        seconds = max(outcome.seconds, outcome.value["seconds"])  # what was done before a kill is only read again
+        active.done[fold] = {**outcome.value, "seconds": seconds}
         if spec.origin == ORIGIN:
             self.emit(Decision(topic="rows", text=f"{spec.label} has learned from {outcome.value['rows']:,} rows"))
         else:
-            self.families.note_fold(spec.candidate, outcome.seconds)
-        self.costs.note(spec.candidate, spec.reference_seconds, outcome.seconds)
+            self.families.note_fold(spec.candidate, seconds)
+        self.costs.note(spec.candidate, spec.reference_seconds, seconds)
         if self.by_trials:
             return
         if active.waits_for_verdict:
             self._judge(active)
         if not active.ended and not active.pending and not active.running and self._close(active):
-            self._update_blend()
+            self._update_blend.want()
             self._judge_again()
 
     def _fail(self, active: Active, outcome: Outcome) -> None:
@@ -400,11 +402,12 @@ class Search:
     def _judge(self, active: Active) -> None:
         """The first fold is there: go on, or give up."""
         active.waits_for_verdict = False
-        if 0 not in active.done:
+        chief = self.data.chief_fold
+        if chief not in active.done:
             return
         verdict = self.race.judge(active.spec.number, self.blend)
         if verdict.promote:
-            active.pending.extend(range(1, len(self.data.folds)))
+            active.pending.extend(fold for fold in range(len(self.data.folds)) if fold != chief)
         else:
             self._finish(active, "pruned", verdict.reason)
 
@@ -413,7 +416,7 @@ class Search:
         if not self.race.has_moved(self.blend):
             return
         for active in list(self.active.values()):
-            waits = active.waits_for_verdict or 0 not in active.done
+            waits = active.waits_for_verdict or self.data.chief_fold not in active.done
             if not waits and active.spec.raced and self.race.is_worth(active.spec):
                 verdict = self.race.judge(active.spec.number, self.blend)
                 if not verdict.promote:

@@ -30,7 +30,13 @@ class Sparing:
             ended = time.monotonic()
             self._rests_until = ended + self._rest * (ended - began)
 
-    def catch_up(self, *, at_once: bool = False) -> None:
-        """Do it if it is wanted still."""
-        if self.is_stale:
-            self(at_once=at_once)
+    def want(self) -> None:
+        """Note that it is wanted."""
+        self.is_stale = True
+
+    def catch_up(self, *, at_once: bool = False) -> bool:
+        """Do it if it is wanted still; returns whether it was done."""
+        if not self.is_stale:
+            return False
+        self(at_once=at_once)
+        return not self.is_stale

@@ -27,9 +27,6 @@ from automl.schema import Schema
 from automl.search.trial import SearchData
 from automl.task import Task, TaskKind
 
-# The models of this fold answer for rows of its scoring part, which none of them has seen.
-FOLD = 0
-
 
 class Study(Protocol):
     """One file of `automl.evaluate.jobs`, as its `plugin`.
@@ -93,9 +90,9 @@ class Case:
 
     @cached_property
     def model(self) -> BagModel:
-        """The deployed ensemble as far as it was trained for fold `FOLD`."""
+        """The deployed ensemble as far as it was trained for fold `chief_fold`."""
         record = read_json(self.run.model / "ensemble.json")
-        return load_bag(self.run.model, record, self.schema, self.task, fold=FOLD)
+        return load_bag(self.run.model, record, self.schema, self.task, fold=self.data.chief_fold)
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -104,14 +101,14 @@ class Case:
 
     def unseen_rows(self, most: int) -> Array:
         """At most so many rows, ascending, that `model` has not seen; a random sample of them."""
-        rows = self.data.folds[FOLD]
+        rows = self.data.folds[self.data.chief_fold]
         if len(rows) <= most:
             return rows
         return np.sort(self.rng(1).choice(rows, most, replace=False))
 
     def seen_rows(self, most: int) -> Array:
         """At most so many rows that `model` was trained on, such as a background."""
-        rows = self.data.trains[FOLD]
+        rows = self.data.trains[self.data.chief_fold]
         return np.sort(self.rng(2).choice(rows, min(most, len(rows)), replace=False))
 
     def rng(self, stream: int) -> np.random.Generator:

@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.candidates import Estimator
 from automl.evaluate.columns import column_places, mix_rows, read_column
-from automl.evaluate.jobs import FOLD, Case, Study
+from automl.evaluate.jobs import Case, Study
 from automl.files import read_json
 from automl.matrix import Array
 from automl.preprocess.plan import Transformer
@@ -77,7 +77,7 @@ def _find_linear(case: Case) -> tuple[int, bool] | None:
         result.trial
         for result in read_results(case.run.search)
         if result.candidate == LINEAR and result.status == "ok"
-        and (fold_folder(case.run.path, result.trial, FOLD) / "transform.npz").exists()
+        and (fold_folder(case.run.path, result.trial, case.data.chief_fold) / "transform.npz").exists()
     ]  # fmt: skip
     return (min(complete), False) if complete else None
 
@@ -165,7 +165,7 @@ def _line(case: Case, trial: int, sources: list[str]) -> dict[str, Any] | None:
     taken[:, case.columns.index(number)] = True
     front = table.take(np.tile(picked, len(rows)))
     back = table.take(np.repeat(np.arange(len(rows)), len(picked)))
-    transformer, estimator = _load(case, trial, FOLD)
+    transformer, estimator = _load(case, trial, case.data.chief_fold)
     mixed = mix_rows(front, back, taken, column_places(table.layout, case.columns))
     place = case.places[0][0] + (1 if case.task.n_classes == 2 else 0)
     outputs = estimator.predict(transformer.transform(mixed))[:, place].reshape(len(rows), len(picked))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl.evaluate.columns import column_places, mix_rows, read_column
-from automl.evaluate.jobs import FOLD, Case, Study
+from automl.evaluate.jobs import Case, Study
 from automl.matrix import Array
 from automl.preprocess.table import Table
 from automl.schema import Column, Role
@@ -46,7 +46,7 @@ class Dependence:
                 entries.append(_measure_column(case, rows, column, values, givers, place))
         if not entries:
             return None
-        return {"rows": len(rows), "fold": FOLD + 1, "explained": explained, "columns": entries}
+        return {"rows": len(rows), "fold": case.data.chief_fold + 1, "explained": explained, "columns": entries}
 
 
 def _grid(case: Case, column: Column) -> tuple[list[Any], Array]:

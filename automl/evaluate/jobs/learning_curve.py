@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import FitContext
-from automl.evaluate.jobs import FOLD, Case, Study, paired_interval
+from automl.evaluate.jobs import Case, Study, paired_interval
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
-from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer
 from automl.search.records import read_results
 from automl.search.trial import REFIT_ROWS, TrialResult, candidates, check_outputs, choose_stop_rows, fold_seed
@@ -35,10 +34,10 @@ class LearningCurve:
 
     def measure(self, case: Case) -> dict[str, Any] | None:
         chosen = _choose(case)
-        train = case.data.trains[FOLD]
+        train = case.data.trains[case.data.chief_fold]
         if chosen is None or len(train) * SHARES[1] < MIN_ROWS:
             return None
-        y, unseen = case.data.target[case.data.folds[FOLD]], case.data.folds[FOLD]
+        y, unseen = case.data.target[case.data.folds[case.data.chief_fold]], case.data.folds[case.data.chief_fold]
         sign = 1 if case.metric.maximize else -1
         weight = None if case.data.weight is None else case.data.weight[unseen]
 
@@ -76,7 +75,7 @@ class LearningCurve:
         return {
             "model": chosen.label,
             "candidate": chosen.candidate,
-            "fold": FOLD + 1,
+            "fold": case.data.chief_fold + 1,
             "scored_rows": len(y),
             "points": points,
             "last_gain": {
@@ -127,9 +126,9 @@ def _train(case: Case, chosen: TrialResult, rows: Array, unseen: Array, seed: in
     """What one configuration, trained on `rows`, says of the unseen rows (n, k)."""
     data, candidate = case.data, candidates.get(chosen.candidate)
     target = data.target[rows]
-    seed = fold_seed(seed, FOLD)
+    seed = fold_seed(seed, case.data.chief_fold)
     transformer = Transformer(candidate.needs, split_params(chosen.params, "preprocess"), data.table.layout)
-    matrix = transformer.fit(data.table.take(rows), FitRows(task=data.task, target=target, seed=seed))
+    matrix = transformer.fit(data.table.take(rows), data.fit_rows(rows, seed=seed))
     context = FitContext(
         task=data.task,
         features=transformer.features(),

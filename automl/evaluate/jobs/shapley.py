@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.evaluate.columns import read_column
-from automl.evaluate.jobs import FOLD, Case, Study
+from automl.evaluate.jobs import Case, Study
 from automl.evaluate.shapley import Contributions, estimate_contributions, table_game
 from automl.matrix import Array
 from automl.preprocess.table import Table
@@ -63,7 +63,7 @@ class ShapleyValues:
             "rows": len(rows),
             "background_rows": len(background),
             "walks": found.walks,
-            "fold": FOLD + 1,
+            "fold": case.data.chief_fold + 1,
             "explained": explained,
             "base": float(found.base[place]),
             "largest_gap": float(np.abs(found.gap).max()),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.evaluate.columns import empty_columns
-from automl.evaluate.jobs import FOLD, Case, Study, paired_interval
+from automl.evaluate.jobs import Case, Study, paired_interval
 from automl.matrix import Array, FloatArray
 from automl.preprocess.table import UNSEEN, Table
 
@@ -51,7 +51,8 @@ class Stress:
         if table.categories.shape[1] and case.has_time(0.3, began):
             unseen = judge.loss(case.model.predict_table(_unseen(table)))
         missing.sort(key=lambda entry: -float(entry["loss"]))
-        return {"rows": len(rows), "fold": FOLD + 1, "score": judge.score, "missing": missing, "noise": noise,
+        fold = case.data.chief_fold + 1
+        return {"rows": len(rows), "fold": fold, "score": judge.score, "missing": missing, "noise": noise,
                 "unseen_categories": unseen}  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from automl.ensemble.selection import LEAST_BAGGED_ROWS, MAX_MODELS, blend_outpu
 from automl.errors import SearchError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
+from automl.search.threshold import choose_threshold, find_threshold, move_threshold
 
 METRICS = ("mae", "rmse", "roc_auc", "log_loss", "accuracy", "f1")
 
@@ -60,8 +61,13 @@ def test_weights_are_shares_of_few_models_and_never_worse_than_the_best_alone(
     assert len(found) <= (min(max_members, rounds) if rows < LEAST_BAGGED_ROWS else max_members)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     sign = -1 if metric.maximize else 1
-    best = min(sign * metric.score(y, each, weight) for each in outputs.values())
-    blended = sign * metric.score(y, blend_outputs(outputs, found), weight)
+
+    def loss(each: FloatArray) -> float:
+        """At its own threshold, where the metric hangs on that."""
+        return sign * metric.score(y, move_threshold(each, find_threshold(metric, y, each, weight)), weight)
+
+    best = min(loss(each) for each in outputs.values())
+    blended = loss(blend_outputs(outputs, found))
     near_a_step = name in {"accuracy", "f1"}  # rounding of float32 may carry a row over the threshold
     assert blended <= best + (1e-6 if not near_a_step else 1.5 / rows)
     again = select_ensemble(outputs, y, metric, weight=weight, rounds=rounds, max_members=max_members).weights
@@ -136,6 +142,36 @@ def test_on_few_rows_repeated_climbs_follow_the_luck_of_the_rows_less(monkeypatc
     monkeypatch.setattr(selection, "LEAST_BAGGED_ROWS", 1_000)
     single = np.array([choose(seed) for seed in range(24)])
     assert repeated.std(axis=0).mean() < single.std(axis=0).mean()
+
+
+@pytest.mark.parametrize("rows", [3_000, 6_000])  # where the climb is repeated, and where it is not
+@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc"])
+def test_where_a_class_is_rare_who_knows_more_is_chosen_before_who_is_bold(name: str, rows: int) -> None:
+    """At 0.5 the better model names nobody; at a threshold of its own it is the better one, also on other rows."""
+    metric = get_metric(name)
+    rng = np.random.default_rng(4)
+
+    def draw(count: int) -> tuple[Any, dict[int, FloatArray]]:
+        know, guess = rng.normal(size=(2, count))
+        chance = 1 / (1 + np.exp(-(1.2 * know - 3.7)))
+        y = (rng.random(count) < chance).astype(np.int64)
+        bold = 1 / (1 + np.exp(-(1.2 * know + 1.2 * guess - 1.2)))
+        return y, {1: _two(chance), 2: _two(bold)}
+
+    y, outputs = draw(rows)
+    weights = select_ensemble(outputs, y, metric).weights
+    y_new, new = draw(50_000)
+
+    def score_new(shares: dict[int, float]) -> float:
+        threshold = choose_threshold(metric, y, blend_outputs(outputs, shares))
+        return float(metric.score(y_new, move_threshold(blend_outputs(new, shares), threshold)))
+
+    assert weights[1] > 0.7
+    assert score_new(weights) > score_new({2: 1.0}) + 0.03
+
+
+def _two(positive: Any) -> FloatArray:
+    return np.column_stack([1 - positive, positive]).astype(np.float32)
 
 
 def test_rows_are_sampled_where_they_are_too_many_and_the_sample_follows_the_seed() -> None:

@@ -110,16 +110,29 @@ def test_weights_of_the_scored_rows_enter_the_score(tmp_path: Path) -> None:
     assert oofs.weight() is not None and set(oofs.weight()) == {0.5, 1.5}  # type: ignore[arg-type]
 
 
+def test_a_rare_class_is_scored_at_the_threshold_that_suits_the_model(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=600)
+    frame = pd.DataFrame({"x": x, "y": np.where(rng.random(600) < 1 / (1 + np.exp(3 - 1.5 * x)), "b", "a")})
+    stored = store_run(tmp_path / "run", frame, "y", metric="f1")
+    chances = [1 / (1 + np.exp(3 - 1.5 * x[rows])) for rows in stored.data.folds]
+    lay_down(stored, 0, *(np.column_stack([1 - each, each]) for each in chances))
+    oofs = Oofs(stored.run, stored.data)
+
+    score = oofs.add(0)
+
+    plain = get_metric("f1").score(stored.data.target, oofs.outputs[0])
+    assert oofs.thresholds[0] < 0.45
+    assert score > plain + 0.05
+    assert get_metric("f1").score(stored.data.target, oofs.judged(0, oofs.scored)) == score
+
+
 def test_the_best_is_the_earliest_of_equals_and_never_one_without_a_score(tmp_path: Path) -> None:
     stored = store(tmp_path / "run", *HALVES)
     oofs = Oofs(stored.run, stored.data)
     assert oofs.best is None
-    assert oofs.best_outputs(np.arange(3)) is None
     oofs.scores = {5: 2.0, 1: float("nan"), 3: 1.5, 4: 1.5, 0: float("inf")}
-    oofs.outputs[3] = np.arange(ROWS, dtype=np.float32)[:, None]
     assert oofs.best == 3
-    found = oofs.best_outputs(np.array([7, 2]))
-    assert found is not None and found[:, 0].tolist() == [7.0, 2.0]
 
 
 def test_models_that_are_constant_in_each_fold_are_no_choice_for_an_ensemble(tmp_path: Path) -> None:

@@ -28,6 +28,17 @@ def test_steps_wanted_thick_and_fast_leave_most_of_the_time() -> None:
     assert len(done) == before + 1
 
 
+def test_what_is_wanted_is_done_when_there_is_leisure() -> None:
+    done: list[int] = []
+    step = Sparing(lambda: done.append(1), rest=0.0)
+    assert not step.catch_up()
+    step.want()
+    assert done == []
+    assert step.catch_up()
+    assert not step.catch_up()
+    assert done == [1]
+
+
 def test_a_step_that_costs_nothing_is_done_each_time() -> None:
     done: list[int] = []
     step = Sparing(lambda: done.append(1), rest=0.0)

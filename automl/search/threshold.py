@@ -9,7 +9,7 @@ from automl.metrics import Metric
 
 USUAL = 0.5
 MIN_ROWS = 50
-GRID = 100
+GRID, COARSE_GRID = 100, 24
 HALVES = 5  # how often the rows are halved to see whether a threshold found on one half helps on the other
 
 
@@ -35,6 +35,14 @@ def choose_threshold(metric: Metric, y: Array, outputs: FloatArray, weight: Arra
     return _best(metric, y, outputs, weight)
 
 
+def find_threshold(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None = None) -> float:
+    """The best of a few thresholds on these very rows, at which a model is held against others, for metrics that hang
+    on it; 0.5 for all others. It flatters each of them a little; what is deployed is chosen by `choose_threshold`."""
+    if not metric.hangs_on_threshold or outputs.shape[1] != 2 or len(y) < MIN_ROWS or not np.isfinite(outputs).all():
+        return USUAL
+    return _best(metric, y, outputs, weight, grid=COARSE_GRID)
+
+
 def move_threshold(outputs: FloatArray, threshold: float) -> FloatArray:
     """Probabilities (n, 2) bent so that `threshold` lies at 0.5, for metrics that decide there; others pass."""
     if threshold == USUAL or outputs.shape[1] != 2:
@@ -47,14 +55,14 @@ def move_threshold(outputs: FloatArray, threshold: float) -> FloatArray:
     return both
 
 
-def _best(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None) -> float:
-    """The best threshold of the grid; among equals the nearest to 0.5."""
-    shares = np.unique(np.quantile(outputs[:, 1], np.linspace(0.005, 0.995, GRID)).astype(np.float64))
-    grid = [USUAL, *(float(share) for share in (shares[1:] + shares[:-1]) / 2 if 0.001 < share < 0.999)]
-    scores = np.array([_score(metric, y, outputs, weight, place) for place in grid])
+def _best(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None, grid: int = GRID) -> float:
+    """The best threshold of so many; among equals the nearest to 0.5."""
+    shares = np.unique(np.quantile(outputs[:, 1], np.linspace(0.005, 0.995, grid)).astype(np.float64))
+    places = [USUAL, *(float(share) for share in (shares[1:] + shares[:-1]) / 2 if 0.001 < share < 0.999)]
+    scores = np.array([_score(metric, y, outputs, weight, place) for place in places])
     scores[~np.isfinite(scores)] = -np.inf
     best = np.flatnonzero(scores >= scores.max())
-    return grid[int(min(best, key=lambda place: abs(grid[place] - USUAL)))]
+    return places[int(min(best, key=lambda place: abs(places[place] - USUAL)))]
 
 
 def _score(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None, threshold: float) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.ensemble.threshold import choose_threshold, move_threshold
 from automl.metrics import get_metric
+from automl.search.threshold import choose_threshold, find_threshold, move_threshold
 
 
 def two_columns(positive: np.ndarray) -> np.ndarray:
@@ -37,6 +37,16 @@ def test_probabilities_without_information_leave_it_at_a_half() -> None:
         for _ in range(20)
     ]
     assert sum(threshold == 0.5 for threshold in found) >= 8
+
+
+def test_models_are_held_against_each_other_at_thresholds_of_their_own_only_where_the_metric_hangs_on_them() -> None:
+    y, chance = make_rare(4000, 1)
+    assert 0.15 < find_threshold(get_metric("f1"), y, two_columns(chance)) < 0.4
+    for name in ("accuracy", "roc_auc", "log_loss"):
+        assert find_threshold(get_metric(name), y, two_columns(chance)) == 0.5
+    assert find_threshold(get_metric("f1"), y[:40], two_columns(chance[:40])) == 0.5  # too few to tell
+    chance[7] = np.nan
+    assert find_threshold(get_metric("f1"), y, two_columns(chance)) == 0.5
 
 
 def test_metrics_of_ranks_and_probabilities_have_no_threshold() -> None:
