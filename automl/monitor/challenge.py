@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.ensemble.threshold import move_threshold
 from automl.evaluate.duel import compare_outputs
 from automl.evaluate.evidence import resample
 from automl.files import read_json
@@ -16,6 +15,7 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
 from automl.run import Run
+from automl.search.threshold import move_threshold
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,13 +9,13 @@ import numpy as np
 
 from automl import cells
 from automl.data.load import read_row_groups
-from automl.ensemble.threshold import move_threshold
 from automl.errors import DataError
 from automl.evaluate.evidence import resample
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.monitor import Shift
 from automl.predictor import Predictor
+from automl.search.threshold import move_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
