@@ -22,14 +22,20 @@ from automl.schema import CellFormat, Column, Role
 PLAIN = CellFormat()
 SMALL_ROWS = 64  # up to here one pass over Python objects is quicker than one vectorised call a column
 _WHOLE_FLOAT = re.compile(r"[+-]?(?:0|[1-9]\d{0,14})\.0+")
-_PLAIN_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_PLAIN_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(_PLAIN_NUMBER, re.ASCII)
-_EDGES = re.compile(
-    r"^[\s\ufeff\u200b]+|[\s\ufeff\u200b]+$"
-)  # a stray byte order mark or zero-width space is no content
+_BLANKS = (  # Unicode's white space; a stray byte order mark or zero-width space is no content either
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b"
+)
+_MAYBE_MARKS = re.compile("[\u0300-\U0010ffff]{31}")  # no mark is below: most texts are done with here
+_MARKS = re.compile("(?:M.){31}")  # among the categories of characters
+_LONGEST_NUMBER = 100  # characters, where some are not ASCII: their normal form takes time quadratic in a run of marks
 _WORDS = {"true": 1.0, "false": 0.0}
 _BOOLEANS = {"true": "True", "TRUE": "True", "false": "False", "FALSE": "False"}
 _TRUTH = {"1": "True", "1.0": "True", "0": "False", "0.0": "False"}
+_NOW = ("now", "today")  # pandas takes them for dates, and for another one each day
+_NANOSECONDS = re.compile(r"(\.\d{6})\d{1,12}(?!\d)")
 _NOT_A_TIME = np.datetime64("NaT", "us")
 _LAST_EXACT = 1e15
 _PLAIN_TYPES = frozenset(("int64", "int32", "float64", "float32"))
@@ -74,6 +80,17 @@ def code_text(series: pd.Series[Any], missing: Iterable[str] = ()) -> tuple[Arra
     return np.asarray(codes, dtype=np.int64), [_text(cell, marks) for cell in levels]
 
 
+def code_levels(series: pd.Series[Any], column: Column) -> tuple[Array, list[str | None]]:
+    """`code_text` of a column of categories: where these are truth values, 1 and 0 stand for them."""
+    codes, texts = code_text(series, column.format.missing)
+    return codes, [_TRUTH.get(text or "", text) for text in texts] if is_truth(column) else texts
+
+
+def is_truth(column: Column) -> bool:
+    """Whether a column's categories are truth values."""
+    return bool(column.levels) and set(column.levels) <= {"True", "False"}
+
+
 def to_labels(series: pd.Series[Any], label_type: str) -> list[str | None]:
     """Class labels as `Task.classes` holds them.
 
@@ -86,7 +103,7 @@ def to_labels(series: pd.Series[Any], label_type: str) -> list[str | None]:
     if label_type == "bool":
         return [_TRUTH.get(text, text) if text is not None else None for text in to_text(series)]
     return [
-        (unicodedata.normalize("NFC", cell.strip()) or None) if isinstance(cell, str) else _text(cell)
+        (compose(cell.strip()) or None) if isinstance(cell, str) else _text(cell)
         for cell in series.to_numpy(dtype=object)
     ]
 
@@ -205,11 +222,21 @@ def text_of(cell: Any) -> str | None:
     return _text(cell)
 
 
+def compose(text: str) -> str:
+    """The text in Unicode form NFC; as it is where more than 30 combining marks stand in a row.
+
+    Sorting such a row takes quadratic time. No language writes one: Unicode's Stream-Safe format ends it at 30, too.
+    """
+    if _MAYBE_MARKS.search(text) and _MARKS.search("".join(map(unicodedata.category, text))):
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
 def _text(cell: Any, marks: frozenset[str] = frozenset()) -> str | None:
     if isinstance(cell, str):
         text = cell.strip()
         if not text.isascii():
-            text = _EDGES.sub("", unicodedata.normalize("NFC", text))
+            text = compose(text).strip(_BLANKS)
         if not text or text in marks:
             return None
         if text.endswith("0") and _WHOLE_FLOAT.fullmatch(text):
@@ -249,16 +276,14 @@ def _text_cells(cells: Any, column: Column) -> Array | None:
     else:
         marks = frozenset(column.format.missing)
         texts = _objects([_text(cell, marks) for cell in cells])
-    if column.levels and set(column.levels) <= {"True", "False"}:
+    if is_truth(column):
         texts = _objects([_TRUTH.get(text, text) for text in texts])
     return texts
 
 
 def _coded_cells(series: pd.Series[Any], column: Column) -> pd.Categorical:
     """What `_text_cells` gives, as a categorical: few Python objects, however many rows."""
-    codes, texts = code_text(series, column.format.missing)
-    if column.levels and set(column.levels) <= {"True", "False"}:
-        texts = [_TRUTH.get(text, text) if text is not None else None for text in texts]
+    codes, texts = code_levels(series, column)
     place = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
     moved = np.array([*(-1 if text is None else place[text] for text in texts), -1], dtype=np.int64)
     return pd.Categorical.from_codes(moved[codes], categories=pd.Index(list(place), dtype=object))
@@ -315,6 +340,8 @@ def read_number(text: str, cell_format: CellFormat = PLAIN) -> float:
     if _NUMBER.fullmatch(text) and cell_format.decimal == "." and cell_format.thousands != ".":
         return float(text)
     if not text.isascii():
+        if len(text) > _LONGEST_NUMBER:
+            return np.nan
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
     if cell_format.negative:
         text = put_sign_first(text, cell_format.negative)
@@ -415,10 +442,19 @@ def _epoch_dates(series: pd.Series[Any], cell_format: CellFormat) -> Array:
 
 
 def _read_dates(texts: pd.Series[Any], date_format: str) -> Array:
-    try:
-        moments = pd.to_datetime(
-            texts, format="ISO8601" if date_format == "iso" else date_format, errors="coerce", utc=True
-        )
-    except (ValueError, OverflowError, pd.errors.OutOfBoundsDatetime):
-        return np.full(len(texts), _NOT_A_TIME)
+    texts = texts.mask(texts.isin(_NOW))
+    moments = _to_moments(texts, date_format)
+    failed = moments.isna() & texts.notna()
+    if moments.dt.unit == "ns" and failed.any():  # one cell with nanoseconds, and the years of all end with 2262
+        cut = texts[failed].str.replace(_NANOSECONDS, r"\1", regex=True)
+        moments = moments.dt.as_unit("us")
+        moments[failed] = _to_moments(cut, date_format)
     return np.asarray(moments.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")).copy()
+
+
+def _to_moments(texts: pd.Series[Any], date_format: str) -> pd.Series[Any]:
+    pattern = "ISO8601" if date_format == "iso" else date_format
+    try:
+        return pd.to_datetime(texts, format=pattern, errors="coerce", utc=True)
+    except (ValueError, OverflowError, pd.errors.OutOfBoundsDatetime):
+        return pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")

@@ -25,16 +25,26 @@ from typing import Any, Callable  # noqa: UP035 - as old as Python 3.9
 import numpy as np
 
 LARGEST = float(np.finfo(np.float32).max)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,14})\.0+")
-_EDGES = re.compile("^[\\s\ufeff\u200b]+|[\\s\ufeff\u200b]+$")
-_ISO = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?)?)?"
-    r"|(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)?(\d\d)?)?",
-    re.ASCII,
+_BLANKS = (  # Unicode's white space; a stray byte order mark or zero-width space is no content either
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b"
+)
+_MAYBE_MARKS = re.compile("[\u0300-\U0010ffff]{31}")  # no mark is below: most texts are done with here
+_MARKS = re.compile("(?:M.){31}")  # among the categories of characters
+_LONGEST_NUMBER = 100  # characters, where some are not ASCII: their normal form takes time quadratic in a run of marks
+_TIME = (
+    r"[T ](?:(\d\d?):(\d\d?)(?::(\d\d?)(?:\.\d{0,18})?)?|(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{0,18})?)?)?)"
+    r"[ \t\n\v\f\r]*(?:Z|([+-])(\d\d?)(?::?(\d\d?))?)?"
+)
+_ISO = (  # what pandas takes for ISO 8601, by which the training reads: 2024-01-05, 2024/1/5 7:30, 20240105T0730+02
+    re.compile(rf"(-?\d{{4}})(?:([-./\\ ])(\d\d?)(?:\2(\d\d?)(?:{_TIME})?)?)?", re.ASCII),
+    re.compile(rf"(-?\d{{4}})()(\d\d)(\d\d)(?:{_TIME})?", re.ASCII),
 )
 _BOOLEANS = {"true": "True", "TRUE": "True", "false": "False", "FALSE": "False"}
 _TRUTH = {"1": "True", "1.0": "True", "0": "False", "0.0": "False"}
+_CYCLE = 400, 146_097 * 86_400.0  # after so many years, and seconds, the calendar repeats
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # noqa: UP017 - as old as Python 3.9
 
 
@@ -143,9 +153,8 @@ def _reader(entry: Mapping[str, Any], form: Mapping[str, Any]) -> Callable[[Any]
         return lambda cell: count(read_text(cell, marks), entry["fact"])
     if entry["kind"] == "picture":
         return lambda cell: None if isinstance(cell, str) and cell.strip() in marks else cell
-    if entry.get("booleans"):
-        return lambda cell: _TRUTH.get(read_text(cell, marks), read_text(cell, marks))
-    return lambda cell: read_text(cell, marks)
+    read = read_truth if entry.get("booleans") else read_text
+    return lambda cell: read(cell, marks)
 
 
 def is_missing(cell: Any) -> bool:
@@ -158,6 +167,13 @@ def number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
+def compose(text: str) -> str:
+    """The text in Unicode form NFC; as it is where more than 30 combining marks stand in a row."""
+    if _MAYBE_MARKS.search(text) and _MARKS.search("".join(map(unicodedata.category, text))):
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
 def read_text(cell: Any, marks: frozenset[str] = frozenset()) -> str:
     """The text of a cell in the form that the model knows; "" for no value."""
     if is_missing(cell):
@@ -165,7 +181,7 @@ def read_text(cell: Any, marks: frozenset[str] = frozenset()) -> str:
     if isinstance(cell, str):
         text = cell.strip()
         if not text.isascii():
-            text = _EDGES.sub("", unicodedata.normalize("NFC", text))
+            text = compose(text).strip(_BLANKS)
         if not text or text in marks:
             return ""
         if text.endswith("0") and _WHOLE.fullmatch(text):
@@ -173,6 +189,12 @@ def read_text(cell: Any, marks: frozenset[str] = frozenset()) -> str:
         return _BOOLEANS.get(text, text)
     text = number_text(float(cell)) if isinstance(cell, float) else str(cell)
     return "" if text in marks else text
+
+
+def read_truth(cell: Any, marks: frozenset[str] = frozenset()) -> str:
+    """The text of a cell where the model knows True and False: 1 and 0 stand for them."""
+    text = read_text(cell, marks)
+    return _TRUTH.get(text, text)
 
 
 def read_number(cell: Any, form: Mapping[str, Any], marks: frozenset[str] = frozenset()) -> float:
@@ -196,6 +218,8 @@ def _parse_number(text: str, form: Mapping[str, Any]) -> float:
     if _NUMBER.fullmatch(text) and form["decimal"] == "." and form["thousands"] != ".":
         return float(text)
     if not text.isascii():
+        if len(text) > _LONGEST_NUMBER:
+            return math.nan
         text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'")
     text = _cut_unit(_put_sign_first(text, form.get("negative", "")), form)
     if form["thousands"]:
@@ -246,26 +270,21 @@ def read_date(cell: Any, form: Mapping[str, Any], marks: frozenset[str] = frozen
 
 
 def _read_iso(text: str) -> float:
-    match = _ISO.fullmatch(text)
+    match = _ISO[0].fullmatch(text) or _ISO[1].fullmatch(text)
     if not match:
         return math.nan
-    year, month, day, hour, minute, second, _, zone, *plain = match.groups()
-    if year is None:
-        year, month, day, hour, minute, second = plain
+    year, _, month, day, *time, sign, zone_hours, zone_minutes = match.groups()
+    hour, minute, second = (int(apart or joined or 0) for apart, joined in zip(time[:3], time[3:]))  # noqa: B905 - as old as Python 3.9
+    ahead = int(zone_hours or 0), int(zone_minutes or 0)
+    if ahead[0] > 23 or ahead[1] > 59:
+        return math.nan
+    cycles, place = divmod(int(year), _CYCLE[0])  # Python's calendar ends with the years 1 and 9999, pandas' does not
     try:
-        moment = datetime.datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0)
-        )
+        moment = datetime.datetime(place + _CYCLE[0], int(month or 1), int(day or 1), hour, minute, second)
     except ValueError:
         return math.nan
-    return _seconds(moment) - _zone_seconds(zone or "Z")
-
-
-def _zone_seconds(zone: str) -> float:
-    if zone == "Z":
-        return 0.0
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    return (int(digits[:2]) * 3600.0 + int(digits[2:]) * 60.0) * (-1.0 if zone[0] == "-" else 1.0)
+    seconds = _seconds(moment) + (cycles - 1) * _CYCLE[1]
+    return seconds - (ahead[0] * 3600.0 + ahead[1] * 60.0) * (-1.0 if sign == "-" else 1.0)
 
 
 def _seconds(moment: datetime.datetime) -> float:

@@ -160,6 +160,20 @@ def test_dates_are_read_by_their_format_or_as_iso(date_format: str, cell: object
         assert np.isnat(moments[0]) if moment is None else moments[0] == np.datetime64(moment)
 
 
+def test_words_for_the_present_day_are_no_dates() -> None:
+    """pandas reads them as the moment of reading: a model would be trained on one date and asked for another."""
+    for date_format in ("iso", "%d/%m/%Y"):
+        found = cells.parse_dates(pd.Series(["now", "today", None], dtype=object), CellFormat(date_format=date_format))
+        assert np.isnat(found).all()
+
+
+def test_a_cell_with_nanoseconds_takes_no_date_from_the_others() -> None:
+    texts = ["2024-01-05T07:30:15.123456789", "1677-01-01", "0001-01-01T00:00:00.123456789", "word", None]
+    found = cells.parse_dates(pd.Series(texts, dtype=object), CellFormat(date_format="iso"))
+    days = [str(moment)[:10] for moment in found]
+    assert days == ["2024-01-05", "1677-01-01", "0001-01-01", "NaT", "NaT"]
+
+
 def test_a_typed_table_has_the_columns_asked_for_in_their_order() -> None:
     columns = [
         Column(name="d", role=Role.DATE, format=CellFormat(date_format="iso")),
