@@ -22,7 +22,7 @@ def describe_strangers(frame: pd.DataFrame, columns: Sequence[Column]) -> list[N
             continue
         series = frame.iloc[:, where[column.name]]
         if column.role is Role.CATEGORY:
-            codes, texts = cells.code_text(series, column.format.missing)
+            codes, texts = cells.code_levels(series, column)
             seen = frozenset(column.levels)
             known: Array = np.array([*(text is None or text in seen for text in texts), True])[codes]
             what = "hold a value that was not seen in training"

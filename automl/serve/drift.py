@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from automl.export._prepare import read_date, read_number, read_text
+from automl.cells import is_truth
+from automl.export._prepare import read_date, read_number, read_text, read_truth
 from automl.files import read_json
 from automl.matrix import Array
 from automl.monitor.statistics import cut_bins
@@ -160,9 +161,10 @@ def _binner(reference: ColumnReference) -> Any:
     missing = len(reference.shares) - 1
     if column.role is Role.CATEGORY:
         other, levels = missing - 1, reference.levels
+        read_level = read_truth if is_truth(column) else read_text
 
         def put_level(cell: Any) -> int:
-            text = read_text(cell, marks)
+            text = read_level(cell, marks)
             return levels.get(text, other) if text else missing
 
         return put_level

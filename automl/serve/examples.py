@@ -12,6 +12,7 @@ from automl.pictures import encode_uri
 from automl.schema import Column, Role
 from automl.serve.model import ServedModel
 
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999, where Python's calendar ends
 TEXT = "A short text about this and that."
 
 
@@ -55,6 +56,7 @@ def _round(numbers: list[float]) -> float | int:
 def _date(seconds: float, date_format: str) -> Any:
     import datetime
 
+    seconds = min(max(seconds, FIRST_SECOND), LAST_SECOND)
     day = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(days=seconds // 86_400)
     if date_format in ("epoch_s", "epoch_ms"):
         return int(day.timestamp()) * (1 if date_format == "epoch_s" else 1000)

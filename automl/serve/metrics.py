@@ -67,7 +67,10 @@ class Metrics:
             "automl_unseen_values", "Cells with a category that training did not have", ["column"], registry=registry
         )
         self.unreadable = Counter(
-            "automl_unreadable_values", "Cells that are no number, or one too large", ["column"], registry=registry
+            "automl_unreadable_values",
+            "Cells that are no number or date, or a number too large",
+            ["column"],
+            registry=registry,
         )
         self.drift = Gauge(
             "automl_drift_psi",

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from automl.cells import read_number
-from automl.export._prepare import read_text
+from automl.cells import is_truth, read_number
+from automl.export._prepare import read_date, read_text
 from automl.schema import CellFormat, Column, Role, Schema
 from automl.serve.refusal import Refusal
 
@@ -26,7 +26,7 @@ class Tally:
     Attributes:
         missing: without a value.
         unseen: categories that training did not have.
-        unreadable: texts that are no number in a column of numbers.
+        unreadable: texts that are no number in a column of numbers, or no date in one of dates.
         out_of_range: numbers beyond float32, which count as missing.
     """
 
@@ -65,7 +65,7 @@ class RowReader:
     """Brings what a request holds into `Rows`.
 
     Args:
-        strict: refuse texts that are no numbers, and unknown columns.
+        strict: refuse texts that are no numbers or dates, and unknown columns.
     """
 
     def __init__(self, schema: Schema, *, target: str = "", max_rows: int = 10_000, strict: bool = False) -> None:
@@ -140,12 +140,13 @@ class RowReader:
         return [f"{extra} column(s) unknown to the model were ignored"]
 
     def _judge(self, column: Column, cells: list[Any], found: Tally, warnings: list[str]) -> None:
-        name = column.name
+        name, kind = column.name, str(column.role)
         if found.unreadable:
             if self.strict:
-                row = _first_unreadable(column, cells)
-                raise Refusal(422, f"Row {row}: the cell of {name!r} is no number", hint=SEE, kind="cells")
-            warnings.append(f"{found.unreadable} cell(s) of {name!r} are no number and count as missing")
+                inspect = _inspector(column)
+                row = next(at for at, cell in enumerate(cells) if (one := inspect([cell])) and one.unreadable)
+                raise Refusal(422, f"Row {row}: the cell of {name!r} is no {kind}", hint=SEE, kind="cells")
+            warnings.append(f"{found.unreadable} cell(s) of {name!r} are no {kind} and count as missing")
         if found.out_of_range:
             warnings.append(f"{found.out_of_range} cell(s) of {name!r} are beyond 3.4e38 and count as missing")
         if found.unseen:
@@ -166,10 +167,12 @@ def _inspector(column: Column) -> Callable[[list[Any]], Tally | None]:
     marks = frozenset(form.missing)
     if column.role is Role.NUMBER:
         return lambda cells: _inspect_numbers(column.name, cells, form, marks)
+    if column.role is Role.DATE:
+        fields = dataclasses.asdict(form)
+        return lambda cells: _inspect_dates(column.name, cells, fields, marks)
     if column.role is Role.CATEGORY:
         levels = frozenset(column.levels)
-        booleans = bool(levels) and levels <= {"True", "False"}
-        if booleans:
+        if is_truth(column):
             levels |= {"0", "1"}
         return lambda cells: _inspect_levels(column.name, cells, levels, marks)
     longest = MAX_PICTURE if column.role is Role.IMAGE else MAX_TEXT
@@ -223,14 +226,15 @@ def _count_text(text: str, form: CellFormat, marks: frozenset[str], found: Tally
         found.out_of_range += 1
 
 
-def _first_unreadable(column: Column, cells: list[Any]) -> int:
-    marks = frozenset(column.format.missing)
-    for row, cell in enumerate(cells):
-        if type(cell) is str and cell.strip() and cell.strip() not in marks:
-            number = read_number(cell.strip(), column.format)
-            if number != number:
-                return row
-    return 0
+def _inspect_dates(name: str, cells: list[Any], form: Mapping[str, Any], marks: frozenset[str]) -> Tally | None:
+    _check_types(name, cells)
+    found = Tally()
+    for cell in cells:
+        if not read_text(cell, marks):
+            found.missing += 1
+        elif math.isnan(read_date(cell, form, marks)):
+            found.unreadable += 1
+    return found if found != _NOTHING else None
 
 
 def _inspect_levels(name: str, cells: list[Any], levels: frozenset[str], marks: frozenset[str]) -> Tally | None:

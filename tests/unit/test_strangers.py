@@ -28,6 +28,14 @@ def test_cells_that_a_model_makes_nothing_of_are_told_by_column() -> None:
     assert describe_strangers(frame.iloc[[0]], columns) == []
 
 
+def test_one_and_zero_are_no_strangers_where_the_model_knows_true_and_false() -> None:
+    columns = (Column(name="member", role=Role.CATEGORY, levels=("True", "False")),)
+    for cells in ([1, 0], ["1", "0.0"], [1.0, 0.0], ["true", "FALSE"]):
+        assert describe_strangers(pd.DataFrame({"member": cells * 40}), columns) == []
+    (told,) = describe_strangers(pd.DataFrame({"member": [1, 2, None]}), columns)
+    assert told.text == "member: 1 cell(s) hold a value that was not seen in training: '2'"
+
+
 def test_a_signalling_nan_among_decimals_is_a_missing_cell() -> None:
     """Comparing it is an error, which is how pandas looks for missing values in a column of text and decimals."""
     columns = (Column(name="age", role=Role.NUMBER),)

@@ -43,6 +43,17 @@ def test_a_shift_is_seen_and_its_size_is_worked_by_hand() -> None:
     assert abs(measured["city"] - (0.75 * np.log(4) - 0.499 * np.log(0.002) - 0.249 * np.log(0.004))) < 1e-6
 
 
+def test_one_and_zero_for_true_and_false_are_no_drift() -> None:
+    member = Column(name="member", role=Role.CATEGORY, levels=("True", "False"))
+    reference = _from_sketch(member, {"rows": 400, "missing": 0, "kept": {"counts": [200, 200, 0]}})
+    assert reference is not None
+    for cells in ([1, 0], ["1.0", "0"], [True, False]):
+        found = DriftWindow({"member": reference})
+        for _ in range(8):
+            found.add(Rows({"member": cells * 25}, 50))
+        assert abs(found.measure()["member"]) < 0.001
+
+
 def test_few_rows_say_nothing() -> None:
     assert window([5.0] * (FEWEST_ROWS - 1), ["Wien"] * (FEWEST_ROWS - 1)) == {}
 

@@ -108,12 +108,14 @@ def test_an_export_and_the_models_themselves_answer_alike(
 def test_odd_cells_are_predicted_and_told(server: Server, rows: list[dict[str, Any]]) -> None:
     before = server.metric("automl_unseen_values_total")
     odd = {**rows[0], "city": "Atlantis", "age": "forty", "account": 1e39, "colour": "red", "bought": "yes"}
+    odd["day"] = "31.31.2024"
     answer = server.client.post("/predict", json={"rows": [odd, rows[1]]})
     assert answer.status_code == 200
     assert answer.json()["warnings"] == [
         "1 column(s) unknown to the model were ignored",
         "1 cell(s) of 'age' are no number and count as missing",
         "1 cell(s) of 'city' hold a value that training did not have",
+        "1 cell(s) of 'day' are no date and count as missing",
         "1 cell(s) of 'account' are beyond 3.4e38 and count as missing",
     ]
     assert "Atlantis" not in answer.text
@@ -151,7 +153,7 @@ def test_strict_refuses_what_is_else_only_told(model: Path, tmp_path: Path, rows
     with serving(model, tmp_path, "--strict", "--labels-only", "--runtime", "automl") as strict:
         fine = strict.client.post("/predict", json={"rows": rows[:1]})
         assert list(fine.json()["predictions"][0]) == ["prediction"]
-        for change in ({"colour": "red"}, {"age": "forty"}):
+        for change in ({"colour": "red"}, {"age": "forty"}, {"day": "soon"}):
             answer = strict.client.post("/predict", json={"rows": [{**rows[0], **change}]})
             assert answer.status_code == 422
             assert "red" not in answer.text and "forty" not in answer.text and "colour" not in answer.text
