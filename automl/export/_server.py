@@ -19,6 +19,7 @@ from typing import Any
 MAX_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 10_000
 SECONDS = 20.0
+DRAIN_SECONDS = 8.0  # for the requests at work after SIGTERM: Docker kills after 10
 
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds, as Prometheus' own libraries have them
@@ -66,6 +67,32 @@ class Counts:
         return "\n".join(lines) + "\n"
 
 
+class Work:
+    """The requests at work, and whether the server still takes others."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._number = 0
+        self._changed = threading.Condition()
+
+    def begin(self) -> bool:
+        """Whether the request came in time."""
+        with self._changed:
+            self._number += 1
+            return not self.draining
+
+    def end(self) -> None:
+        with self._changed:
+            self._number -= 1
+            self._changed.notify_all()
+
+    def drain(self, seconds: float) -> None:
+        """Take no further requests, and wait for those at work."""
+        with self._changed:
+            self.draining = True
+            self._changed.wait_for(lambda: self._number == 0, seconds)
+
+
 class Handler(BaseHTTPRequestHandler):
     """GET /healthz, /readyz, /schema, /metrics; POST /predict with {"rows": [{…}, …]}."""
 
@@ -73,9 +100,26 @@ class Handler(BaseHTTPRequestHandler):
     timeout = SECONDS
     model: Any = None
     counts = Counts()
+    work = Work()
+    begun = late = False
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        finally:
+            if self.begun:
+                self.begun = False
+                self.work.end()
+
+    def parse_request(self) -> bool:
+        """Called when the first line of a request is there: from then on it is at work."""
+        self.begun, self.late = True, not self.work.begin()
+        return super().parse_request()
 
     def do_GET(self) -> None:
-        if self.path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
+        if self.late and self.path in ("/readyz", "/v2/health/ready"):
+            self._send(503, {"error": "the server is ending"})
+        elif self.path in ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
             self._send(200, {"status": "ok"})
         elif self.path == "/schema":
             self._send(200, self.model.signature)
@@ -90,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
             if self.path != "/predict":
                 raise RefusedError(404, "POST goes to /predict")
             given = self._read()
+            if self.late:
+                raise RefusedError(503, "the server is ending")
             rows = len(given)
             answers = self.model.predict(given)
             if self.model.signature["classes"]:
@@ -131,6 +177,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if self.work.draining:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -159,11 +207,18 @@ def main() -> None:
 
     Handler.model = Model(folder, files=False)
     server = ThreadingHTTPServer((given.host, given.port), Handler)
-    server.daemon_threads = True
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    server.daemon_threads = True  # an idle connection must not hold the end; a request at work does: see `Work`
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end, args=(server,)).start())
     sys.stdout.write(f"serving on http://{given.host}:{server.server_address[1]}\n")
     sys.stdout.flush()
     server.serve_forever()
+    server.server_close()
+
+
+def _end(server: ThreadingHTTPServer) -> None:
+    """Goes on answering while requests are at work: that the server is not ready, above all."""
+    Handler.work.drain(DRAIN_SECONDS)
+    server.shutdown()
 
 
 if __name__ == "__main__":
