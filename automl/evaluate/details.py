@@ -20,6 +20,7 @@ from automl.preprocess.table import Table
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.oof import Oofs
+from automl.search.threshold import move_threshold
 
 MAIN_COLUMNS = 6
 
@@ -111,7 +112,7 @@ def _along(room: _Room, name: str, residuals: np.ndarray) -> dict[str, Any]:
 
 def _slices(room: _Room) -> dict[str, Any]:
     evidence = room.evidence
-    errors = row_errors(room.task, evidence.y, evidence.blend)
+    errors = row_errors(room.task, evidence.y, move_threshold(evidence.blend, evidence.threshold))
     return find_slices(
         room.scored_table(),
         room.schema,

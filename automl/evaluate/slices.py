@@ -41,7 +41,11 @@ class Split:
 
 
 def row_errors(task: Task, y: Array, outputs: FloatArray) -> Array:
-    """(n,) float64: 1 where the class is wrong, or how far a number is off."""
+    """(n,) float64: 1 where the class is wrong, or how far a number is off.
+
+    Args:
+        outputs: (n, k); of two classes with the deployed threshold moved to 0.5, as `move_threshold` does.
+    """
     if not task.is_classification:
         return np.asarray(np.abs(y - outputs[:, 0]), dtype=np.float64)
     decided = (outputs[:, 1] >= 0.5).astype(np.int64) if outputs.shape[1] == 2 else outputs.argmax(axis=1)
@@ -59,7 +63,7 @@ def find_slices(
 
     Returns:
         "overall" with the mean error of all rows and "slices": conditions, rows and share of the measured half, error
-        with its 95% interval.
+        with its 95% interval. Where nothing could be looked at, "skipped" says why.
     """
     from sklearn.tree import DecisionTreeRegressor
 
@@ -69,11 +73,17 @@ def find_slices(
         rows = np.sort(np.random.default_rng([seed, 31]).choice(rows, MOST_ROWS, replace=False))
     grown = halve(len(rows), seed, None if units is None else units[rows])
     leaf = max(MIN_LEAF, int(LEAF_SHARE * len(rows) / 2))
-    if min(grown.sum(), (~grown).sum()) < 2 * leaf or errors.max(initial=0.0) == errors.min(initial=0.0):
+    if errors.max(initial=0.0) == errors.min(initial=0.0):
         return result
+    half = min(int(grown.sum()), int((~grown).sum()))
+    if half < 2 * leaf:
+        return {
+            **result,
+            "skipped": f"of {len(rows):,} rows, halved, too few lie in one half ({half:,} of {2 * leaf:,})",
+        }
     matrix, splits = make_matrix(table.take(rows), schema)
     if not splits:
-        return result
+        return {**result, "skipped": "there is no number, date or frequent category to divide the rows by"}
     chosen = errors[rows]
     # amounts have long tails: the tree is to find where rows err, not the one row that errs most
     aim = chosen if rates else np.minimum(chosen, np.quantile(chosen, 0.99))

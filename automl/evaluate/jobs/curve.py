@@ -51,8 +51,11 @@ class Curve:
             outputs = case.predict_one(moved, case.places[0][0])
             record["lines"].append({"label": label, "y": [float(value) for value in outputs]})
         if case.task.kind is TaskKind.BINARY:
+            at = case.evidence.threshold
             record["turns"] = [
-                {"label": line["label"], "x": turn} for line in record["lines"] for turn in find_turns(along, line["y"])
+                {"label": line["label"], "x": turn}
+                for line in record["lines"]
+                for turn in find_turns(along, line["y"], at)
             ]
         return record
 
@@ -119,7 +122,7 @@ def _seen(case: Case, name: str) -> dict[str, list[float]]:
     }
 
 
-def find_turns(x: Array, y: list[float], at: float = 0.5) -> list[float]:
+def find_turns(x: Array, y: list[float], at: float) -> list[float]:
     """Where a line crosses the decision's threshold, by linear interpolation."""
     turns = []
     for place in range(len(y) - 1):

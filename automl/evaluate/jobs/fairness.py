@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl.data.sensitive import load_groups
+from automl.data.sensitive import Groups, load_groups
 from automl.evaluate.fairness import describe_fairness
 from automl.evaluate.jobs import Case, Study
 
@@ -22,13 +22,14 @@ class Fairness:
         every = load_groups(case.run.data)
         if not every:
             return None
-        evidence = case.evidence
-        return {
-            "columns": [
-                describe_fairness(case.task, evidence.y, evidence.blend, groups.take(evidence.rows), seed=case.seed)
-                for groups in every
-            ]
-        }
+        return {"columns": [_describe(case, groups) for groups in every]}
+
+
+def _describe(case: Case, groups: Groups) -> dict[str, Any]:
+    """One column's groups, as the deployed model decides them."""
+    evidence = case.evidence
+    own = groups.take(evidence.rows)
+    return describe_fairness(case.task, evidence.y, evidence.blend, own, threshold=evidence.threshold, seed=case.seed)
 
 
 plugin: Study = Fairness()

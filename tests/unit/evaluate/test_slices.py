@@ -50,11 +50,21 @@ def test_errors_by_chance_make_no_slice() -> None:
 
 def test_few_rows_or_no_errors_claim_nothing() -> None:
     table, _, _ = make_table(30)
-    assert find_slices(table, SCHEMA, np.ones(30), rates=True, seed=0)["slices"] == []
+    found = find_slices(table, SCHEMA, np.arange(30.0) % 2, rates=True, seed=0)
+    assert found["slices"] == []
+    assert found["skipped"] == "of 30 rows, halved, too few lie in one half (15 of 40)"
     table, _, _ = make_table(1_000)
     assert find_slices(table, SCHEMA, np.zeros(1_000), rates=True, seed=0) == {
         "overall": 0.0, "rates": True, "slices": [],
     }  # fmt: skip
+
+
+def test_without_a_column_to_divide_by_nothing_was_looked_at() -> None:
+    names = tuple(f"name {row}" for row in range(1_000))
+    schema = Schema(columns=(Column(name="who", role=Role.CATEGORY, reason="", levels=names),))
+    table = TableEncoder(schema).encode(pd.DataFrame({"who": names}))
+    found = find_slices(table, schema, np.arange(1_000.0) % 2, rates=True, seed=0)
+    assert "no number, date or frequent category" in found["skipped"]
 
 
 def test_an_error_is_a_wrong_class_or_a_distance() -> None:

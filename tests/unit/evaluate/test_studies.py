@@ -15,10 +15,13 @@ import pytest
 from automl.clock import Clock
 from automl.engines import Job, Outcome
 from automl.ensemble.bag import BagModel
+from automl.evaluate.details import describe_details
+from automl.evaluate.evidence import read_evidence
 from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
 from automl.evaluate.jobs.surrogate import merge_conditions
+from automl.evaluate.quality import describe_quality
 from automl.evaluate.studies import (
     GRACE_SECONDS,
     NO_TIME,
@@ -28,6 +31,7 @@ from automl.evaluate.studies import (
     seconds_for_studies,
     wanted_studies,
 )
+from automl.files import read_json
 from automl.matrix import FloatArray
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
@@ -276,8 +280,42 @@ def test_the_curve_of_one_column_turns_where_the_classes_part(tmp_path: Path) ->
     assert found["seen"]["y"][0] < 0.1 < 0.9 < found["seen"]["y"][-1]
 
 
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    """A model of a rare class, judged by F1: its threshold lies far below 0.5."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=600).round(3)
+    table = pd.DataFrame({"x": x, "fraud": np.where(x + rng.normal(0, 1.5, 600) > 3, "yes", "no")})
+    table["side"] = np.where(rng.random(600) < 0.5, "left", "right")
+    path = tmp_path_factory.mktemp("moved") / "run"
+    return train_classes(path, table, "fraud", metric="f1", data={"sensitive": ["side"]})
+
+
+def test_groups_and_turns_are_told_at_the_threshold_that_is_deployed(moved: StoredRun) -> None:
+    threshold = read_json(moved.run.ensemble_path)["threshold"]
+    assert threshold < 0.4
+    evidence = read_evidence(str(moved.run.path))
+    found = run_studies(moved.run, seconds=None, seed=0, names=["fairness", "curve"])
+    (record,) = found["fairness"]["columns"]
+    selected = sum(group["selection_rate"] * group["rows"] for group in record["groups"])
+    assert record["threshold"] == threshold
+    assert selected == pytest.approx(np.sum(evidence.blend[:, 1] >= threshold))
+    curve = found["curve"]
+    lines = {line["label"]: line["y"] for line in curve["lines"]}
+    assert curve["turns"]
+    for turn in curve["turns"]:
+        assert np.interp(turn["x"], curve["x"], lines[turn["label"]]) == pytest.approx(threshold)
+
+
+def test_where_it_errs_counts_errors_at_the_threshold_that_is_deployed(moved: StoredRun) -> None:
+    accuracy = describe_quality({"run": str(moved.run.path), "seed": 0})["metrics"]["accuracy"]["value"]
+    found = describe_details({"run": str(moved.run.path), "seed": 0, "seconds": None})
+    assert accuracy is not None
+    assert found["slices"]["overall"] == pytest.approx(1 - accuracy)
+
+
 def test_a_line_turns_where_it_crosses() -> None:
-    assert find_turns(np.array([0.0, 1.0, 2.0, 3.0]), [0.1, 0.4, 0.8, 0.3]) == pytest.approx([1.25, 2.6])
+    assert find_turns(np.array([0.0, 1.0, 2.0, 3.0]), [0.1, 0.4, 0.8, 0.3], 0.5) == pytest.approx([1.25, 2.6])
 
 
 def test_noise_is_a_share_of_the_spread_and_keeps_the_holes(regression: StoredRun) -> None:
@@ -289,12 +327,12 @@ def test_noise_is_a_share_of_the_spread_and_keeps_the_holes(regression: StoredRu
     assert np.array_equal(np.isnan(noisy.dates), np.isnan(table.dates))
 
 
-def train_classes(path: Path, table: pd.DataFrame, target: str) -> StoredRun:
+def train_classes(path: Path, table: pd.DataFrame, target: str, **recipe: Any) -> StoredRun:
     """As `train`, for classes: a constant and a linear model."""
     from automl.ensemble.build import EnsembleBuilder
     from tests.unit.search.runs import store_run
 
-    stored = store_run(path, table, target, split={"folds": 3, "repeats": 1})
+    stored = store_run(path, table, target, split={"folds": 3, "repeats": 1}, **recipe)
     oofs, records = stored.complete(stored.spec(0, "dummy"), stored.spec(1, "linear"))
     builder = EnsembleBuilder(
         stored.run, stored.data, stored.schema, stored.recipe,
