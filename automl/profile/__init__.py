@@ -27,6 +27,7 @@ class Finding:
         group_duplicates, ...: see `effects`.
         effects: what `flow` does about it: {"drop": [column, …]}, {"group_rows": true}, {"group": column},
             {"time": column}; empty for a proposal.
+        skipped: names of the checks that did not look: at `columns`, or at anything if there are none.
     """
 
     kind: str
@@ -36,19 +37,22 @@ class Finding:
     columns: tuple[str, ...] = ()
     taken: bool = False
     effects: dict[str, Any] = dataclasses.field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "columns": list(self.columns)}
+        return {**dataclasses.asdict(self), "columns": list(self.columns), "skipped": list(self.skipped)}
 
     @staticmethod
     def from_json(record: dict[str, Any]) -> Finding:
-        return Finding(**{**record, "columns": tuple(record["columns"])})
+        lists = {"columns": tuple(record["columns"]), "skipped": tuple(record.get("skipped", ()))}
+        return Finding(**{**record, **lists})
 
 
 class FindingPlugin(Protocol):
     """One file of `automl.profile.findings`: looks for one kind of trouble.
 
-    A plug-in with `always = True` is asked even where there is no time: what it finds has effects.
+    A plug-in with `always = True` is asked even where there is no time: what it finds has effects. One that cannot look
+    says so in a note whose `skipped` names it, where a reader would take its silence for a good sign.
     """
 
     def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:

@@ -41,12 +41,12 @@ def find_all(dataset: Dataset, new: pd.DataFrame | None = None, *, deadline: flo
                 findings += plugin.find(dataset, new)
         except Exception as error:  # one check must not cost the run
             reason = f"{type(error).__name__}: {error}"[:300]
-            findings.append(Finding(kind=name, severity="note", text=f"The check {name!r} failed: {reason}"))
+            text = f"The check {name!r} failed: {reason}"
+            findings.append(Finding(kind=name, severity="note", text=text, skipped=(name,)))
     if left_out:
         text = f"The time did not allow to look for {', '.join(left_out)}"
-        findings.append(
-            Finding(kind="time", severity="note", text=text, action="automl check DATA looks for everything")
-        )
+        action = "automl check DATA looks for everything"
+        findings.append(Finding(kind="time", severity="note", text=text, action=action, skipped=tuple(left_out)))
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 

@@ -32,6 +32,13 @@ def _findings(source: RunSource, *kinds: str) -> list[dict[str, Any]]:
     return [finding for finding in source.findings if finding.get("kind") in kinds]
 
 
+def _skipped(source: RunSource, check: str, *, in_part: bool = False) -> str:
+    """Why a check of the data did not look at all, or, `in_part`, at some columns; "" if it did."""
+    told = [finding for finding in source.findings if check in (finding.get("skipped") or [])]
+    texts = [str(finding.get("text") or "") for finding in told if bool(finding.get("columns")) is in_part]
+    return f"{texts[0].rstrip('.')}." if texts else ""
+
+
 def _baseline(source: RunSource) -> Check | None:
     constant, linear = (source.evaluation.get(f"better_than_{name}") for name in ("constant", "linear"))
     if constant is None:
@@ -52,12 +59,16 @@ def _baseline(source: RunSource) -> Check | None:
 def _leak(source: RunSource) -> Check | None:
     if not source.profile:
         return None
-    leaks = [finding for finding in _findings(source, "target_leak") if not finding.get("taken")]
+    leaks = [finding for finding in _findings(source, "target_leak") if finding.get("severity") == "risk"]
+    leaks = [finding for finding in leaks if not finding.get("taken")]
     if leaks:
         columns = [str(name) for finding in leaks for name in finding.get("columns") or []]
         text = f"{join_words(columns, 4) or 'A column'} may tell the answer. If it is known only afterwards, the score "
         return Check(tone="bad", title="Leak suspected", text=text + "is worth nothing; leave it out and fit again.")
-    return Check(tone="good", title="No leak found", text="No single column tells the answer by itself.")
+    if unseen := _skipped(source, "target_leak"):
+        return Check(tone="neutral", title="Leaks were not looked for", text=unseen)
+    text = f"No single column tells the answer by itself. {_skipped(source, 'target_leak', in_part=True)}".strip()
+    return Check(tone="good", title="No leak found", text=text)
 
 
 def _rows(source: RunSource) -> Check | None:
@@ -75,11 +86,14 @@ def _rows(source: RunSource) -> Check | None:
 
 
 def _drift(source: RunSource) -> Check | None:
-    found = _findings(source, "drift")
+    found = [finding for finding in _findings(source, "drift") if finding.get("severity") == "warning"]
     if found:
         return Check(tone="warn", title="The second file differs", text=str(found[0].get("text") or ""))
     if source.record.get("test"):
-        return Check(tone="good", title="No drift found", text="The second file looks like the training rows.")
+        if unseen := _skipped(source, "drift"):
+            return Check(tone="neutral", title="Drift was not looked at", text=unseen)
+        text = f"The second file looks like the training rows. {_skipped(source, 'drift', in_part=True)}".strip()
+        return Check(tone="good", title="No drift found", text=text)
     text = "No second file was given. Before use: automl check DATA NEW tells whether new rows look like these."
     return Check(tone="neutral", title="Drift was not looked at", text=text)
 
@@ -127,8 +141,11 @@ def _classes(source: RunSource) -> Check | None:
     if missed:
         worst = min(missed, key=lambda entry: entry["recall"])
         text = f"Only {format_share(worst['recall'])} of the rows of “{worst.get('label')}” are found"
-        text += "; a lower threshold finds more." if source.task.kind is TaskKind.BINARY else "."
-        return Check(tone="warn", title="A class is often missed", text=text)
+        if source.task.kind is TaskKind.BINARY:  # the threshold is that of the second class
+            text += (
+                f"; a {'higher' if str(worst.get('label')) == source.task.classes[0] else 'lower'} threshold finds more"
+            )
+        return Check(tone="warn", title="A class is often missed", text=text + ".")
     return Check(tone="good", title="Every class is found", text="At least half of the rows of each class.")
 
 

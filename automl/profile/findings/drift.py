@@ -23,6 +23,8 @@ RATE = 0.05  # false discoveries among the columns named
 STABILITY = 0.1  # population stability index
 DISTANCE = 0.1  # Wasserstein distance in standard deviations
 MISSING = 0.05  # difference of the shares of missing cells
+COMPARED = (Role.NUMBER, Role.DATE, Role.CATEGORY)
+MOST_NAMES = 5
 UNSEEN = 0.05  # share of cells with a value that the first file does not have
 
 
@@ -42,22 +44,31 @@ class Drift:
     """
 
     def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
-        if new is None or min(dataset.n_rows, len(new)) < FEWEST_ROWS:
+        if new is None:
             return []
+        if min(dataset.n_rows, len(new)) < FEWEST_ROWS:
+            which, rows = ("new", len(new)) if len(new) < FEWEST_ROWS else ("first", dataset.n_rows)
+            text = f"The files were not compared: the {which} one has {rows:,} rows, {FEWEST_ROWS} are needed"
+            return [_tell_skipped(text)]
         rng = np.random.default_rng(0)
         most = max(1_000, min(MOST_ROWS, MOST_CELLS // max(1, len(dataset.schema.features))))
         before = dataset.frame.iloc[rng.permutation(dataset.n_rows)[:most]]
         after = new.iloc[rng.permutation(len(new))[:most]]
         differences: list[_Difference] = []
-        for column in dataset.schema.of(Role.NUMBER, Role.DATE, Role.CATEGORY):
-            if column.name in new.columns:
-                differences += _compare(column, before[column.name], after[column.name])
+        left_out: list[str] = []
+        for column in dataset.schema.features:
+            if column.role not in COMPARED or column.name not in new.columns:
+                left_out.append(column.name)
+                continue
+            differences += _compare(column, before[column.name], after[column.name])
+            if min(before[column.name].count(), after[column.name].count()) < FEWEST_ROWS:
+                left_out.append(column.name)
         found = [
             difference
             for difference, passes in zip(differences, _discoveries(differences), strict=True)
             if passes and difference.is_large
         ]
-        return [
+        findings = [
             Finding(
                 kind="drift",
                 severity="warning",
@@ -67,6 +78,23 @@ class Drift:
             )
             for difference in sorted(found, key=lambda difference: difference.p_value)
         ]
+        return [*findings, *_tell_left_out(left_out, len(dataset.schema.features))]
+
+
+def _tell_skipped(text: str, columns: tuple[str, ...] = ()) -> Finding:
+    return Finding(kind="drift", severity="note", text=text, columns=columns, skipped=("drift",))
+
+
+def _tell_left_out(names: list[str], all_columns: int) -> list[Finding]:
+    """That columns were not compared; none are named where it was all of them."""
+    if not names:
+        return []
+    why = f"texts, pictures and columns of fewer than {FEWEST_ROWS} known values are not"
+    if len(names) == all_columns:
+        return [_tell_skipped(f"No column was compared with the new file: {why}")]
+    shown = ", ".join(repr(name) for name in names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return [_tell_skipped(f"Not compared with the new file: {shown}{more}; {why}", tuple(names))]
 
 
 def _discoveries(differences: list[_Difference]) -> Array:

@@ -25,10 +25,13 @@ class TargetLeak:
     """One column alone is never that good in honest data, or then the rest is not needed; the user must judge."""
 
     def find(self, dataset: Dataset, new: pd.DataFrame | None) -> list[Finding]:
-        if dataset.n_rows < FEWEST_ROWS:
+        if not dataset.task.target:
             return []
+        if dataset.n_rows < FEWEST_ROWS:
+            return [_tell_skipped(f"Leaks were not looked for in {dataset.n_rows} rows: {FEWEST_ROWS} are needed")]
         roles = {column.name: column.role for column in dataset.schema.features}
-        findings = []
+        pictures = tuple(column.name for column in dataset.schema.of(Role.IMAGE))
+        findings = [_tell_skipped("Leaks were not looked for in pictures", pictures)] if pictures else []
         for association in measure_columns(dataset):
             measured = _judge(association, roles[association.column], dataset.task.is_classification)
             if measured:
@@ -37,6 +40,10 @@ class TargetLeak:
                 action = f"Kept; if it is not known when predictions are made, add --drop {shlex.quote(name)}"
                 findings.append(Finding(kind="target_leak", severity="risk", columns=(name,), text=text, action=action))
         return findings
+
+
+def _tell_skipped(text: str, columns: tuple[str, ...] = ()) -> Finding:
+    return Finding(kind="target_leak", severity="note", text=text, columns=columns, skipped=("target_leak",))
 
 
 def _judge(association: Association, role: Role, by_class: bool) -> str:

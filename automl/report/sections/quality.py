@@ -132,6 +132,8 @@ def _slices(source: RunSource) -> Table | Paragraph | None:
         return None
     overall, rates = float(record["overall"]), bool(record.get("rates"))
     found = [item for item in record.get("slices") or [] if isinstance(item, dict) and is_figure(item.get("error"))]
+    if record.get("skipped"):
+        return Paragraph(text=f"Where it errs most was not looked at: {record['skipped']}.")
     if not found:
         return Paragraph(text="No kind of rows was found on which the model errs more than by chance.", tone="good")
     rows = [

@@ -378,8 +378,40 @@ def test_small_shifts_of_many_rows_and_files_of_few_rows_are_no_drift() -> None:
     rng = np.random.default_rng(17)
     many = make_dataset({"x": rng.normal(size=20_000)}, rng.integers(0, 2, 20_000))
     assert find("drift", many, pd.DataFrame({"x": rng.normal(size=20_000) + 0.05})) == []
-    assert find("drift", many, pd.DataFrame({"x": rng.normal(size=150) + 2})) == []
+    (note,) = find("drift", many, pd.DataFrame({"x": rng.normal(size=150) + 2}))
+    assert (note.severity, note.skipped, note.columns) == ("note", ("drift",), ())
     assert find("drift", many, None) == []
+
+
+def test_files_that_are_not_compared_are_said_not_to_be() -> None:
+    rng = np.random.default_rng(18)
+    few, many = pd.DataFrame({"x": rng.normal(size=150)}), pd.DataFrame({"x": rng.normal(size=400)})
+    (note,) = find("drift", make_dataset({"x": many["x"]}, rng.integers(0, 2, 400)), few)
+    assert note.text == "The files were not compared: the new one has 150 rows, 200 are needed"
+    (note,) = find("drift", make_dataset({"x": few["x"]}, rng.integers(0, 2, 150)), many)
+    assert note.text == "The files were not compared: the first one has 150 rows, 200 are needed"
+
+
+def test_columns_that_are_not_compared_are_named() -> None:
+    rng = np.random.default_rng(19)
+    holes = np.where(rng.random(400) < 0.1, 1.0, np.nan)
+    columns = {"x": rng.normal(size=400), "note": [f"text {row}" for row in range(400)], "holes": holes}
+    dataset = make_dataset(columns, rng.integers(0, 2, 400), roles={"note": Role.TEXT})
+    (note,) = find("drift", dataset, dataset.frame)
+    assert (note.severity, note.columns) == ("note", ("note", "holes"))
+    assert note.text.startswith("Not compared with the new file: 'note', 'holes'; texts, pictures and columns of fewer")
+    texts = make_dataset({"note": columns["note"]}, rng.integers(0, 2, 400), roles={"note": Role.TEXT})
+    (note,) = find("drift", texts, texts.frame)
+    assert note.text.startswith("No column was compared with the new file") and note.columns == ()
+
+
+def test_leaks_that_are_not_looked_for_are_said_not_to_be() -> None:
+    (note,) = find("target_leak", clean_dataset(rows=29))
+    assert note.text == "Leaks were not looked for in 29 rows: 30 are needed"
+    assert (note.severity, note.skipped, note.columns) == ("note", ("target_leak",), ())
+    pictures = planted(clean_dataset(), "photo", [f"{row}.png" for row in range(1_000)], Role.IMAGE)
+    (note,) = find("target_leak", pictures)
+    assert (note.text, note.columns) == ("Leaks were not looked for in pictures", ("photo",))
 
 
 def test_drift_between_halves_of_one_table_is_rarely_seen() -> None:
@@ -407,6 +439,7 @@ def test_a_check_that_fails_becomes_a_note(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setitem(registry._loaded, "drift", SimpleNamespace(find=fail))
     (note,) = find_all(clean_dataset())
+    assert note.skipped == ("drift",)
     assert note.severity == "note" and note.text == "The check 'drift' failed: ZeroDivisionError: no rows"
 
 
@@ -436,4 +469,5 @@ def test_without_time_only_what_the_split_goes_by_is_looked_for() -> None:
     found = {finding.kind: finding for finding in find_all(twins, deadline=0.0)}
     assert set(found) == {"duplicate_rows", "time"}
     assert found["duplicate_rows"].effects == {"group_rows": True}
+    assert {"target_leak", "drift"} <= set(found["time"].skipped)
     assert "target_leak" in found["time"].text and "duplicate_rows" not in found["time"].text

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from automl.files import read_json, write_json
+from automl.profile import Finding
+from automl.profile.describe import find_all
 from automl.report.checks import list_checks
 from automl.report.source import RunSource
 from automl.run import Run
 from tests.golden.runs import write_empty_run, write_full_run, write_regression_run
+from tests.unit.profile.tables import clean_dataset
 
 
 def lights(run: Run) -> dict[str, str]:
@@ -70,6 +73,48 @@ def test_a_figure_sets_its_light(changes: dict[str, Any], title: str, tone: str,
     run = write_full_run(tmp_path / "run")
     change(run, **changes)
     assert lights(run)[title] == tone
+
+
+def find(run: Run, *findings: Finding) -> None:
+    """The run's findings are these alone."""
+    record = {**read_json(run.profile_path), "findings": [finding.to_json() for finding in findings]}
+    write_json(run.profile_path, record)
+
+
+def test_what_was_not_looked_at_has_no_green_light(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.update(test="new.csv")
+    find(run)
+    assert (lights(run)["No leak found"], lights(run)["No drift found"]) == ("good", "good")
+    for finding in find_all(clean_dataset(rows=20), clean_dataset(rows=150).frame):
+        if finding.skipped:
+            find(run, finding)
+            told = {"drift": "Drift was not looked at", "target_leak": "Leaks were not looked for"}[finding.kind]
+            assert lights(run)[told] == "neutral"
+            assert texts(run)[told] == f"{finding.text}."
+    (late,) = find_all(clean_dataset(), deadline=0.0)
+    find(run, late)
+    assert {"Drift was not looked at", "Leaks were not looked for"} <= set(lights(run))
+    assert not {"No leak found", "No drift found"} & set(lights(run))
+
+
+def test_columns_that_were_left_out_stand_beside_the_green_light(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.update(test="new.csv")
+    kinds = ("drift", "target_leak")
+    find(
+        run,
+        *(Finding(kind=kind, severity="note", text="Not note", columns=("note",), skipped=(kind,)) for kind in kinds),
+    )
+    assert texts(run)["No drift found"] == "The second file looks like the training rows. Not note."
+    assert texts(run)["No leak found"] == "No single column tells the answer by itself. Not note."
+
+
+@pytest.mark.parametrize(("label", "way"), [("no", "higher"), ("yes", "lower")])
+def test_the_threshold_that_finds_more_lies_on_the_side_of_the_class(label: str, way: str, tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, classes=[{"label": label, "rows": 9, "recall": 0.2}])
+    assert texts(run)["A class is often missed"].endswith(f"are found; a {way} threshold finds more.")
 
 
 def test_few_rows_are_yellow_and_very_few_are_red(tmp_path: Path) -> None:

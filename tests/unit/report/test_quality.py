@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from automl.files import read_json, write_json
-from automl.report.blocks import Table
+from automl.report.blocks import Paragraph, Table
 from automl.report.document import build_section
 from automl.report.source import RunSource, metric_facts
 from tests.golden.runs import write_full_run
@@ -52,3 +52,13 @@ def test_no_interval_ends_beyond_what_the_metric_can_be(tmp_path: Path) -> None:
 def test_bounds_are_moved_into_the_range_of_the_metric(name: str, ends: tuple[float, float]) -> None:
     facts = metric_facts(name)
     assert (facts.clip(-9.0), facts.clip(9.0)) == ends
+
+
+def test_where_it_errs_is_not_called_nowhere_if_it_was_not_looked_at(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    details = read_json(run.details_path)
+    write_json(run.details_path, {**details, "slices": {"overall": 0.2, "rates": True, "slices": [], "skipped": "few"}})
+    section = build_section("quality", RunSource(run))
+    assert section is not None
+    (told,) = [block for block in section.blocks if isinstance(block, Paragraph)]
+    assert (told.text, told.tone) == ("Where it errs most was not looked at: few.", "neutral")
