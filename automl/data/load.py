@@ -328,7 +328,7 @@ def _nothing_left(schema: Schema, target: str) -> DataError:
     reasons = "; ".join(f"{column.name}: {column.reason}" for column in schema.columns[:4])
     return DataError(
         f"No column is left to learn {target!r} from ({reasons}{' …' if len(schema.columns) > 4 else ''})",
-        hint="--keep COLUMN uses a column that looks like an identifier",
+        hint="--role COLUMN=category uses a column that looks like an identifier",
     )
 
 

@@ -91,7 +91,12 @@ def loads_all(dataset: Dataset) -> bool:
     return dataset.n_rows == N and list(dataset.frame.columns) == ["x", "word"] and dataset.frame["x"].iloc[5] == 25
 
 
+def has_id(dataset: Dataset) -> bool:
+    return [(column.name, column.role) for column in dataset.schema.features] == [("id", Role.CATEGORY)]
+
+
 B = GOOD.encode()
+IDS = table("id,y", lambda i: f"{i},{'ab'[i % 2]}").encode()
 CHINESE = table("姓名,x,类", lambda i: f"{['张伟', '王芳', '李娜'][i % 3]},{i * i},{['高', '低'][i % 2]}")
 JAPANESE = table(
     "名前,x,収入", lambda i: f"{['田中さん', '鈴木さん', 'テスト'][i % 3]},{i * i},{['高い', '低い'][i % 2]}"
@@ -476,7 +481,8 @@ VALUES = [
         options={"data": {"roles": {"word": "number"}}},
         refused="cannot be a number: it holds 'a'",
     ),
-    Case("nothing left", table("id,y", lambda i: f"{i},{'ab'[i % 2]}").encode(), refused="No column is left"),
+    Case("nothing left", IDS, refused="No column is left", hint="--role COLUMN=category"),
+    Case("nothing left but what is asked for", IDS, options={"data": {"roles": {"id": "category"}}}, check=has_id),
 ]
 CONTAINERS = [
     Case("gzip", gzip.compress(B), file="t.csv.gz", check=loads_all),
