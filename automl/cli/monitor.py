@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +21,12 @@ def monitor_command(
     ],
     gate: Annotated[
         float,
-        typer.Option("--gate", metavar="D", help="Drift from which the exit code is 4; 1 is the top column alone."),
+        typer.Option(
+            "--gate",
+            metavar="D",
+            help="Drift of columns from which the exit code is 4; 1 is the top column. Predictions and score always "
+            "count.",
+        ),
     ] = 0.1,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the page as well.", show_default=False)
@@ -49,5 +55,25 @@ def monitor_command(
 
         print_blocks(drift_blocks(record), open_output())
         if record["over_gate"]:
-            print(f"next: automl retrain {model} {data} --if drift")
+            print(f"next: {write_retrain_command(record, model, data, encoding=encoding)}")
     raise typer.Exit(4 if record["over_gate"] else 0)
+
+
+def write_retrain_command(record: dict[str, Any], model: Path, data: Path, *, encoding: str | None = None) -> str:
+    """The command that trains again for what was found; RUN and LABELLED.csv where these are no run or have no labels.
+
+    Args:
+        record: what `automl.monitor.watch.watch` found, over its gate.
+    """
+    from automl.monitor.drift import GATE
+    from automl.run import Run
+
+    has_run, has_labels = Run(model).record_path.is_file(), record["score"] is not None
+    decayed = has_labels and record["score"]["drifted"]
+    drifted = not decayed or record["drift"] >= record["gate"] or (record["predictions"] or {}).get("drifted")
+    words = ["automl", "retrain", str(model) if has_run else "RUN", str(data) if has_labels else "LABELLED.csv"]
+    words += ["--if", "drift"] if drifted else []
+    words += ["--if", "decay"] if decayed else []
+    words += ["--gate", f"{record['gate']:g}"] if drifted and record["gate"] != GATE else []
+    words += ["--encoding", encoding] if encoding and has_labels else []
+    return shlex.join(words)

@@ -54,20 +54,34 @@ def drift_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
 
 def verdict_blocks(record: dict[str, Any]) -> tuple[Block, ...]:
     """One sentence, what it rests on, and each reason."""
-    moved = [entry for entry in record["columns"] if entry["status"] != "stable"]
-    rows = format_count(record["rows"], "new row")
-    if record["over_gate"]:
-        head, tone = f"The data has moved: {rows} differ from what the model learned from.", "bad"
-    elif moved:
-        head, tone = f"Something has moved, but nothing that the model goes by much: {rows}.", "warn"
-    else:
-        head, tone = f"No drift in {rows}.", "good"
-    chosen: Tone = tone  # type: ignore[assignment]
+    head, tone = _headline(record)
     figures = f"Drift {record['drift']:.2f} (the most important column alone is 1), gate {record['gate']:g}."
-    blocks: list[Block] = [Paragraph(text=f"{head} {figures}", tone=chosen)]
+    if _moved_beside_columns(record):
+        figures += " The gate is for columns: predictions and score always count."
+    blocks: list[Block] = [Paragraph(text=f"{head} {figures}", tone=tone)]
     blocks += [Alert(tone="warn", title="drift", text=reason) for reason in record["reasons"]]
     blocks += [Alert(tone="neutral", title="note", text=notice) for notice in record["notices"]]
     return tuple(blocks)
+
+
+def _headline(record: dict[str, Any]) -> tuple[str, Tone]:
+    """What has moved, and whether it is over the gate."""
+    has_moved = any(entry["status"] != "stable" for entry in record["columns"])
+    rows = format_count(record["rows"], "new row")
+    if not record["over_gate"]:
+        if has_moved:
+            return f"Something has moved, but by less than the gate: {rows}.", "warn"
+        return f"No drift in {rows}.", "good"
+    if has_moved and record["drift"] >= record["gate"]:
+        return f"The data has moved: {rows} differ from what the model learned from.", "bad"
+    beside = "the columns have moved by less than the gate" if has_moved else "no column is seen to have moved"
+    said = " and ".join(_moved_beside_columns(record))
+    return f"{said[:1].upper()}{said[1:]} in {rows}, though {beside}.", "bad"
+
+
+def _moved_beside_columns(record: dict[str, Any]) -> list[str]:
+    said = {"predictions": "the predictions have moved", "score": "the score has decayed"}
+    return [text for part, text in said.items() if (record[part] or {}).get("drifted")]
 
 
 def column_blocks(record: dict[str, Any]) -> tuple[Block, ...]:

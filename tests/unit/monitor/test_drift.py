@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.cli.monitor import write_retrain_command
 from automl.data.load import load_dataset
 from automl.ensemble.artifact import load_predictor
 from automl.ensemble.bag import BagModel
@@ -281,3 +282,45 @@ def test_the_gauge_of_a_server_sees_a_value_that_many_rows_have_move_down() -> N
         measured.append(window.measure()["stars"])
     assert measured[0] == pytest.approx(0.0, abs=1e-9)
     assert measured[1] > 2
+
+
+def headline(record: dict[str, Any]) -> str:
+    return str(drift_blocks({"data": "new.csv", "target": "label", **record})[0].text)  # type: ignore[attr-defined]
+
+
+def test_a_gate_above_the_drift_is_said_to_be_one(world: World) -> None:
+    """Even if what moved is the column that the model goes by most."""
+    frame = world.make_rows(1_000, 22).drop(columns="label")
+    record = {**look(world, frame.assign(strong=frame["strong"] + 1), gate=2.0), "predictions": None}
+    assert record["drift"] == 1.0
+    assert headline({**record, "over_gate": False}).startswith(
+        "Something has moved, but by less than the gate: 1,000 new rows. Drift 1.00"
+    )
+
+
+def test_what_moved_besides_the_columns_is_named(world: World) -> None:
+    frame = world.make_rows(1_000, 23)
+    swapped = frame.assign(label=np.where(frame["label"] == "yes", "no", "yes"))
+    record = look(world, swapped)
+    assert (record["drift"], record["over_gate"]) == (0.0, True)
+    text = headline(record)
+    assert text.startswith(
+        "The score has decayed in 1,000 new rows, though no column is seen to have moved. Drift 0.00"
+    )
+    assert text.endswith("The gate is for columns: predictions and score always count.")
+    moved = look(world, frame.assign(strong=frame["strong"] + 1).drop(columns="label"), gate=5.0)
+    assert headline(moved).startswith(
+        "The predictions have moved in 1,000 new rows, though the columns have moved by less than the gate."
+    )
+
+
+def test_the_next_command_is_one_that_runs(world: World, tmp_path: Path) -> None:
+    frame = world.make_rows(1_000, 24)
+    swapped = frame.assign(label=np.where(frame["label"] == "yes", "no", "yes"))
+    moved, bare = frame.assign(strong=frame["strong"] + 1), tmp_path / "model"
+    new = Path("new rows.csv")
+    decayed, drifted = look(world, swapped), look(world, moved)
+    assert write_retrain_command(decayed, world.run, new) == f"automl retrain {world.run} 'new rows.csv' --if decay"
+    assert write_retrain_command(drifted, world.run, new) == f"automl retrain {world.run} 'new rows.csv' --if drift"
+    unlabelled = look(world, moved.drop(columns="label"), gate=0.05)
+    assert write_retrain_command(unlabelled, bare, new) == "automl retrain RUN LABELLED.csv --if drift --gate 0.05"
