@@ -49,6 +49,7 @@ from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
 from automl.recipe import Recipe, load_recipe
+from automl.report.sections.data import describe_split
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
@@ -285,7 +286,8 @@ class _Session:
             rows=dataset.n_rows,
             columns=len(dataset.schema.features),
         )
-        self.emit(Decision(topic="split", text=f"{len(split)} folds, {split.kind}", reason=split.reason))
+        text, reason = describe_split(self.run.record["split"])
+        self.emit(Decision(topic="split", text=text, reason=reason))
         return split
 
     def _search_and_finish(self, schema: Schema) -> Run:

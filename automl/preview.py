@@ -45,6 +45,7 @@ def plan(
         "findings": [finding.to_json() for finding in findings],
         "split": {"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
         "portfolio": [{"name": spec.label, "candidate": spec.candidate, "origin": spec.origin} for spec in listed],
+        "tune": recipe.search.tune,
         "unused": families.unused,
         "budget": recipe.budget.model_dump(),
         "matrix_mb": round(4 * table.shape(dataset.task).cells / 2**20, 2),

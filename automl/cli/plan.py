@@ -66,6 +66,7 @@ def show_plan(facts: dict[str, Any], *, command: str) -> None:
     from automl.cli.output import open_output
     from automl.report.blocks import Facts, Paragraph, Table
     from automl.report.console import print_blocks, print_command
+    from automl.report.sections.data import describe_split
 
     task, split, budget = facts["task"], facts["split"], facts["budget"]
     limit = f"{budget['trials']} trials" if budget["trials"] else f"{budget['seconds']:.0f} s"
@@ -73,16 +74,25 @@ def show_plan(facts: dict[str, Any], *, command: str) -> None:
         ("Task", task["kind"], task["reason"]),
         ("Metric", task["metric"], ""),
         ("Rows", f"{facts['rows']:,}", f"{facts['matrix_mb']} MB as a matrix"),
-        ("Scored by", f"{split['folds']} folds, {split['kind']}", split["reason"]),
+        ("Scored by", *describe_split(split)),
         ("Budget", limit, ""),
     )
     columns = tuple((column["name"], column["role"], column["reason"]) for column in facts["columns"])
-    order = ", ".join(entry["name"] for entry in facts["portfolio"])
     unused = tuple((name, reason) for name, reason in facts["unused"].items())
     console = open_output()
     print_blocks((Facts(items=about), Table(headings=("column", "role", "why"), rows=columns)), console)
     show_findings(facts)
-    print_blocks((Paragraph(text=f"Tried first, in this order: {order}; then Optuna goes on from the best."),), console)
+    print_blocks((Paragraph(text=_tell_order(facts)),), console)
     if unused:
         print_blocks((Table(headings=("not tried", "why"), rows=unused),), console)
     print_command(command, console)
+
+
+def _tell_order(facts: dict[str, Any]) -> str:
+    """What is tried, and what follows, if anything does."""
+    order, trials = ", ".join(entry["name"] for entry in facts["portfolio"]), facts["budget"]["trials"]
+    if trials and trials <= len(facts["portfolio"]):
+        return f"Tried in this order, {trials} in all: {order}."
+    if not facts["tune"]:
+        return f"Tried in this order, and nothing after it: {order}."
+    return f"Tried first, in this order: {order}; then Optuna goes on from the best."

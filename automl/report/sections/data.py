@@ -65,12 +65,18 @@ def _facts(source: RunSource, columns: list[dict[str, Any]]) -> Facts:
 
 
 def describe_split(split: dict[str, Any]) -> tuple[str, str]:
-    """How rows were set apart for scoring, and why."""
-    kind, folds, repeats = str(split.get("kind") or "folds"), split.get("folds"), split.get("repeats")
-    text = kind.replace("_", " ")
-    if is_figure(folds) and isinstance(folds, int) and folds > 1:
+    """How rows were set apart for scoring, and why.
+
+    Args:
+        split: as run.json has it: its "folds" are those of all "repeats" together.
+    """
+    text = str(split.get("kind") or "folds").replace("_", " ")
+    every, given = split.get("folds"), split.get("repeats")
+    repeats = given if isinstance(given, int) and given > 1 else 1
+    folds = every // repeats if isinstance(every, int) else 0
+    if folds > 1:
         text = f"{format_count(folds, 'fold')}, {text}"
-    if is_figure(repeats) and isinstance(repeats, int) and repeats > 1:
+    if repeats > 1:
         text += f", {repeats} times"
     return text, str(split.get("reason") or "")
 

@@ -87,3 +87,40 @@ def test_a_plan_of_defaults_ends_with_a_command_of_defaults(
 def test_a_file_with_the_name_of_an_option_is_no_option() -> None:
     assert write_fit_command("--json", {"target": "y"}) == "automl fit ./--json --target y"
     assert write_fit_command("-", {"target": "y"}) == "automl fit - --target y"
+
+
+def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What `automl plan` prints, as one line."""
+    assert run_command(words) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words", "end"),
+    [
+        ("", [], "; then Optuna goes on from the best."),
+        ("", ["--trials", "500"], "; then Optuna goes on from the best."),
+        ("", ["--trials", "3"], "Tried in this order, 3 in all: "),
+        ("search: {tune: false}", [], "Tried in this order, and nothing after it: "),
+        ("search: {tune: false}", ["--trials", "3"], "Tried in this order, 3 in all: "),
+    ],
+)
+def test_optuna_is_said_to_go_on_only_if_it_does(
+    recipe: str, words: list[str], end: str, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mein rezept.yaml").write_text(recipe or "seed: 5\n", encoding="utf-8")
+    asked = ["plan", "meine kunden.csv", "-t", "Kauft er?", "--recipe", "mein rezept.yaml", *words]
+    text = told(asked, capsys)
+    assert end in text
+    assert ("Optuna" in text) == ("Optuna" in end)
+
+
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [("{folds: 3, repeats: 2}", "3 folds, stratified, 2 times"), ("{folds: 1, repeats: 1}", "Scored by holdout")],
+)
+def test_a_plan_counts_folds_once_however_often_they_are_repeated(
+    split: str, text: str, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mein rezept.yaml").write_text(f"split: {split}\n", encoding="utf-8")
+    assert text in told(["plan", "meine kunden.csv", "-t", "Kauft er?", "--recipe", "mein rezept.yaml"], capsys)
