@@ -23,6 +23,11 @@ TIME_SHARE = 0.05
 MARGIN_SECONDS = 0.5
 
 
+def is_late(reason: str) -> bool:
+    """Whether a study was skipped for a reason that more time would remove: none was left, or it took too long."""
+    return reason == NO_TIME or reason.startswith(("TimeoutError", "not done after"))
+
+
 def read_studies(run: Run) -> dict[str, Any]:
     """What is stored: study → record; "skipped": study → reason."""
     return read_json(run.studies_path) if run.studies_path.exists() else {}

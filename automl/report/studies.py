@@ -24,11 +24,18 @@ def entries_of(record: dict[str, Any], name: str, *needed: str) -> list[dict[str
 
 def skipped_blocks(studies: dict[str, Any], titles: dict[str, str], source: RunSource) -> list[Block]:
     """What is missing and what to type for it."""
+    from automl.evaluate.studies import NO_TIME, is_late
+
     skipped = record_of(studies, "skipped")
-    missing = [titles[name] for name in titles if name in skipped]
-    if not missing:
-        return []
-    text = (
-        f"Not measured, as the time did not allow it: {join_words(missing)}. automl explain {source.shown_path} does."
-    )
-    return [Paragraph(text=text)]
+    late: list[str] = []
+    failed: list[str] = []
+    for name in titles:
+        if name in skipped:
+            reason = str(skipped[name])
+            told = titles[name] if reason == NO_TIME else f"{titles[name]} ({reason})"
+            (late if is_late(reason) else failed).append(told)
+    texts = [f"Not measured: {join_words(failed)}."] if failed else []
+    if late:
+        command = f"automl explain {source.shown_path} --time 60s"
+        texts.append(f"Not measured, as the time did not allow it: {join_words(late)}. {command} does.")
+    return [Paragraph(text=text) for text in texts]

@@ -137,7 +137,19 @@ def test_what_time_did_not_allow_is_told_with_what_to_type(tmp_path: Path) -> No
         assert section is not None
         last = section.blocks[-1]
         assert isinstance(last, Paragraph)
-        assert f"{missing}. automl explain {run.path}" in last.text
+        assert f"{missing}. automl explain {run.path} --time 60s does." in last.text
+
+
+def test_a_study_that_failed_is_told_with_its_reason_and_not_as_one_that_was_late(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    slow = "TimeoutError: the model needs 900.0 ms a row, too long for 9.9 s"
+    skipped = {"shapley": slow, "curve": "the time did not allow it", "surrogate": "ValueError: no rows"}
+    write_json(run.studies_path, {"skipped": skipped})
+    section = build_section("explanation", RunSource(run))
+    assert section is not None
+    failed, late = (block.text for block in section.blocks if isinstance(block, Paragraph))
+    assert failed == "Not measured: rules that imitate the model (ValueError: no rows)."
+    assert late.startswith(f"Not measured, as the time did not allow it: Shapley values ({slow}) and the curve of the")
 
 
 def test_a_run_without_studies_has_no_such_sections(tmp_path: Path) -> None:
