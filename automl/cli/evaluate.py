@@ -55,13 +55,15 @@ def evaluate_command(
             hint="Give a table with the target filled in",
         )
     count, skipped = len(answers.target), answers.skipped
-    metrics = score_all(
-        predictor.task,
-        answers.target,
-        answers.outputs,
-        read_weight(answers.aside, weight),
-        threshold=predictor.threshold,
-        units=read_row_groups(answers.aside, group),
+    metrics = clip_intervals(
+        score_all(
+            predictor.task,
+            answers.target,
+            answers.outputs,
+            read_weight(answers.aside, weight),
+            threshold=predictor.threshold,
+            units=read_row_groups(answers.aside, group),
+        )
     )
     compared = [_compare_groups(predictor, answers, name) for name in sensitive or ()]
     if as_json:
@@ -83,6 +85,18 @@ def evaluate_command(
 
         rows_are = f"Measured on the {count:,} rows of {Path(data).name}."
         print_blocks([block for record in compared for block in fairness_blocks(record, rows_are)], open_output())
+
+
+def clip_intervals(metrics: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float | None]]:
+    """Intervals that end where the metric does: they are made symmetrical, and an accuracy cannot be 1.0008."""
+    from automl.report.source import metric_facts
+
+    clipped = {}
+    for name, entry in metrics.items():
+        clip = metric_facts(name).clip
+        ends = {end: None if (bound := entry[end]) is None else clip(bound) for end in ("low", "high")}
+        clipped[name] = {**entry, **ends}
+    return clipped
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

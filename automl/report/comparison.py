@@ -43,8 +43,7 @@ def _verdict(record: dict[str, Any], title: str) -> Paragraph:
     rows = format_count(record["common_rows"], "row")
     figures = (
         f"{title} {format_figure(found['a'])} and {format_figure(found['b'])} on {rows} that both have scored; "
-        f"difference "
-        f"{found['difference']:+.3g}, 95% interval {found['low']:+.3g} to {found['high']:+.3g}, {_p(found['p'])}"
+        f"{_lead(found)}, {_p(found['p'])}"
     )
     if splits := _name_splits(record):
         text = (
@@ -63,6 +62,13 @@ def _verdict(record: dict[str, Any], title: str) -> Paragraph:
     chosen: Tone = tone  # type: ignore[assignment]
     reason = REASONS[record["reason"]]
     return Paragraph(text=f"{answer} {figures}. {reason}".strip(), tone=chosen)
+
+
+def _lead(found: dict[str, Any]) -> str:
+    """Who is better by how much, whatever the direction of the metric."""
+    name, sign = ("A", -1) if found["difference"] < 0 else ("B", 1)
+    low, high = sorted((sign * found["low"], sign * found["high"]))
+    return f"{name} is better by {sign * found['difference']:.3g}, 95% interval {low:.3g} to {high:.3g}"
 
 
 def _name_splits(record: dict[str, Any]) -> tuple[str, str] | None:

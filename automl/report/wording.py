@@ -23,6 +23,11 @@ _MEANINGS = {
     "average_precision": "Averaged over all cut-offs, {share} of the rows picked out are of the class looked for.",
     "f1": "The balance of finding the class and being right about it: 1 is perfect.",
 }
+# Of several classes each is held against all others, and the mean is taken.
+_OF_SEVERAL = {
+    "roc_auc": "Shown one row of a class and one of any other, the model ranks the right one higher {of_hundred} times "
+    "in 100, averaged over the classes. Guessing does so 50 times.",
+}
 _KINDS = {
     TaskKind.BINARY: "one of two classes",
     TaskKind.MULTICLASS: "one of {count} classes",
@@ -30,11 +35,12 @@ _KINDS = {
 }
 
 
-def explain_score(metric: str, value: Any, target: str) -> str:
+def explain_score(metric: str, value: Any, target: str, kind: TaskKind | None = None) -> str:
     """One sentence on what `value` means; empty if the metric is not a known one."""
     if not is_figure(value) or metric not in _MEANINGS:
         return ""
-    return _MEANINGS[metric].format(
+    meanings = _MEANINGS | (_OF_SEVERAL if kind is TaskKind.MULTICLASS else {})
+    return meanings[metric].format(
         of_hundred=f"{100 * value:.0f}", share=format_share(value), value=format_score(value), target=target
     )
 

@@ -63,7 +63,7 @@ def _score(source: RunSource) -> Score | None:
         maximize=metric.maximize,
         marks=tuple((_BASELINES.get(name, name), figure) for name, figure in baselines(source).items()),
         tone=_tone(source),
-        caption=explain_score(metric.name, value, target),
+        caption=explain_score(metric.name, value, target, source.task.kind if source.task else None),
     )
 
 
@@ -111,9 +111,13 @@ def _facts(source: RunSource) -> Facts:
     record, evaluation = source.record, source.evaluation
     items = _models_fact(source)
     raw, score = evaluation.get("raw_score"), evaluation.get("score")
-    if is_figure(raw) and is_figure(score) and is_figure(evaluation.get("optimism")):
+    is_corrected = is_figure(evaluation.get("optimism")) and evaluation.get("bootstraps") != 0
+    if is_figure(raw) and is_figure(score) and is_corrected:
         before = format_score(raw, source.metric.decimals, like=score)
-        items.append(("Before correction", before, "flattered by the choice among many"))
+        note = (
+            "flattered by the choice among many" if evaluation["optimism"] else "the choice among many changed nothing"
+        )
+        items.append(("Before correction", before, note))
     used, budget, trials = source.seconds_used, record.get("budget_seconds"), record.get("trials_budget")
     if used is not None:
         given = f"of {format_duration(budget)} given" if is_figure(budget) else ""

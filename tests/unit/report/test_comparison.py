@@ -58,3 +58,15 @@ def test_scores_of_one_kind_of_split_are_compared(split: tuple[str | None, str |
     assert isinstance(blocks[0], Paragraph)
     assert blocks[0].text.startswith("A is better than B. ")
     assert next(block.caption for block in blocks if isinstance(block, Table)) == "Where the difference comes from"
+
+
+def test_who_is_better_by_how_much_does_not_hang_on_the_direction_of_the_metric() -> None:
+    """RMSE 300 against 280: B is better by 20, and so it is where the two are swapped, for A."""
+    record = compared(split=None)
+    better = {"a": 300.0, "b": 280.0, "difference": 20.0, "low": 10.0, "high": 30.0, "p": 0.0, "resamples": 1000}
+    worse = {**better, "a": 280.0, "b": 300.0, "difference": -20.0, "low": -30.0, "high": -10.0}
+    for name, found in (("B", better), ("A", worse)):
+        text = next(
+            block.text for block in comparison_blocks({**record, "difference": found}) if isinstance(block, Paragraph)
+        )
+        assert f"; {name} is better by 20, 95% interval 10 to 30, p < 0.001" in text

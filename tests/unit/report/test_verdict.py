@@ -11,7 +11,9 @@ from automl.files import read_json, write_json
 from automl.report.blocks import Alert, Checks, Facts, Paragraph, Score, Section
 from automl.report.document import build_section
 from automl.report.source import RunSource
+from automl.report.wording import explain_score
 from automl.run import Run
+from automl.task import TaskKind
 from automl.versions import Versions
 from tests.golden.runs import write_empty_run, write_failed_run, write_full_run, write_regression_run
 
@@ -155,3 +157,25 @@ def test_a_report_that_time_cut_short_says_how_to_get_the_rest(tmp_path: Path) -
     assert not [alert for alert in of(verdict(run), Alert) if "--full" in alert.text]
     write_json(run.details_path, {"schema_version": 1, "skipped": ["slices"]})
     assert [alert.tone for alert in of(verdict(run), Alert) if "--full" in alert.text] == ["neutral"]
+
+
+def test_a_correction_of_nothing_is_not_said_to_have_taken_off_a_flattery(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    for changes, note in (
+        ({}, "flattered by the choice among many"),
+        ({"optimism": 0.0}, "the choice among many changed nothing"),
+    ):
+        change_evaluation(run, **changes)
+        (facts,) = of(verdict(run), Facts)
+        assert [item[2] for item in facts.items if item[0] == "Before correction"] == [note]
+    change_evaluation(run, optimism=0.0, bootstraps=0)
+    (facts,) = of(verdict(run), Facts)
+    assert "Before correction" not in [item[0] for item in facts.items]
+
+
+def test_of_several_classes_each_is_held_against_all_others() -> None:
+    two = explain_score("roc_auc", 0.85, "kind", TaskKind.BINARY)
+    three = explain_score("roc_auc", 0.85, "kind", TaskKind.MULTICLASS)
+    assert two.startswith("Shown one row of each class, the model ranks the right one higher 85 times in 100.")
+    assert three.startswith("Shown one row of a class and one of any other, the model ranks the right one higher 85")
+    assert "averaged over the classes" in three
