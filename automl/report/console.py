@@ -117,7 +117,8 @@ def print_verdict(run: Run, console: Console) -> None:
         _line(console, f"report: {path}/report.html")
     if source.leaderboard:
         root = clean_line(_quote(source.shown_root))
-        _line(console, f"next: automl predict {root} NEW.csv --out predictions.csv")
+        new = "NEW/" if source.files_role else "NEW.csv"
+        _line(console, f"next: automl predict {root} {new} --out predictions.csv")
     else:
         _line(console, f"next: automl resume {path}")
 

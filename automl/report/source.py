@@ -16,6 +16,7 @@ from automl.run import Run
 from automl.task import Task
 from automl.versions import Versions
 
+COLLECTED = {"", ".zip", ".npz", ".gz"}  # what collections of files end in
 _TITLES = {"roc_auc": "ROC AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
 
@@ -54,6 +55,15 @@ class RunSource:
     def profile(self) -> dict[str, Any]:
         """The table's summary."""
         return _dict(self._read(self.run.profile_path).get("profile"))
+
+    @cached_property
+    def files_role(self) -> str:
+        """ "image" or "text" of a model that learned from a folder or zip of such files, and "" of one of a table."""
+        columns = [column for column in _records(self.profile.get("columns")) if column.get("role") != "ignore"]
+        features = [(str(column.get("name")), str(column.get("role"))) for column in columns]
+        data = Path(str(self.record.get("data") or ""))
+        of_files = features in ([("path", "image")], [("text", "text")]) and self.record.get("target") == "label"
+        return features[0][1] if of_files and data.suffix.lower() in COLLECTED else ""
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:

@@ -13,6 +13,12 @@ from automl.report.source import RunSource
 from automl.report.text import format_date, is_figure
 
 MOST_COLUMNS = 12
+TEXT = "A short text about this and that."
+# Role of the files a model learned from → the frame of new ones.
+_FRAMES = {
+    "image": '{"path": [str(file.resolve()) for file in files]}',
+    "text": '{"text": [file.read_text("utf-8") for file in files]}',
+}
 
 
 class Usage:
@@ -29,11 +35,9 @@ class Usage:
         proba = " --proba" if classify else ""
         blocks: list[Block] = [
             *_version(source),
-            Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{proba} --out predictions.csv"),
-            Code(title="In a pipe", text=f"cat NEW.csv | automl predict {path} - > predictions.csv"),
-            Code(title="Score it on rows with known answers", text=f"automl evaluate {path} TEST.csv"),
-            *_stages(path),
-            Code(title="From Python", text=_python(source.shown_root, classify), language="python"),
+            *(_of_files(path, proba) if source.files_role else _of_rows(path, proba)),
+            *_stages(path, "NEW/" if source.files_role else "NEW.csv"),
+            Code(title="From Python", text=_python(source, classify), language="python"),
         ]
         request = _request(source)
         if request is not None:
@@ -55,19 +59,36 @@ def _version(source: RunSource) -> list[Block]:
     return [Paragraph(text=text)]
 
 
-def _stages(path: str) -> list[Block]:
+def _of_rows(path: str, proba: str) -> list[Block]:
+    return [
+        Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{proba} --out predictions.csv"),
+        Code(title="In a pipe", text=f"cat NEW.csv | automl predict {path} - > predictions.csv"),
+        Code(title="Score it on rows with known answers", text=f"automl evaluate {path} TEST.csv"),
+    ]
+
+
+def _of_files(path: str, proba: str) -> list[Block]:
+    """The same for a model that learned from class folders: a zip of a folder does as well."""
+    predict = f"automl predict {path} NEW/{proba} --out predictions.csv"
+    return [
+        Code(title="Predict the files of a folder or zip", text=predict),
+        Code(title="Score it on a folder or zip with one folder a class", text=f"automl evaluate {path} TEST/"),
+    ]
+
+
+def _stages(path: str, new: str) -> list[Block]:
     """What else this installation can do with a model: a stage that is not there is not named."""
     lines = (
         ("automl.export", "Export it to a format that serves elsewhere", f"automl export {path} --format onnx"),
         ("automl.serve", "Serve it over HTTP", f"automl serve {path}"),
-        ("automl.monitor", "Hold new rows against those it learned from", f"automl monitor {path} NEW.csv"),
-        ("automl.retrain", "Learn anew, if they have moved", f"automl retrain {path} NEW.csv --if drift"),
+        ("automl.monitor", "Hold new rows against those it learned from", f"automl monitor {path} {new}"),
+        ("automl.retrain", "Learn anew, if they have moved", f"automl retrain {path} {new} --if drift"),
     )
     return [Code(title=title, text=text) for module, title, text in lines if importlib.util.find_spec(module)]
 
 
 def _request(source: RunSource) -> Block | None:
-    """One row as JSON, of typical values: medians, and the commonest values of categories."""
+    """One row as JSON, of typical values: medians, the commonest values of categories, any text, a grey picture."""
     row: dict[str, Any] = {}
     for column in source.profile.get("columns") or []:
         if not isinstance(column, dict) or column.get("role") in {"ignore", None}:
@@ -81,6 +102,10 @@ def _request(source: RunSource) -> Block | None:
             value = format_date(column["median"])
         elif column.get("role") == "category" and top and isinstance(top[0], list | tuple):
             value = top[0][0]
+        elif column.get("role") == "text":
+            value = TEXT
+        elif column.get("role") == "image":
+            value = _grey_picture()
         row[str(column.get("name"))] = value
     if not row:
         return None
@@ -89,6 +114,15 @@ def _request(source: RunSource) -> Block | None:
     more = f"; {len(row) - len(shown):,} more columns belong to it" if len(row) > len(shown) else ""
     title = f"A row as JSON, typical in every column{more}. null is a missing value"
     return Code(title=title, text=text, language="json")
+
+
+def _grey_picture() -> str:
+    """A small one as a data URI: pictures of any size are brought to the model's."""
+    import numpy as np
+
+    from automl.pictures import encode_uri
+
+    return encode_uri(np.full((8, 8, 3), 128, dtype=np.uint8))
 
 
 def _parity(source: RunSource) -> Table | None:
@@ -118,13 +152,14 @@ def _parity(source: RunSource) -> Table | None:
     )
 
 
-def _python(path: str, classify: bool) -> str:
-    lines = [
-        "import automl, pandas",
-        "",
-        f"predictor = automl.load({json.dumps(path, ensure_ascii=False)})",
-        'new = pandas.read_csv("NEW.csv")',
-    ]
+def _python(source: RunSource, classify: bool) -> str:
+    lines = ["import automl, pandas"]
+    load = f"predictor = automl.load({json.dumps(source.shown_root, ensure_ascii=False)})"
+    if source.files_role:
+        lines += ["from pathlib import Path", "", load, 'files = sorted(Path("NEW").iterdir())']
+        lines.append(f"new = pandas.DataFrame({_FRAMES[source.files_role]})")
+    else:
+        lines += ["", load, 'new = pandas.read_csv("NEW.csv")']
     if classify:
         lines.append("labels = predictor.predict(new)  # (n,) labels")
         lines.append("probabilities = predictor.predict_proba(new)  # one column a class")
