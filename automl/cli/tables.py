@@ -134,8 +134,9 @@ def _write_cells(series: pd.Series[Any]) -> list[str]:
     held = series.to_numpy() if series.dtype.kind in "iufb" else series.to_numpy(dtype=object)
     if held.dtype.kind == "O":
         return [_write_cell(None if is_missing(cell) else cell) for cell in held]
-    finite = np.isfinite(held)
-    values = held.tolist() if finite.all() else np.where(finite, held.astype(object), None).tolist()
+    values = held.tolist()
+    for place in np.flatnonzero(~np.isfinite(held)):
+        values[place] = None
     return json.dumps(values)[1:-1].split(", ") if values else []
 
 
