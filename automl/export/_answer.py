@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.export._process import run_python
 from automl.export.onnx import read_outputs
+from automl.files import read_json
 from automl.matrix import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def answer(kind: str, path: Path, rows: Path) -> FloatArray:
@@ -45,22 +49,37 @@ def _answer_mlflow(path: Path, rows: list[dict[str, Any]]) -> Any:
     import importlib.util
 
     import numpy as np
-    import pandas as pd
 
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    frame = pd.DataFrame({name: [row.get(name) for row in rows] for name in names})
+    frame = _type_columns(rows, read_json(path / "data" / "signature.json"))
     if importlib.util.find_spec("mlflow") is not None:
         import mlflow
 
-        model = mlflow.pyfunc.load_model(str(path))
-        frame = frame.astype({c.name: c.type.to_pandas() for c in model.metadata.get_input_schema().inputs})
-        answers = model.predict(frame)
+        answers = mlflow.pyfunc.load_model(str(path)).predict(frame)
     else:  # what mlflow does: the code's folder on the path, then the loader module
         sys.path.insert(0, str(path / "code"))
         loader = importlib.import_module("mlflow_model")
         answers = loader._load_pyfunc(str(path / "data")).predict(frame)
     wide = answers.drop(columns="prediction") if answers.shape[1] > 1 else answers
     return np.asarray(wide, dtype=np.float32)
+
+
+def _type_columns(rows: list[dict[str, Any]], signature: dict[str, Any]) -> pd.DataFrame:
+    """Raw rows as who calls MLflow sends them: it refuses "€ 12,30" and "NA" where its signature has a number."""
+    import numpy as np
+    import pandas as pd
+
+    from automl.export._prepare import read_number
+
+    forms = {entry["column"]: entry["format"] for entry in signature["inputs"] if entry["kind"] == "number"}
+    columns: dict[str, pd.Series[Any]] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        cells = [row.get(name) for row in rows]
+        if name in forms:
+            marks = frozenset(forms[name]["missing"])
+            columns[name] = pd.Series([read_number(cell, forms[name], marks) for cell in cells], dtype=np.float64)
+        else:
+            columns[name] = pd.Series(cells, dtype=object)
+    return pd.DataFrame(columns)
 
 
 def main(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,6 +23,7 @@ REQUIRES = ("onnx", "onnxruntime")
 EXTRA = "onnx"
 RUNTIME = ("onnxruntime", "numpy", "pandas")
 TYPES = {"number": "double"}  # and string for all else
+MOST_NAMES = 30  # in a sentence
 
 
 class MLflow:
@@ -51,15 +53,25 @@ class MLflow:
                 "mlflow models serve -m . --port 5000 --env-manager local",
             ),
             needs=("mlflow", *pins),
-            limits=(
-                *inner.limits[1:],
-                "MLflow enforces the types of the signature: numbers are double, everything else is string.",
-            ),
+            limits=(*inner.limits[1:], *_limits(signature)),
             notes=inner.notes,
         )
 
     def predict(self, folder: Path, rows: Path) -> FloatArray:
         return answer("mlflow", folder, rows)
+
+
+def _limits(signature: dict[str, Any]) -> list[str]:
+    numbers = [entry["column"] for entry in signature["inputs"] if entry["kind"] in TYPES]
+    limits = ["MLflow enforces the types of the signature: numbers are double, everything else is string."]
+    if numbers:
+        listed = ", ".join(map(repr, numbers[:MOST_NAMES]))
+        more = f" and {len(numbers) - MOST_NAMES} more, which MLmodel lists" if len(numbers) > MOST_NAMES else ""
+        limits.append(
+            "Send these columns as numbers, however the training file wrote them (12.3 for '€ 12,30', null for 'NA'), "
+            f"or MLflow refuses the rows: {listed}{more}."
+        )
+    return limits
 
 
 def _describe(signature: dict[str, object]) -> dict[str, object]:

@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from automl.data.load import read_table
 from automl.errors import ArtifactError, UsageError
 from automl.export import Facts, Source, _bundle, formats
 from automl.export._bundle import export_model, open_source, verify_export
 from automl.export._rows import choose_rows, largest_difference
 from automl.files import read_json, sha256, write_json
 from automl.task import Task, TaskKind
-from tests.unit.export.models import store_model
+from tests.unit.export.models import make_table, store_model
+from tests.unit.monitor.conftest import finish
+from tests.unit.search.runs import store_run
 
 KINDS = ("binary", "regression")
 
@@ -215,6 +218,25 @@ def test_a_format_answers_as_the_model(sources: dict[str, Source], tmp_path: Pat
     assert verify_export(tmp_path / name, trust=True)["largest_difference"] < 1e-6
     if formats.get(name).executes:
         assert verify_export(tmp_path / name)["golden_rows"] is None
+
+
+def test_mlflow_takes_numbers_where_the_file_had_units_and_marks(tmp_path: Path) -> None:
+    """MLflow refuses "€ 1.234,50" and "?" in a column of its type double: they are read before they are sent."""
+    table = make_table(80)
+    value = table.pop("account") - 91_600_000_000
+    size = ["?" if at % 9 == 0 else f"({each})" if at % 7 == 0 else str(each) for at, each in enumerate(value)]
+    price = ["NA" if at % 11 == 0 else f"€ {each:,.2f}".translate({44: 46, 46: 44}) for at, each in enumerate(value)]
+    table.assign(size=size, price=price).to_csv(tmp_path / "rows.csv", index=False, sep=";")
+    stored = store_run(tmp_path / "run", read_table(tmp_path / "rows.csv").frame, "bought", split={"folds": 2})
+    finish(stored, "linear")
+    stored.run.update(data=str(tmp_path / "rows.csv"))
+    manifest = export_model(open_source(stored.run.path), "mlflow", tmp_path / "out")
+    assert manifest["parity"]["rows"] == 500
+    assert manifest["parity"]["planted_largest_difference"] < 1e-6
+    assert verify_export(tmp_path / "out", trust=True)["largest_difference"] < 1e-6
+    readme = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "Send these columns as numbers" in readme
+    assert "'size', 'price'" in readme
 
 
 @pytest.mark.slow
