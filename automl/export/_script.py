@@ -5,7 +5,8 @@ from __future__ import annotations
 from automl.export._script_columns import write_preparation
 from automl.export._script_models import write_model
 from automl.export._script_parts import Code, Winner, literal
-from automl.schema import CellFormat, Role, Schema
+from automl.export._script_reading import write_reading
+from automl.schema import Role
 from automl.task import Task, TaskKind
 
 SCORING = {
@@ -26,7 +27,7 @@ def write_script(winner: Winner) -> str:
     code = Code()
     model = write_model(winner, code)
     preparation = write_preparation(winner, code)
-    reading = _reading(winner, code)
+    reading = write_reading(winner)
     splitting = _splitting(winner, code)
     imports = _imports(code)
     constants = _constants(winner)
@@ -77,7 +78,8 @@ def main() -> None:
     pipeline = Pipeline([("prepare", build_preparation()), ("model", build_model())])
 
     if not asked.no_cv:
-        scores = {sign}cross_val_score(pipeline, features, target, cv=make_folds(rows), scoring="{scoring}")
+        folds = make_folds(rows)
+        scores = {sign}cross_val_score(pipeline, features, target, cv=folds, scoring="{scoring}")
         print(json.dumps({{"metric": "{metric}", "score": scores.mean(), "std": scores.std(), "rows": len(rows)}}))
     pipeline.fit(features, target)
     joblib.dump(pipeline, asked.out)
@@ -138,87 +140,6 @@ def _items(rest: str) -> list[str]:
     return [literal(item) for item in ast.literal_eval("[" + rest)]
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------------
-
-
-def _reading(winner: Winner, code: Code) -> str:
-    schema, separator = winner.schema, literal(winner.separator or ",")
-    lines = [
-        "def read_rows(path: Path) -> pd.DataFrame:",
-        '    """Numbers as numbers, dates as dates, categories as text; what cannot be read is missing."""',
-        f"    rows = pd.read_csv(path, sep={separator}, dtype=str, keep_default_na=False)",
-        '    rows = rows.apply(lambda column: column.str.strip()).replace("", np.nan)',
-    ]
-    lines += _clear_marks(schema)
-    for column in schema.of(Role.NUMBER):
-        lines += _clean_number(literal(column.name), column.format)
-    lines.append("    for name in NUMBERS:")
-    lines.append('        rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")')
-    for column in schema.of(Role.DATE):
-        form = column.format.date_format
-        given = {"": "", "iso": ', format="ISO8601"'}.get(form, f", format={literal(form)}")
-        if form in ("epoch_s", "epoch_ms"):
-            given = f', unit="{form[6:]}"'
-        lines.append(
-            f'    rows[{literal(column.name)}] = pd.to_datetime(rows[{literal(column.name)}], errors="coerce"{given})'
-        )
-    lines.append("    rows[CATEGORIES] = rows[CATEGORIES].astype(object)")
-    lines += _read_target(winner.task)
-    lines.append("    return rows")
-    return "\n".join(lines)
-
-
-def _clear_marks(schema: Schema) -> list[str]:
-    lines = []
-    for marks, names in _group_marks(schema).items():
-        where = "CATEGORIES" if names == [column.name for column in schema.of(Role.CATEGORY)] else literal(names)
-        lines += ["    missing = [", *(f"        {literal(mark)}," for mark in marks), "    ]"]
-        lines.append(f"    rows[{where}] = rows[{where}].replace(missing, np.nan)")
-    return lines
-
-
-def _group_marks(schema: Schema) -> dict[tuple[str, ...], list[str]]:
-    """What stands for a missing value in a category, in a number only where it is a number itself: marks → columns."""
-    by_marks: dict[tuple[str, ...], list[str]] = {}
-    for column in schema.of(Role.CATEGORY, Role.NUMBER):
-        marks = column.format.missing
-        if column.role is Role.NUMBER:
-            marks = tuple(mark for mark in marks if mark.strip().lstrip("+-").replace(".", "", 1).isdigit())
-        if marks:
-            by_marks.setdefault(marks, []).append(column.name)
-    return by_marks
-
-
-def _read_target(task: Task) -> list[str]:
-    if not task.is_classification:
-        return [
-            *_clean_number("TARGET", task.format),
-            '    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")',
-        ]
-    if task.label_type in ("int", "float"):
-        return ['    rows[TARGET] = pd.to_numeric(rows[TARGET], errors="coerce")']
-    if task.label_type == "bool":
-        words = '{"true": True, "1": True, "false": False, "0": False}'
-        return [f"    rows[TARGET] = rows[TARGET].str.lower().map({words})"]
-    return ["    rows[TARGET] = rows[TARGET].astype(object)"]
-
-
-def _clean_number(name: str, form: CellFormat) -> list[str]:
-    """Lines that make plain numbers of the texts in a column; `name` is code."""
-    lines = []
-    if form.negative:
-        pattern = r"^\((.*)\)$" if form.negative == "()" else r"^([^+-].*)-$"
-        lines.append(f'    rows[{name}] = rows[{name}].str.replace(r"{pattern}", r"-\\1", regex=True)')
-    for mark in (form.prefix, form.suffix):  # a sign may stand before the unit
-        if mark:
-            lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(mark)}, "", regex=False).str.strip()')
-    if form.thousands:
-        lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(form.thousands)}, "", regex=False)')
-    if form.decimal != ".":
-        lines.append(f'    rows[{name}] = rows[{name}].str.replace({literal(form.decimal)}, ".", regex=False)')
-    return lines
-
-
 def _target_note(task: Task) -> str:
     if not task.is_classification:
         return 'rows[TARGET].to_numpy(dtype="float64")'
@@ -242,10 +163,11 @@ def _splitting(winner: Winner, code: Code) -> str:
         code.use("sklearn.model_selection", name)
         extra = ", shuffle=True, random_state=SEED"
         body = [
+            f'    groups = rows[{literal(winner.group)}].fillna("row " + rows.index.to_series().astype(str))',
             f"    folds = {name}({folds}{extra})",
-            f"    return list(folds.split(rows, rows[TARGET], groups=rows[{literal(winner.group)}]))",
+            "    return list(folds.split(rows, rows[TARGET], groups=groups))",
         ]
-        says = "Rows of one group are never split."
+        says = "Rows of one group are never split; a row without a group is one of its own."
     else:
         name = "StratifiedKFold" if classes else "KFold"
         code.use("sklearn.model_selection", name)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from automl.schema import Schema
 from automl.space import Params, split_params
 from automl.task import Task
+
+LONGEST = 120  # of a line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,8 @@ class Winner:
         rounds: trees of a boosted model, as early stopping found.
         share: of the member in the ensemble.
         score: out-of-fold, of this member alone.
-        levels: category column → how many levels there are.
+        reading: arguments of `pandas.read_csv` for the table that it learned from; None if that is no text table.
+        time_format: how the column `time` is written, as in `CellFormat`; "" if it holds plain numbers.
     """
 
     name: str
@@ -36,9 +40,10 @@ class Winner:
     share: float
     score: float
     folds: int
-    separator: str
+    reading: Mapping[str, Any] | None
     group: str | None
     time: str | None
+    time_format: str = ""
 
     @property
     def own(self) -> Params:

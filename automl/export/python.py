@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from automl.export._process import run_python
 from automl.export._rows import read_own_rows
 from automl.export._script import write_script
 from automl.export._script_parts import Winner
+from automl.export._script_source import find_reading, find_time_format
 from automl.files import read_json, write_text
 from automl.graph import NoGraphError
 from automl.matrix import FloatArray
@@ -38,8 +41,7 @@ class Python:
 
     def write(self, source: Source, folder: Path) -> Facts:
         winner, passed = choose_winner(source)
-        write_text(folder / FILE, write_script(winner))
-        proven = prove(source, winner, folder)
+        proven = write_proven(source, winner, folder)
         own = {"xgboost": ["xgboost"], "keras_mlp": ["keras", "tensorflow"], "keras_tabm": ["keras", "tensorflow"]}
         needs = ["scikit-learn", "pandas", "joblib", *own.get(winner.candidate, [])]
         limits = [
@@ -47,6 +49,7 @@ class Python:
             if winner.share < 0.995
             else "It trains one model on all rows, where the search keeps one for each fold.",
             *passed,
+            *proven.pop("limits"),
             "model.joblib is a pickle: load it only where you made it.",
         ]
         return Facts(
@@ -55,7 +58,7 @@ class Python:
             run=(f"pip install {' '.join(needs)}", f"python {FILE} DATA.csv --out model.joblib"),
             needs=tuple(needs),
             limits=tuple(limits),
-            proof=f"Run on the run's rows in a fresh process it scores {proven['script']:.5g}; in the search this "
+            proof=f"Run on {proven['data']} in a fresh process it scores {proven['script']:.5g}; in the search this "
             f"configuration scored {proven['configuration']:.5g}.",
             notes={"winner": winner.name, "candidate": winner.candidate, "params": winner.params, "score": proven},
         )
@@ -80,6 +83,8 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
     data, recipe = SearchData(run.data), load_recipe(str(run.recipe_path))
     listed = read_json(source.folder / "ensemble.json")["members"]
     order = sorted(range(len(listed)), key=lambda place: -listed[place]["weight"])
+    reading = find_reading(Path(str(run.record["data"])), recipe.data.encoding)
+    time_format = find_time_format(read_own_rows(source)[recipe.data.time]) if recipe.data.time else ""
     passed: list[str] = []
     first: NoGraphError | None = None
     for place in order:
@@ -97,9 +102,10 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
             share=float(listed[place]["weight"]),
             score=float(result.score or 0.0),
             folds=max(2, len(data.folds) // data.repeats),
-            separator=_find_separator(Path(str(run.record["data"]))),
+            reading=reading,
             group=recipe.data.group,
             time=recipe.data.time,
+            time_format=time_format,
         )
         try:
             write_script(winner)
@@ -124,30 +130,40 @@ def _count_rounds(folds: Any) -> int:
     return max(1, round(float(np.mean(counts)))) if counts else 100
 
 
-def _find_separator(path: Path) -> str:
-    from automl.data.load import read_table
-    from automl.errors import AutoMLError
+def write_proven(source: Source, winner: Winner, folder: Path) -> dict[str, Any]:
+    """The script, run on the very file that the model learned from; where pandas cannot read that, on its rows as CSV.
 
-    if path.suffix.lower() in (".csv", ".tsv", ".txt") and path.is_file():
+    Returns:
+        what `prove` found, `data` for what it ran on, and `limits` in sentences.
+
+    Raises:
+        ArtifactError: as `prove`.
+    """
+    assert source.run is not None
+    path = Path(str(source.run.record["data"])).absolute()
+    if winner.reading is not None:
+        write_text(folder / FILE, write_script(winner))
         try:
-            return read_table(path).separator or ","
-        except AutoMLError:
-            return ","
-    return ","
+            return {**prove(source, winner, folder, path), "data": path.name, "limits": []}
+        except ArtifactError:
+            pass  # a short script does not mend what the tool mends, such as a header that is repeated
+    plain = dataclasses.replace(winner, reading=None)
+    write_text(folder / FILE, write_script(plain))
+    limit = f"It reads CSV with commas in UTF-8, and {path.name} is written otherwise: bring tables to that form first."
+    with tempfile.TemporaryDirectory() as place:
+        rows = Path(place) / "rows.csv"
+        read_own_rows(source).to_csv(rows, index=False)
+        return {**prove(source, plain, folder, rows), "data": "the run's rows", "limits": [limit]}
 
 
-def prove(source: Source, winner: Winner, folder: Path) -> dict[str, Any]:
-    """Run the script on the run's rows in a fresh process; its score must come near the configuration's own.
+def prove(source: Source, winner: Winner, folder: Path, rows: Path) -> dict[str, Any]:
+    """Run the script on a table in a fresh process; its score must come near the configuration's own.
 
     Raises:
         ArtifactError: if it fails, or reaches less than 90% of the gain over a constant answer.
     """
-    import tempfile
-
     assert source.run is not None
     with tempfile.TemporaryDirectory() as place:
-        rows = Path(place) / "rows.csv"
-        read_own_rows(source).to_csv(rows, index=False, sep=winner.separator)
         out = Path(place) / "model.joblib"
         said = run_python([str(folder / FILE), str(rows), "--out", str(out)], step=FILE, folder=folder, seconds=SECONDS)
         found = json.loads(said.strip().splitlines()[-1])

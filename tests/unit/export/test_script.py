@@ -21,6 +21,7 @@ from automl.export._script import write_script
 from automl.export._script_parts import Winner
 from automl.files import write_text
 from automl.graph import NoGraphError
+from automl.run import Run
 from automl.schema import CellFormat, Column, Role, Schema
 from automl.search.trial import candidates
 from automl.task import Task, TaskKind
@@ -60,6 +61,7 @@ def test_the_script_runs_alone_and_scores_as_the_configuration_did(run: Path, tm
     assert 'NUMBERS = ["price"]' in text
     assert max(map(len, text.splitlines())) <= 120
     assert manifest["score"]["kept"] >= 0.9
+    assert manifest["score"]["data"] == "stays.csv"
     said = subprocess.run(
         [sys.executable, "-I", script, run.parent / "stays.csv", "--out", tmp_path / "model.joblib"],
         capture_output=True, text=True, check=True, timeout=100,
@@ -69,6 +71,38 @@ def test_the_script_runs_alone_and_scores_as_the_configuration_did(run: Path, tm
     assert record["score"] == pytest.approx(manifest["score"]["script"])
     assert (tmp_path / "model.joblib").stat().st_size > 1_000
     assert verify_export(tmp_path / "out")["golden_rows"] is None
+
+
+def move_data(run: Path, place: Path, text: str, encoding: str = "utf-8") -> Path:
+    """The same run, of a file that is written like `text`."""
+    import shutil
+
+    (place / "other.csv").write_bytes(text.encode(encoding))
+    shutil.copytree(run, place / "run")
+    Run.open(place / "run").update(data=str(place / "other.csv"))
+    return place / "run"
+
+
+@pytest.mark.parametrize("writing", ["titles and blanks in Windows-1252", "runs of blanks"])
+def test_the_script_is_proven_on_the_very_file(run: Path, tmp_path: Path, writing: str) -> None:
+    text = (run.parent / "stays.csv").read_text("utf-8")
+    if writing == "runs of blanks":
+        moved = move_data(run, tmp_path, text.replace("€ ", "€").replace(",", ".").replace(";", "  "))
+    else:
+        moved = move_data(run, tmp_path, "Who stays\n" + text.replace(";", " ; "), "cp1252")
+    manifest = export_model(open_source(moved), "python", tmp_path / "out")
+    assert manifest["score"]["data"] == "other.csv"
+    assert manifest["score"]["kept"] >= 0.9
+
+
+def test_a_file_that_pandas_cannot_read_alone_is_a_limit(run: Path, tmp_path: Path) -> None:
+    """Files that were joined repeat their header; the tool leaves such rows out, a plain script does not."""
+    lines = (run.parent / "stays.csv").read_text("utf-8").splitlines(keepends=True)
+    moved = move_data(run, tmp_path, "".join([*lines[:300], lines[0], *lines[300:]]))
+    manifest = export_model(open_source(moved), "python", tmp_path / "out")
+    assert manifest["score"]["data"] == "the run's rows"
+    assert 'sep=","' in (tmp_path / "out/train.py").read_text("utf-8")
+    assert "other.csv is written otherwise" in (tmp_path / "out/README.md").read_text("utf-8")
 
 
 def test_a_model_without_its_run_has_no_script(run: Path, tmp_path: Path) -> None:
@@ -101,7 +135,7 @@ def make_winner(candidate: str, task: Task, **params: Any) -> Winner:
     own = plugin.space(task, shape).prefixed("model") | plan_space(plugin.needs, layout, 300).prefixed("preprocess")
     return Winner(
         name=candidate, candidate=candidate, params=own.complete(params), schema=Schema(COLUMNS), task=task, columns=30,
-        rows=240, rounds=20, seed=0, share=0.4, score=0.7, folds=2, separator=",", group=None, time=None,
+        rows=240, rounds=20, seed=0, share=0.4, score=0.7, folds=2, reading={"sep": ","}, group=None, time=None,
     )  # fmt: skip
 
 
