@@ -23,7 +23,10 @@ def check_command(
     encoding: opt.EncodingOption = None,
     as_json: opt.JsonOption = False,
 ) -> None:
-    """Leaks, identifiers, duplicates, constant columns, drift between two files; exit code 4 if a risk is found."""
+    """Leaks, identifiers, duplicates, constant columns, drift between two files; exit code 4 for a risk such as a leak.
+
+    Drift is a warning here and leaves the exit code at 0: automl monitor has a gate for it.
+    """
     from automl.cli.fit import build_recipe_from, spool_stdin
     from automl.cli.output import print_json
     from automl.preview import check
@@ -47,7 +50,7 @@ def show_findings(facts: dict[str, Any]) -> None:
     blocks: list[Block] = [
         Alert(
             tone=tones[finding["severity"]],
-            title=finding["kind"],
+            title=f"{finding['severity']}, {finding['kind']}",
             text=f"{finding['text']} {finding['action']}".strip(),
         )
         for finding in facts["findings"]

@@ -204,10 +204,10 @@ def _parser_message(error: Any, arguments: list[str]) -> str:
 def _parser_hint(error: Any, arguments: list[str]) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "automl"
-    if "No such command" in str(error.format_message()):
-        known = [str(info.name) for info in app.registered_commands]
-        wrong = next((argument for argument in arguments if not argument.startswith("-")), "")
-        return did_you_mean(wrong, known) or "automl --help"
+    if context is not None and "No such command" in str(error.format_message()):
+        words = [argument for argument in arguments if not argument.startswith("-")]
+        wrong = words[len(path.split()) - 1 :]  # `automl` itself is no argument
+        return did_you_mean(wrong[0] if wrong else "", context.command.list_commands(context)) or f"{path} --help"
     return f"{path} --help"
 
 
