@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from automl.pictures import INSIDE
 from automl.report.blocks import Block, Code, Facts, Section, Table
 from automl.report.source import RunSource
 from automl.report.text import format_count, format_duration, is_figure
@@ -24,13 +25,21 @@ class Reproduce:
             data = shlex.quote(str(source.record.get("data") or "DATA"))
             target = shlex.quote(str(source.record.get("target") or "Y"))
             recipe = shlex.quote(f"{source.shown_path}/recipe.yaml")
-            text = f"automl fit {data} --target {target} --recipe {recipe}"
-            blocks.append(Code(title="The same from the recipe, which holds every setting", text=text))
+            text = f"automl fit {data} --target {target} --recipe {recipe}{_test(source.record)}"
+            title = "The same from the recipe, which holds every setting, with the same data and target"
+            blocks.append(Code(title=title, text=text))
         facts = _facts(source)
         if facts.items:
             blocks.append(facts)
         blocks += _tables(source.record)
         return Section(name="reproduce", title=self.title, blocks=tuple(blocks)) if blocks else None
+
+
+def _test(record: dict[str, Any]) -> str:
+    """The option that names the test file, unless the data brings it."""
+    data, test = (str(record.get(key) or "") for key in ("data", "test"))
+    own = (f"{data}/", f"{data}{INSIDE}")
+    return f" --test {shlex.quote(test)}" if test and not test.startswith(own) else ""
 
 
 def _command(argv: list[str]) -> str:
