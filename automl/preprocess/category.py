@@ -5,30 +5,21 @@ A look-up has a row a level, then one for unseen and, last, one for missing: the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.table import MISSING, UNSEEN, Table, TableNames
+from automl.preprocess.target_means import fit_target_means
 from automl.space import Choice, Int, Parameter, Params, SearchSpace
-from automl.task import TaskKind
 
 FEW_LEVELS = 12
 # With more levels a tree can split them by chance until every row is on its own; their target means it cannot.
 MAX_NATIVE_LEVELS = 32
 MAX_INDICATORS = 100
 MAX_TARGET_COLUMNS = 400
-TARGET_FOLDS = 5
-# Target means of levels with so many rows, on average and at least, are not cross-fitted.
-ROWS_A_LEVEL, LEAST_ROWS_A_LEVEL = 100, 20
-# Numbers that encoding several columns at once may make.
-MAX_CELLS_AT_ONCE = 4_000_000
 MAX_GRAPH_CELLS = 400_000
-# What scikit-learn's TargetEncoder calls them; left to guess, it takes whole numbers for classes.
-TARGET_TYPES = {TaskKind.BINARY: "binary", TaskKind.MULTICLASS: "multiclass", TaskKind.REGRESSION: "continuous"}
 # Encodings on a scale of their own: the target's, or a rank. Beside scaled numbers it is all that a distance sees.
 MEASURED = ("target", "ordinal")
 
@@ -247,96 +238,6 @@ def _one_hot(counts: Array) -> Array:
 
 
 _LOOKUPS = {"native": _native, "embed": _embed, "ordinal": _ordinal, "one_hot": _one_hot}
-
-
-def fit_target_means(
-    columns: Sequence[Array], levels: Sequence[int], fit: FitRows
-) -> Iterator[tuple[Array, FloatArray]]:
-    """Smoothed target means a code, and their cross-fitted values for the training rows, of one column after another.
-
-    Each training row is encoded from the other rows' targets, as in Micci-Barreca 2001, doi:10.1145/507533.507538,
-    with the empirical-Bayes smoothing of scikit-learn's TargetEncoder, which takes several columns at once in less
-    time than one by one.
-
-    Args:
-        columns: codes (n,) of each.
-        levels: how many codes each has beside those of unseen and missing ones.
-
-    Yields:
-        look-up (levels + 2, k) and block (n, k) float32, where k is 1 or, for multiclass, the number of classes.
-    """
-    kind = TARGET_TYPES[fit.task.kind]
-    width = fit.task.n_classes if kind == "multiclass" else 1
-    present = np.unique(fit.target) if fit.task.is_classification else np.array([0, 1])
-    if kind == "multiclass" and len(present) == 2:
-        kind = "binary"
-    for start, end in _cut_columns(levels, len(fit.target), width):
-        sizes = levels[start:end]
-        if len(present) < 2 or len(fit.target) < 10:
-            for size in sizes:
-                yield np.zeros((size + 2, width), dtype=np.float32), np.zeros((len(fit.target), width), np.float32)
-            continue
-        group = np.column_stack(columns[start:end])
-        fitted, every = _cross_fit(kind, group, max(sizes), fit)
-        for place, size in enumerate(sizes):
-            known = np.concatenate([np.arange(size), [UNSEEN, MISSING]])
-            lookup = np.empty((size + 2, every.shape[2]), dtype=np.float32)
-            lookup[known] = every[np.concatenate([np.arange(size), [-2, -1]]), place]
-            block = fitted[:, place]
-            if _has_many_rows(group[:, place]):  # rows of a level that all have its one mean do not tell their targets
-                block = lookup[group[:, place]]
-            yield _spread(lookup, present, width), _spread(block.astype(np.float32), present, width)
-
-
-def _cut_columns(levels: Sequence[int], rows: int, width: int) -> Iterator[tuple[int, int]]:
-    """Columns [start, end) that may be encoded at once without taking much memory."""
-    start = 0
-    for end in range(1, len(levels) + 1):
-        height = max(rows, *levels[start : end + 1], 0)
-        if end == len(levels) or height * width * (end + 1 - start) > MAX_CELLS_AT_ONCE:
-            yield start, end
-            start = end
-
-
-def _cross_fit(kind: str, columns: Array, levels: int, fit: FitRows) -> tuple[Array, Array]:
-    """Cross-fitted values (n, c, k) of columns (n, c), and those of codes 0 to `levels`, unseen and missing, as if
-    each column had so many: (levels + 2, c, k)."""
-    import warnings
-
-    from sklearn.model_selection import KFold, StratifiedKFold
-    from sklearn.preprocessing import TargetEncoder
-
-    is_sparse = kind != "continuous" and int(np.unique(fit.target, return_counts=True)[1].max()) < TARGET_FOLDS
-    split = KFold if kind == "continuous" or is_sparse else StratifiedKFold  # the latter wants a class for each fold
-    folds = split(TARGET_FOLDS, shuffle=True, random_state=fit.seed)
-    encoder = TargetEncoder(target_type=kind, smooth="auto", cv=folds)
-    with warnings.catch_warnings():
-        # a class with fewer rows than folds is said once, by the split
-        warnings.filterwarnings("ignore", message="The least populated class")
-        fitted: Array = encoder.fit_transform(columns, fit.target)
-    known = np.concatenate([np.arange(levels), [UNSEEN, MISSING]]).astype(columns.dtype)
-    every: Array = encoder.transform(np.repeat(known[:, None], columns.shape[1], axis=1))
-    return tuple(values.reshape(len(values), columns.shape[1], -1) for values in (fitted, every))  # type: ignore[return-value]
-
-
-def _has_many_rows(column: Array) -> bool:
-    """Whether a level's mean hangs on none of its rows. Means of parts of such a level differ by chance alone, which
-    would blur levels that are close to each other, and be another number than the one that new rows get."""
-    counts = np.unique(column, return_counts=True)[1]
-    return len(column) >= ROWS_A_LEVEL * len(counts) and int(counts.min()) >= LEAST_ROWS_A_LEVEL
-
-
-def _spread(values: Array, present: Array, width: int) -> FloatArray:
-    """Columns of the classes that occur, put in their places among all classes."""
-    if values.shape[1] == width:
-        return np.asarray(values, dtype=np.float32)
-    result = np.zeros((len(values), width), dtype=np.float32)
-    if values.shape[1] == 1:
-        result[:, present[1]] = values[:, 0]
-        result[:, present[0]] = 1 - values[:, 0]
-    else:
-        result[:, present] = values
-    return result
 
 
 def _join(blocks: list[FloatArray], rows: int) -> FloatArray:

@@ -12,9 +12,10 @@ import numpy as np
 
 from automl.graph import Graph
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess.category import count_codes, fit_target_means
+from automl.preprocess.category import count_codes
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.table import MISSING, UNSEEN, Layout, Table, TableNames
+from automl.preprocess.target_means import fit_target_means
 from automl.space import Choice, Params, SearchSpace
 
 NUMBERS = 5  # the numbers, strongest first, of which pairs are made
@@ -56,7 +57,10 @@ class CombinePart:
         nothing = np.zeros((0, 3), dtype=np.int64)
         self.state = {"triples": nothing, "pairs": nothing[:, :2], "counts": [], "means": []}
         if self.numbers:
-            self.state["triples"] = choose_numbers(table.numbers[rows], fit.target[rows], fit.task.is_classification)
+            weight = None if fit.weight is None else fit.weight[rows]
+            self.state["triples"] = choose_numbers(
+                table.numbers[rows], fit.target[rows], fit.task.is_classification, weight
+            )
         blocks = [self._numbers(table)]
         if self.categories:
             self._fit_categories(table, fit, blocks)
@@ -146,48 +150,56 @@ def combine(numbers: FloatArray, one: int, other: int, sign: int) -> FloatArray:
     return np.asarray(clipped, dtype=np.float32)
 
 
-def choose_numbers(numbers: FloatArray, target: Array, classes: bool) -> Array:
+def choose_numbers(numbers: FloatArray, target: Array, classes: bool, weight: Array | None = None) -> Array:
     """(k, 3) int64 of column, column and operation, the strongest first.
 
     Kept are pairs whose rank goes with the target more than that of either column alone.
     """
     with np.errstate(all="ignore"):
-        alone = np.array([association(numbers[:, place], target, classes) for place in range(numbers.shape[1])])
+        alone = np.array([association(column, target, classes, weight) for column in numbers.T])
     strongest = np.argsort(-alone, kind="stable")[:NUMBERS]
     found = []
     for one, other in itertools.permutations(sorted(int(place) for place in strongest), 2):
         for sign in range(3):
             if sign != 1 and one > other:  # only a ratio differs when turned round
                 continue
-            gain = association(combine(numbers, one, other, sign), target, classes) - max(alone[one], alone[other])
+            together = association(combine(numbers, one, other, sign), target, classes, weight)
+            gain = together - max(alone[one], alone[other])
             if gain > 0.01:
                 found.append((-gain, one, other, sign))
     chosen = [triple[1:] for triple in sorted(found)[:KEPT_NUMBERS]]
     return np.array(chosen, dtype=np.int64).reshape(-1, 3)
 
 
-def association(column: FloatArray, target: Array, classes: bool) -> float:
+def association(column: FloatArray, target: Array, classes: bool, weight: Array | None = None) -> float:
     """Share of the target's spread that goes with the column's ranks, 0 to 1: the squared rank correlation, or for
-    classes the correlation ratio of the ranks."""
+    classes the correlation ratio of the ranks. A row counts for its weight."""
     from scipy.stats import rankdata
 
     known = np.isfinite(column)
     if known.sum() < 10:
         return 0.0
-    ranks = rankdata(column[known])
-    spread = float(((ranks - ranks.mean()) ** 2).sum())
+    shares = np.ones(len(column)) if weight is None else weight
+    inside = shares[known]
+    ranks = center(rankdata(column[known]), inside)
+    spread = float((inside * ranks**2).sum())
     if spread <= 0:
         return 0.0
-    values = target[known]
+    values, coverage = target[known], float(inside.sum() / shares.sum())
     if classes:
-        sizes = np.bincount(values)
-        sums = np.bincount(values, weights=ranks - ranks.mean())
+        sizes = np.bincount(values, inside)
+        sums = np.bincount(values, inside * ranks)
         between = float((sums[sizes > 0] ** 2 / sizes[sizes > 0]).sum())
-        return between / spread * float(known.mean())
-    other = rankdata(values)
-    product = float(((ranks - ranks.mean()) * (other - other.mean())).sum())
-    size = spread * float(((other - other.mean()) ** 2).sum())
-    return product**2 / size * float(known.mean()) if size > 0 else 0.0
+        return between / spread * coverage
+    other = center(rankdata(values), inside)
+    product = float((inside * ranks * other).sum())
+    size = spread * float((inside * other**2).sum())
+    return product**2 / size * coverage if size > 0 else 0.0
+
+
+def center(values: Array, weight: Array) -> Array:
+    """Values (n,) less their weighted mean; zeros if nothing has weight."""
+    return values - np.average(values, weights=weight) if weight.any() else np.zeros(len(values))
 
 
 def choose_pairs(levels: tuple[int, ...]) -> list[tuple[int, int]]:

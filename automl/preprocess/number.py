@@ -66,6 +66,8 @@ class NumberPart:
 
     def _fit_scale(self, x: FloatArray) -> None:
         state = self.state
+        if x.shape[1] == 0:  # such as dates that are all the same; numpy has no quantiles of no columns
+            return
         with np.errstate(all="ignore"):
             used = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
             if self.params.get("clip"):

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Protocol
 
-from automl.matrix import Array, Feature, FloatArray
+from automl.matrix import Array, Feature, FloatArray, IntArray
 from automl.preprocess.table import Table
 from automl.task import Task
 
@@ -21,6 +21,8 @@ class FitRows:
         target: class index (n,) int64, or value (n,) float64.
         seed: for what is random, such as cross-fitting.
         fold: number of the fold.
+        groups: group number (n,) int64; no row of one may be told the targets of its others. None if there are none.
+        weight: how much each row counts (n,) float64, from 0 on; None if all count alike.
         shared: folder where a part may keep what other plans can use; None if there is none.
     """
 
@@ -28,6 +30,8 @@ class FitRows:
     target: Array
     seed: int
     fold: int = 0
+    groups: IntArray | None = None
+    weight: Array | None = None
     shared: Path | None = None
 
 

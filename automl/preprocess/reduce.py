@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.graph import Graph
-from automl.matrix import Feature, FloatArray, Needs
+from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess.part import FitRows, State
 from automl.space import Choice, Condition, Float, SearchSpace
 
@@ -51,6 +51,9 @@ class Reducer:
     def _select(self, matrix: FloatArray, fit: FitRows, rows: np.ndarray, width: int) -> np.ndarray:
         from sklearn.feature_selection import f_classif, f_regression
 
+        if fit.weight is not None:
+            scores = explained_shares(matrix, fit.target[rows], fit.task.is_classification, fit.weight[rows])
+            return np.sort(np.argsort(-scores, kind="stable")[:width])
         rank = f_classif if fit.task.is_classification else f_regression
         with np.errstate(all="ignore"):
             import warnings
@@ -76,3 +79,21 @@ class Reducer:
         return tuple(
             Feature(name=f"component {number}", source="(all)") for number in range(self.state["axes"].shape[1])
         )
+
+
+def explained_shares(matrix: FloatArray, target: Array, classes: bool, weight: Array) -> Array:
+    """Share (m,) of each column's weighted spread that goes with the target, -1 for one value: the order of columns is
+    that of scikit-learn's F statistics, which know no weights."""
+    share, columns = weight / max(weight.sum(), 1e-300), matrix.astype(np.float64)
+    away = columns - share @ columns
+    spread = share @ away**2
+    varies = spread > 1e-24 * (share @ columns**2)  # more than rounding
+    if classes:
+        sums = np.stack([share[target == label] @ away[target == label] for label in np.unique(target)])
+        sizes = np.array([share[target == label].sum() for label in np.unique(target)])
+        told = (sums[sizes > 0] ** 2 / sizes[sizes > 0, None]).sum(axis=0)
+    else:
+        other = target - share @ target
+        told = (share * other @ away) ** 2 / max(share @ other**2, 1e-300)
+    scores: Array = np.divide(told, spread, out=np.full(len(spread), -1.0), where=varies)
+    return scores

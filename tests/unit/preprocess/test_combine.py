@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from automl.preprocess.combine import CombinePart, association, choose_numbers, choose_pairs, combine, cross
 from automl.preprocess.part import FitRows
@@ -44,6 +45,28 @@ def test_noise_gives_no_pair() -> None:
     rng = np.random.default_rng(1)
     chosen = choose_numbers(rng.normal(size=(2000, 4)).astype(np.float32), rng.normal(size=2000), classes=False)
     assert len(chosen) == 0
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_rows_count_for_their_weight_when_pairs_are_chosen(classes: bool) -> None:
+    """A product rules the target of the rows with weight, a ratio that of the others."""
+    rng = np.random.default_rng(0)
+    numbers = rng.uniform(1, 10, size=(1_000, 2)).astype(np.float32)
+    values = np.where(np.arange(1_000) < 300, numbers[:, 0] * numbers[:, 1], 25 * numbers[:, 0] / numbers[:, 1])
+    target = (values > 25).astype(np.int64) if classes else values
+    weight = np.where(np.arange(1_000) < 300, 1.0, 0.0)
+    assert tuple(choose_numbers(numbers, target, classes, weight)[0]) == (0, 1, 0)
+    assert tuple(choose_numbers(numbers, target, classes)[0]) != (0, 1, 0)
+    for column in numbers.T:
+        assert association(column, target, classes, np.full(1_000, 0.3)) == pytest.approx(
+            association(column, target, classes)
+        )
+
+
+def test_columns_without_a_row_of_weight_go_with_nothing() -> None:
+    column = np.where(np.arange(40) < 20, np.nan, np.arange(40)).astype(np.float32)
+    weight = (np.arange(40) < 20).astype(float)
+    assert association(column, np.arange(40.0), classes=False, weight=weight) == 0
 
 
 def test_a_pair_of_categories_is_one_code_and_holes_are_levels() -> None:

@@ -14,7 +14,7 @@ from automl.graph import Graph
 from automl.matrix import Needs
 from automl.preprocess import plan
 from automl.preprocess._graph_numbers import scale_in_graph
-from automl.preprocess.category import apply_lookup, as_values, fit_target_means, rescale
+from automl.preprocess.category import apply_lookup, as_values, rescale
 from automl.preprocess.date import split_dates
 from automl.preprocess.number import LIMIT, NumberPart, to_normal, yeo_johnson
 from automl.preprocess.part import FitRows
@@ -100,6 +100,23 @@ def test_a_plan_of_before_with_an_entry_for_each_column_is_read(
         assert len(now.files) < len(before.files) + 2
 
 
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("scale", ["standard", "robust", "quantile", "power"])
+def test_dates_that_are_all_the_same_give_no_column(scale: str, clip: bool, tmp_path: Path) -> None:
+    layout = Layout(numbers=(), categories=(), levels=(), dates=("when",))
+    dates = np.array([[1.7e9]] * 39 + [[np.nan]])
+    empty = np.empty((40, 0))
+    table = Table(layout=layout, numbers=empty.astype(np.float32), categories=empty.astype(np.int32), dates=dates)
+    needs = Needs(scaled=True)
+    transformer = Transformer(needs, plan_space(needs, layout).complete({"scale": scale, "clip": clip}), layout)
+
+    assert transformer.fit(table, rows_of(np.arange(40) % 2)).shape == (40, 0)
+
+    transformer.save(tmp_path / "plan.npz")
+    assert Transformer.load(tmp_path / "plan.npz", layout).transform(table).shape == (40, 0)
+    assert transformer.features() == ()
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["int32", "float32", "uint8"]), st.integers(0, 5), st.integers(0, 3))))
 def test_a_list_of_arrays_is_what_it_was_after_it_was_packed(shapes: list[tuple[str, int, int]]) -> None:
@@ -148,90 +165,6 @@ def test_a_level_without_training_rows_counts_as_unseen() -> None:
         np.testing.assert_array_equal(transformer.transform(level_2), transformer.transform(unseen))
 
 
-def test_target_means_of_noise_tell_nothing_about_the_training_rows() -> None:
-    """Encoding rows by their own target would give an AUC near 0.84 here."""
-    rng = np.random.default_rng(0)
-    column, target = rng.integers(0, 800, 2000), rng.integers(0, 2, 2000)
-
-    _, block = next(fit_target_means([column], [800], rows_of(target)))
-
-    correlation = np.corrcoef(block[:, 0], target)[0, 1]
-    assert abs(correlation) < 0.1
-
-
-def test_target_means_worked_by_hand_without_smoothing_noise() -> None:
-    column = np.repeat([0, 1], 500)
-    target = np.concatenate([np.zeros(500, dtype=np.int64), np.ones(500, dtype=np.int64)])
-
-    lookup, _ = next(fit_target_means([column], [2], rows_of(target)))
-
-    assert lookup[0, 0] == pytest.approx(0.0, abs=1e-6)
-    assert lookup[1, 0] == pytest.approx(1.0, abs=1e-6)
-    assert lookup[UNSEEN, 0] == pytest.approx(0.5)
-
-
-def test_levels_that_are_close_stay_apart_for_the_training_rows_as_for_new_ones() -> None:
-    """Eight levels whose means lie closer together than the means of parts of one level do: cross-fitted, the values of
-    neighbours mixed, and no training row had the number that a new row of its level gets."""
-    rng = np.random.default_rng(0)
-    column = rng.integers(0, 8, 8_000)
-    target = 0.05 * column + rng.normal(0, 2, 8_000)
-    task = Task(kind=TaskKind.REGRESSION, target="y")
-
-    lookup, block = next(fit_target_means([column], [8], rows_of(target, task)))
-
-    np.testing.assert_array_equal(block, lookup[column])
-    assert len(np.unique(block)) == 8
-
-
-def test_levels_of_few_rows_are_cross_fitted() -> None:
-    rng = np.random.default_rng(0)
-    column, target = np.arange(4_000) % 8, rng.integers(0, 2, 4_000)
-    column[:5] = 8  # one rare level is enough
-    lookup, block = next(fit_target_means([column], [9], rows_of(target)))
-    assert (block != lookup[column]).any()
-
-
-def test_classes_of_fewer_rows_than_there_are_folds_have_target_means_too() -> None:
-    rng = np.random.default_rng(0)
-    column, target = rng.integers(0, 30, 90), np.arange(90) % 30
-    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=tuple(map(str, range(30))))
-    lookup, block = next(fit_target_means([column], [30], rows_of(target, task)))
-    assert lookup.shape == (32, 30)
-    assert np.isfinite(block).all()
-    assert block.std() > 0
-
-
-@pytest.mark.parametrize("kind", list(TaskKind))
-@pytest.mark.parametrize("cells", [1, 5_000, 10_000_000])
-def test_columns_encoded_at_once_are_what_each_would_be_alone(
-    kind: TaskKind, cells: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(0)
-    levels = [3, 40, 7, 90, 5]
-    columns = [rng.integers(-2, size, 300) for size in levels]
-    columns[2] = np.arange(300) % 2  # its means are not cross-fitted
-    classes = {TaskKind.BINARY: ("a", "b"), TaskKind.MULTICLASS: ("a", "b", "c", "d"), TaskKind.REGRESSION: ()}[kind]
-    task = Task(kind=kind, target="y", classes=classes)
-    target = rng.integers(0, len(classes), 300) if classes else rng.normal(size=300)
-    if kind is TaskKind.MULTICLASS:
-        target[target == 2] = 1  # a class that training lacks
-    alone = [
-        next(fit_target_means([column], [size], rows_of(target, task)))
-        for column, size in zip(columns, levels, strict=True)
-    ]
-    monkeypatch.setattr("automl.preprocess.category.MAX_CELLS_AT_ONCE", cells)
-    together = list(fit_target_means(columns, levels, rows_of(target, task)))
-    assert len(together) == len(alone)
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[1], other[1])
-
-
-def test_no_columns_have_no_target_means() -> None:
-    assert list(fit_target_means([], [], rows_of(np.arange(20) % 2))) == []
-
-
 @pytest.mark.parametrize("encode", ["target", "ordinal"])
 def test_codes_with_a_scale_of_their_own_are_brought_to_that_of_the_numbers(encode: str) -> None:
     """Means of prices beside standardised numbers are all that a distance sees: a kernel machine was a constant."""
@@ -269,17 +202,6 @@ def test_a_code_that_is_one_value_stays_finite() -> None:
     lookup, block = np.full((4, 2), 3.3, dtype=np.float32), np.full((50, 2), 3.3, dtype=np.float32)
     for part in rescale(lookup, block, block):
         np.testing.assert_allclose(part, 0.0, atol=1e-5)
-
-
-def test_multiclass_target_means_leave_room_for_a_class_that_is_absent() -> None:
-    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"))
-    column, target = np.arange(60) % 4, np.arange(60) % 2  # class c never occurs
-
-    lookup, block = next(fit_target_means([column], [4], rows_of(target, task)))
-
-    assert lookup.shape == (6, 3)
-    assert block.shape == (60, 3)
-    assert (lookup[:, 2] == 0).all()
 
 
 def test_indicators_of_two_levels_are_one_column_and_missing_has_its_own() -> None:
