@@ -165,6 +165,22 @@ class SearchData:
         weight = folder / "weight.npy"
         self.weight: Array | None = np.load(weight, allow_pickle=False) if weight.exists() else None
 
+    @property
+    def chief_fold(self) -> int:
+        """The fold that stands for all where one must: of models of earlier rows the last, which knows the most."""
+        return 0 if self.times is None else len(self.folds) - 1
+
+    def fit_rows(self, rows: Array, *, seed: int, shared: Path | None = None) -> FitRows:
+        """What preprocessing may look at beside the table when it learns from these rows."""
+        return FitRows(
+            task=self.task,
+            target=self.target[rows],
+            seed=seed,
+            groups=None if self.groups is None else self.groups[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            shared=shared,
+        )
+
 
 _opened: dict[str, SearchData] = {}
 
@@ -222,9 +238,8 @@ def make_matrices(payload: dict[str, Any], data: SearchData) -> FoldMatrices:
         score=score_rows,
         needs=candidates.get(payload["candidate"]).needs,
         params=split_params(payload["params"], "preprocess"),
-        fit=FitRows(
-            task=data.task,
-            target=data.target[train],
+        fit=data.fit_rows(
+            train,
             seed=fold_seed(int(payload["seed"]), fold),
             shared=Path(run_path) / "search" / "cache" / f"shared-{fold}",
         ),
@@ -335,7 +350,8 @@ def fold_seed(seed: int, fold: int) -> int:
 def choose_stop_rows(data: SearchData, train: IntArray, seed: int) -> IntArray:
     """Rows of the training matrix for early stopping, as positions in `train`; never rows that are scored.
 
-    Whole groups where there are groups, the latest rows where time matters, else a stratified draw.
+    Whole groups where there are groups, the latest rows where time matters, else a stratified draw. Groups that would
+    leave less than half of the rows to train on are never among them.
     """
     n = len(train)
     wanted = min(int(n * STOP_SHARE), MAX_STOP_ROWS)
@@ -348,10 +364,11 @@ def choose_stop_rows(data: SearchData, train: IntArray, seed: int) -> IntArray:
     if data.groups is not None:
         groups = data.groups[train]
         names, sizes = np.unique(groups, return_counts=True)
+        small = sizes <= n // 2 - wanted
+        names, sizes = names[small], sizes[small]
         order = rng.permutation(len(names))
         taken = names[order[: int(np.searchsorted(np.cumsum(sizes[order]), wanted)) + 1]]
-        chosen = np.nonzero(np.isin(groups, taken))[0]
-        return chosen if 0 < len(chosen) < n // 2 else np.empty(0, dtype=np.int64)
+        return np.nonzero(np.isin(groups, taken))[0]
     target = data.target[train]
     if not data.task.is_classification:
         return np.sort(rng.choice(n, wanted, replace=False))

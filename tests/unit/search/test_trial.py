@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl.candidates import Candidate, FitContext
@@ -195,6 +196,35 @@ def test_weights_reach_the_model_and_the_score(tmp_path: Path, monkeypatch: pyte
     assert record["score"] == pytest.approx(expected)
 
 
+def test_preprocessing_is_told_the_groups_and_the_weights_of_its_rows(tmp_path: Path) -> None:
+    """Twenty rows a customer, all of one answer, and two customers a street: it tells nothing of a new customer's, and
+    a model that learns it from rows of the same customer is worse than a constant."""
+    rng = np.random.default_rng(0)
+    customer = np.repeat(np.arange(60), 20)
+    answer = rng.permutation(np.arange(60) % 3 > 0)[customer]
+    street = rng.integers(0, 30, 60)[customer]
+    table = pd.DataFrame(
+        {
+            "customer": [f"c{number}" for number in customer],
+            "street": [f"s{number}" for number in street],
+            "x": answer + rng.normal(0, 1, 1200),
+            "w": np.where(np.arange(1200) % 2, 1.0, 3.0),
+            "answer": np.where(answer, "yes", "no"),
+        }
+    )
+    stored = store_run(tmp_path / "run", table, "answer", data={"group": "customer", "weight": "w"}, metric="log_loss")
+    assert "street" in stored.data.table.layout.categories
+
+    facts = stored.data.fit_rows(stored.data.trains[1], seed=5)
+    spec = stored.spec(0, "linear", preprocess__encode="target")
+    scores = [run_fold(stored.payload(spec, fold))["score"] for fold in range(len(stored.split))]
+
+    assert facts.groups is not None
+    np.testing.assert_array_equal(facts.groups, stored.data.groups[stored.data.trains[1]])
+    np.testing.assert_array_equal(facts.weight, stored.data.weight[stored.data.trains[1]])
+    assert np.mean(scores) < 0.6  # 0.64 is a constant's
+
+
 def test_a_fold_whose_score_is_not_defined_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ROC AUC of rows of one class; NaN would be no JSON."""
     table = make_multiclass_table(100)
@@ -274,6 +304,27 @@ def test_stop_rows_are_whole_groups() -> None:
 def test_a_group_of_half_of_the_rows_is_not_given_away() -> None:
     groups = np.repeat([0, 1], [50, 50])
     assert len(choose_stop_rows(rows_data(BINARY, np.arange(100) % 2, groups=groups), np.arange(100), seed=3)) == 0
+
+
+def test_stop_rows_are_drawn_from_the_groups_beside_a_large_one() -> None:
+    groups = np.concatenate([np.zeros(600, dtype=np.int64), 1 + np.arange(400) // 10])
+    for seed in range(10):
+        rows = choose_stop_rows(rows_data(BINARY, np.arange(1000) % 2, groups=groups), np.arange(1000), seed)
+        assert 150 <= len(rows) <= 160
+        assert groups[rows].min() > 0
+
+
+def test_small_groups_may_all_be_stop_rows_and_never_half_of_all() -> None:
+    groups = np.repeat([0, 1, 2], [900, 60, 40])
+    rows = choose_stop_rows(rows_data(BINARY, np.arange(1000) % 2, groups=groups), np.arange(1000), seed=3)
+    assert rows.tolist() == list(range(900, 1000))
+    rng = np.random.default_rng(0)
+    for seed in range(50):
+        groups = rng.choice(6, 200, p=rng.dirichlet(np.ones(6)))
+        rows = choose_stop_rows(rows_data(BINARY, np.arange(200) % 2, groups=groups), np.arange(200), seed)
+        assert len(rows) < 100
+        assert rows.dtype == np.int64
+        assert not set(groups[rows]) & set(np.delete(groups, rows))
 
 
 def test_stop_rows_are_the_latest_where_time_matters() -> None:
