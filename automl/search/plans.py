@@ -11,12 +11,16 @@ from automl.space import split_params
 
 
 class Plans:
-    """The choices of a search so far."""
+    """The choices of a search so far.
 
-    def __init__(self, families: Families) -> None:
+    Args:
+        begun: the configurations that a search taken up again had asked for.
+    """
+
+    def __init__(self, families: Families, begun: Iterable[TrialSpec] = ()) -> None:
         self._families = families
-        self._usual: set[str] = set()
         self._keys: dict[int, str] = {}  # by trial: all that run are asked each time that one ends
+        self._usual = {self._key(spec) for spec in begun if spec.origin != "tpe" and spec.candidate in families.usable}
 
     def name_unused(self, spec: TrialSpec, in_use: Iterable[TrialSpec]) -> str:
         """The cache's folders that nobody needs any more now that `spec` has ended; "" if there are none.

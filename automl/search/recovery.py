@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from automl.events import Decision, Event
+from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.records import Records
 from automl.search.study import Study
+from automl.search.whole import ORIGIN
 
 
 def tell_damage(study: Study, records: Records) -> Iterator[Event]:
@@ -20,8 +22,10 @@ def tell_damage(study: Study, records: Records) -> Iterator[Event]:
         yield Decision(topic="search", text=text, reason="the file was damaged; its lines stay as they are")
 
 
-def tell_again(records: Records, study: Study, families: Families, *, static: bool) -> None:
-    """Tell the study and the families of every finished trial; `static` as in `Families.note_result`."""
+def tell_again(
+    records: Records, study: Study, families: Families, *, static: bool, costs: CostModel | None = None
+) -> None:
+    """Tell the study, the families and the costs of every finished trial; `static` as in `Families.note_result`."""
     study.recover(
         {
             number: result.score if result.status in ("ok", "pruned") else None
@@ -30,6 +34,10 @@ def tell_again(records: Records, study: Study, families: Families, *, static: bo
     )
     for result in records.results.values():
         families.note_result(result, static=static)
-        if result.candidate in families.usable:
-            for seconds in result.fold_seconds:
-                families.note_fold(result.candidate, seconds)
+        if result.candidate not in families.usable or result.origin == ORIGIN:  # all rows of a file are not a fold
+            continue
+        spec = records.specs.get(result.trial)  # its line may be damaged
+        for seconds in result.fold_seconds:
+            families.note_fold(result.candidate, seconds)
+            if costs is not None and spec is not None:
+                costs.note(spec.candidate, spec.reference_seconds, seconds)

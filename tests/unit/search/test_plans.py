@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_only_matrices_of_tuned_configurations_that_nobody_else_uses_go(stored: 
     assert plans.name_unused(make_spec(3, "standard", "tpe"), []) == ""
     assert plans.name_unused(own, [again]) == ""
     assert plans.name_unused(again, []).startswith("search/cache/")
+
+
+def test_matrices_of_the_configurations_before_a_kill_stay(stored: StoredRun) -> None:
+    gone = dataclasses.replace(make_spec(3, "standard", "portfolio"), candidate="a plug-in of before")
+    before = [make_spec(0, "standard", "portfolio"), make_spec(1, "power", "tpe"), gone]
+    plans = Plans(Families(stored.recipe, stored.data.task, stored.data.table), before)
+    assert plans.name_unused(make_spec(4, "standard", "tpe"), []) == ""
+    assert plans.name_unused(make_spec(5, "power", "tpe"), []).startswith("search/cache/")
 
 
 def test_a_verdict_stands_until_the_best_or_the_ensemble_is_another(stored: StoredRun) -> None:
