@@ -31,7 +31,8 @@ class TargetLeak:
             return [_tell_skipped(f"Leaks were not looked for in {dataset.n_rows} rows: {FEWEST_ROWS} are needed")]
         roles = {column.name: column.role for column in dataset.schema.features}
         pictures = tuple(column.name for column in dataset.schema.of(Role.IMAGE))
-        findings = [_tell_skipped("Leaks were not looked for in pictures", pictures)] if pictures else []
+        named = pictures if len(pictures) < len(roles) else ()  # none are, where it is all of them
+        findings = [_tell_skipped("Leaks were not looked for in pictures", named)] if pictures else []
         for association in measure_columns(dataset):
             measured = _judge(association, roles[association.column], dataset.task.is_classification)
             if measured:

@@ -412,6 +412,9 @@ def test_leaks_that_are_not_looked_for_are_said_not_to_be() -> None:
     pictures = planted(clean_dataset(), "photo", [f"{row}.png" for row in range(1_000)], Role.IMAGE)
     (note,) = find("target_leak", pictures)
     assert (note.text, note.columns) == ("Leaks were not looked for in pictures", ("photo",))
+    alone = make_dataset({"photo": pictures.frame["photo"]}, pictures.target, roles={"photo": Role.IMAGE})
+    (note,) = find("target_leak", alone)
+    assert (note.text, note.columns) == ("Leaks were not looked for in pictures", ())
 
 
 def test_drift_between_halves_of_one_table_is_rarely_seen() -> None:
