@@ -40,6 +40,7 @@ class _Process:
         )
         self.began = time.monotonic()
         self.ready = False
+        self.version = ""  # of the model that it answers by
         self._rest = b""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.output = self.process.stdout
@@ -89,7 +90,7 @@ class Supervisor:
         self._check: subprocess.Popen[str] | None = None
         self._check_began = 0.0
         self._asked = ""  # the version that is being checked, or was refused
-        self._version = ""
+        self._accepted = ""  # the version that a check found fit
         self._reload_wanted = False
         self._next_poll = 0.0
 
@@ -162,7 +163,9 @@ class Supervisor:
     def _hear(self, worker: _Process, record: dict[str, Any]) -> None:
         if record.get("ready"):
             worker.ready = True
-            self._version = str(record["version"])
+            worker.version = str(record["version"])
+            if self._accepted not in ("", worker.version):  # it had loaded its model before the new one was accepted
+                worker.signal(signal.SIGHUP)
             if (
                 not self._told
                 and all(one.ready for one in self._workers)
@@ -171,8 +174,8 @@ class Supervisor:
                 self._told = True
                 self._on_ready({**record, **self._addresses()})
         elif "reloaded" in record:
-            self._version = str(record["reloaded"])
-            _log(f"now answers by version {self._version}")
+            worker.version = str(record["reloaded"])
+            _log(f"now answers by version {worker.version}")
         elif "refused" in record:
             _log(f"the new model is refused, the old one stays: {record['refused']}. {record.get('hint', '')}")
         elif "error" in record and not self._told:
@@ -232,10 +235,13 @@ class Supervisor:
             return
         if not self._reload_wanted and not (self.settings.reload and now >= self._next_poll):
             return
+        served = {worker.version for worker in self._workers if worker.ready}
+        if not served:  # those that start could load the model that is there, or the one before it
+            return
         self._next_poll = now + POLL_SECONDS
         version = _version_there(self.settings.model)
         forced, self._reload_wanted = self._reload_wanted, False
-        if not version or version == self._version or (version == self._asked and not forced):
+        if not version or served == {version} or (version == self._asked and not forced):
             return
         self._asked = version
         self._check_began = now
@@ -255,6 +261,7 @@ class Supervisor:
         self._check.stdout.close()
         self._check = None
         if code == 0:
+            self._accepted = self._asked
             for worker in self._workers:
                 if worker.ready:
                     worker.signal(signal.SIGHUP)

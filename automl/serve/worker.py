@@ -47,6 +47,8 @@ class Worker:
         self._swapping = False
         self._again = False
         self._task: asyncio.Task[None] | None = None
+        self._grpc: Any = None
+        self._grpc_end: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serve until told to end."""
@@ -64,11 +66,10 @@ class Worker:
         await self._warm_up()
         self.server = self._make_server(make_app(self.service, token=self.token))
         self._handle_signals()
-        grpc_server = None
         if settings.grpc_port is not None:
             from automl.serve.oip_grpc import start_grpc
 
-            grpc_server = await start_grpc(self.service, token=self.token)
+            self._grpc = await start_grpc(self.service, token=self.token)
         gauges = asyncio.create_task(self.service.keep_gauges())
         serving = asyncio.create_task(self.server.serve(sockets=[self.socket]))
         while not self.server.started and not serving.done():
@@ -77,8 +78,10 @@ class Worker:
         await serving
         await asyncio.sleep(0.05)  # those that were cut off are told so
         gauges.cancel()
-        if grpc_server is not None:
-            await grpc_server.stop(grace=1.0)
+        if self._grpc_end is not None:
+            await self._grpc_end
+        elif self._grpc is not None:  # the model hangs: there is nothing to wait for
+            await self._grpc.stop(grace=1.0)
         self.service.observers.close()
 
     async def _warm_up(self) -> None:
@@ -129,6 +132,8 @@ class Worker:
         """Take no more requests, let those at work end, for as long as the settings allow."""
         self.service.draining = True
         self.server.should_exit = True
+        if self._grpc is not None and self._grpc_end is None:
+            self._grpc_end = asyncio.ensure_future(self._grpc.stop(grace=self.settings.drain_seconds))
         _exit_after(self.settings.drain_seconds + HARD_SECONDS, self.code)
 
     def _watch_parent(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -165,9 +170,11 @@ class Worker:
             self.service.swap(model)
             self.metrics.reloads.labels("done").inc()
             self.say({"reloaded": model.version})
-        except (AutoMLError, OSError) as error:
+        except Exception as error:  # whatever is wrong with the new model, the old one answers
             self.metrics.reloads.labels("refused").inc()
-            self.say({"refused": str(error), "hint": getattr(error, "hint", "")})
+            known = isinstance(error, AutoMLError | OSError)
+            text = str(error) if known else f"{type(error).__name__}: {error}"
+            self.say({"refused": text, "hint": getattr(error, "hint", "")})
         finally:
             self._swapping = False
             if self._again:

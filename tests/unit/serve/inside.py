@@ -40,3 +40,17 @@ def inside(settings: Settings, place: Path, program: str = PROGRAM) -> Iterator[
         process.wait(40)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def program_with(worker: str) -> str:
+    """A server whose workers are changed first, by these lines of Python that know `Worker`."""
+    lines = f"import asyncio, pathlib, automl.serve.worker as module\nWorker = module.Worker\n{worker}\nmodule.main()\n"
+    return f"""
+from automl.serve import supervisor
+
+class Changed(supervisor._Process):
+    def __init__(self, command, *rest):
+        super().__init__([command[0], "-c", {lines!r}], *rest)
+
+supervisor._Process = Changed
+{PROGRAM}"""

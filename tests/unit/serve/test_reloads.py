@@ -1,0 +1,81 @@
+"""Every worker comes to answer by the model that was accepted last, whatever it was doing at the time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from automl.serve.settings import Settings
+from tests.unit.serve.inside import inside, program_with
+from tests.unit.serve.server import Server, wait_until
+from tests.unit.serve.test_operation import swap, touch_manifest
+
+HELD = """
+warm_up = Worker._warm_up
+
+async def warm_up_and_wait(self):
+    await warm_up(self)
+    if pathlib.Path({hold!r}).exists():
+        pathlib.Path({loaded!r}).touch()
+    while pathlib.Path({hold!r}).exists():
+        await asyncio.sleep(0.05)
+
+Worker._warm_up = warm_up_and_wait
+"""
+BROKEN = """
+import automl.serve.model
+load_model, calls = automl.serve.model.load_model, []
+
+def load_once(*args, **options):
+    calls.append(1)
+    if len(calls) > 1:
+        raise KeyError("weights")
+    return load_model(*args, **options)
+
+automl.serve.model.load_model = load_once
+"""
+
+
+def versions(server: Server) -> set[str]:
+    """Of the models that answer, over connections that different workers take."""
+    found = set()
+    for _ in range(20):
+        with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+            found.add(client.get("/schema").json()["version"])
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_had_loaded_the_old_model_while_the_new_one_was_accepted_takes_the_new_one(
+    export: Path, tmp_path: Path
+) -> None:
+    folder, hold, loaded = tmp_path / "live", tmp_path / "hold", tmp_path / "loaded"
+    shutil.copytree(export, folder)
+    program = program_with(HELD.format(hold=str(hold), loaded=str(loaded)))
+    with inside(Settings(model=str(folder), port=0, workers=2), tmp_path, program) as server:
+        hold.touch()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        wait_until(loaded.exists, within=60)
+        swap(folder, lambda other: touch_manifest(other, "the same model, written later"))
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.messages().count("now answers by version") == 1, within=60)
+        hold.unlink()
+        wait_until(lambda: server.messages().count("now answers by version") == 2, within=60)
+        assert versions(server) == {server.client.get("/schema").json()["version"]} != {server.record["version"]}
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_in_a_way_nobody_thought_of_is_refused(export: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "live"
+    shutil.copytree(export, folder)
+    with inside(Settings(model=str(folder), port=0), tmp_path, program_with(BROKEN)) as server:
+        swap(folder, lambda other: touch_manifest(other, "the same model, written later"))
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the old one stays: KeyError: 'weights'" in server.messages(), within=60)
+        assert server.metric("automl_reloads_total") == 1
+        assert versions(server) == {server.record["version"]}
