@@ -96,7 +96,7 @@ def serve_command(
 ) -> None:
     """Serve a model over HTTP and gRPC (extra `serve`), with metrics and a page to try it; ends with Ctrl-C."""
     if write_monitoring is not None:
-        _write_monitoring(write_monitoring, as_json)
+        _write_monitoring(write_monitoring, token_file, as_json)
         return
     if model is None:
         raise UsageError("Which model is to be served?", hint="automl serve RUN")
@@ -145,10 +145,12 @@ def run_server(settings: Settings, token_file: Path | None, as_json: bool) -> No
         print(f"{record['url']} (Ctrl-C ends it)", file=sys.stderr)
         if "grpc" in record:
             print(f"gRPC on {record['grpc']}", file=sys.stderr)
-        print(f"next: curl -s {record['url']}/schema", file=sys.stderr)
+        who = '-H "Authorization: Bearer $TOKEN" ' if token else ""
+        print(f"next: curl -s {who}{record['url']}/schema", file=sys.stderr)
         sys.stderr.flush()
 
-    Supervisor(settings, token=read_token(token_file, settings), on_ready=tell).run()
+    token = read_token(token_file, settings)
+    Supervisor(settings, token=token, on_ready=tell).run()
 
 
 def check_installed() -> None:
@@ -185,11 +187,15 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"--name {settings.name!r} cannot stand in an address", hint="Choose letters, digits, - and _")
 
 
-def _write_monitoring(folder: Path, as_json: bool) -> None:
+def _write_monitoring(folder: Path, token_file: Path | None, as_json: bool) -> None:
     from automl.cli.output import print_json
+    from automl.serve.access import read_token
     from automl.serve.monitoring import write_monitoring
+    from automl.serve.settings import Settings
 
-    files = write_monitoring(folder)
+    if token_file is not None:
+        read_token(token_file, Settings(model=""))  # what no server takes is told here, not by a scrape that fails
+    files = write_monitoring(folder, token_file)
     if as_json:
         print_json({"files": [str(path) for path in files]})
         return

@@ -59,6 +59,7 @@ class Limits:
         self._paths = paths | set(hot)
         self._hosts = frozenset(host.lower() for host in (*settings.hosts, *(LOOPBACK if settings.is_loopback else ())))
         self._buffered = 0
+        self._most_buffered = max(settings.max_buffered_bytes, 2 * settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -137,7 +138,7 @@ class Limits:
                 self._buffered += len(part)
                 if size > limit:
                     raise self._too_large()
-                if self._buffered > self.settings.max_buffered_bytes:
+                if self._buffered > self._most_buffered:
                     text = "Too many bodies are being read already"
                     raise Refusal(503, text, hint="Try again later", kind="overload", retry_seconds=1)
                 parts.append(part)

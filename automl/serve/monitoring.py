@@ -7,12 +7,20 @@ from typing import Any
 
 from automl.files import environment_error, write_json, write_text
 
+SCRAPE_END = """\
+  # For a server that demands a token, these two lines, without their marks, go on with the job above:
+  # authorization:
+  #   credentials_file: /path/to/token
+"""
 RULES, DASHBOARD, SCRAPE = "automl-rules.yml", "automl-dashboard.json", "prometheus.yml"
 REFUSED = 'status=~"4..|5.."'
 
 
-def write_monitoring(folder: Path) -> list[Path]:
+def write_monitoring(folder: Path, token_file: Path | None = None) -> list[Path]:
     """Write the three files; the paths come back.
+
+    Args:
+        token_file: holds what the server demands; the Prometheus configuration names it.
 
     Raises:
         EngineError: if the folder cannot be written.
@@ -26,17 +34,20 @@ def write_monitoring(folder: Path) -> list[Path]:
     paths = [folder / RULES, folder / DASHBOARD, folder / SCRAPE]
     write_text(paths[0], yaml.safe_dump(make_rules(), sort_keys=False, width=100))
     write_json(paths[1], make_dashboard())
-    write_text(paths[2], yaml.safe_dump(make_scrape(), sort_keys=False))
+    scrape = yaml.safe_dump(make_scrape(token_file), sort_keys=False)
+    write_text(paths[2], scrape if token_file is not None else scrape + SCRAPE_END)
     return paths
 
 
-def make_scrape() -> dict[str, Any]:
+def make_scrape(token_file: Path | None = None) -> dict[str, Any]:
     """A Prometheus configuration that reads one server and the rules."""
-    job = {
+    job: dict[str, Any] = {
         "job_name": "automl",
         "scrape_interval": "15s",
         "static_configs": [{"targets": ["localhost:8080"]}],
     }
+    if token_file is not None:
+        job["authorization"] = {"credentials_file": str(token_file.absolute())}
     return {"rule_files": [RULES], "scrape_configs": [job]}
 
 

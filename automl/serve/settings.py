@@ -20,7 +20,7 @@ class Settings:
         hosts: names by which clients may call the server; empty accepts every name.
         max_rows: of one request.
         max_body_bytes: of one request.
-        max_buffered_bytes: of all request bodies that a worker holds at one time.
+        max_buffered_bytes: of all request bodies that a worker holds at one time; two of the largest in any case.
         max_waiting_rows: rows that wait for a worker's model before newcomers are told to come back.
         max_connections: open at one time, a worker.
         batch_rows: how many rows of waiting requests are answered in one call of the model; 1 turns batching off.

@@ -42,11 +42,33 @@ def test_the_command_writes_files_that_read_back(tmp_path: Path, capfd: pytest.C
     assert len(json.loads(files[1].read_text())["panels"]) == 12
 
 
+def test_the_scrape_brings_the_token_that_a_server_demands(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123\n")
+    assert run(["serve", "--write-monitoring", str(tmp_path), "--token-file", str(token)]) == 0
+    text = (tmp_path / "prometheus.yml").read_text()
+    assert yaml.safe_load(text)["scrape_configs"][0]["authorization"] == {"credentials_file": str(token)}
+    assert "0123456789" not in text
+    assert run(["serve", "--write-monitoring", str(tmp_path), "--token-file", str(tmp_path / "none")]) == 2
+
+
+def test_without_a_token_the_scrape_has_the_lines_for_one_as_a_remark(tmp_path: Path) -> None:
+    assert run(["serve", "--write-monitoring", str(tmp_path)]) == 0
+    text = (tmp_path / "prometheus.yml").read_text()
+    assert "authorization" not in yaml.safe_load(text)["scrape_configs"][0]
+    freed = text.replace("# authorization", "authorization").replace("#   credentials", "  credentials")
+    assert yaml.safe_load(freed)["scrape_configs"][0]["authorization"] == {"credentials_file": "/path/to/token"}
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: package prometheus)")
 def test_prometheus_own_tool_finds_nothing_wrong(tmp_path: Path) -> None:
     assert run(["serve", "--write-monitoring", str(tmp_path)]) == 0
     records = [{"record": f"check:{place}", "expr": text} for place, text in enumerate(expressions())]
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}))
-    for words in (["rules", "automl-rules.yml"], ["rules", "queries.yml"], ["config", "prometheus.yml"]):
+    (tmp_path / "token").write_text("0123456789abcdef0123")
+    guarded = tmp_path / "guarded"
+    assert run(["serve", "--write-monitoring", str(guarded), "--token-file", str(tmp_path / "token")]) == 0
+    configs = (["config", "prometheus.yml"], ["config", "guarded/prometheus.yml"])
+    for words in (["rules", "automl-rules.yml"], ["rules", "queries.yml"], *configs):
         done = subprocess.run(["promtool", "check", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
