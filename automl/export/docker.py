@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -135,8 +136,9 @@ def installed_mb(names: tuple[str, ...]) -> float:
 
 
 def tag_name(name: str) -> str:
-    """A name that container registries take."""
-    return "".join(mark if mark.isalnum() or mark in "-_." else "-" for mark in name.lower()).strip("-_.") or "model"
+    """A name that container registries take: words of a to z and 0 to 9, with one of "-_." between them."""
+    plain = re.sub(r"[^a-z0-9._]+", "-", name.lower())
+    return re.sub(r"[-._]{2,}", "-", plain).strip("-_.") or "model"
 
 
 plugin: Format = Docker()
