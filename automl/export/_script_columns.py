@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl.export._script_parts import Code, Winner, literal
+from automl.export._script_parts import LONGEST, Code, Winner, literal
 from automl.graph import NoGraphError
-from automl.preprocess.category import FEW_LEVELS, MAX_NATIVE_LEVELS, MEASURED, TARGET_TYPES
+from automl.preprocess.category import FEW_LEVELS, MAX_NATIVE_LEVELS, MEASURED
+from automl.preprocess.target_means import TARGET_TYPES
 from automl.schema import Role
 from automl.space import Params
-
-LONGEST = 120  # of a line
 
 
 def write_preparation(winner: Winner, code: Code) -> str:

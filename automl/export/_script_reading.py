@@ -88,10 +88,10 @@ def _unify_numbers(schema: Schema, task: Task) -> list[str]:
     if not names:
         return []
     listed = "NUMBERS" if names == ["*NUMBERS"] else f"[{', '.join(names)}]"
-    form = '.str.normalize("NFKC").str.replace("\\u2212", "-").str.replace("\\u2019", "\'")'
     return [
         f"    for name in {listed}:  # blanks, minus signs and apostrophes as on a keyboard",
-        f"        rows[name] = rows[name]{form}",
+        '        plain = rows[name].astype(object).str.normalize("NFKC")',
+        '        rows[name] = plain.str.replace("\\u2212", "-").str.replace("\\u2019", "\'")',
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CODECS = (
-    "utf-8", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "latin-1", "cp1252", "gb18030",
-    "cp932", "euc_jp", "cp949", "big5", "cp1251", "cp1250",
+    "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "latin-1", "cp1252", "gb18030", "cp932",
+    "euc_jp", "cp949", "big5", "cp1251", "cp1250",
 )  # fmt: skip
 
 
@@ -46,6 +47,8 @@ def find_reading(path: Path, encoding: str | None) -> dict[str, Any] | None:
 
 def _find_codec(data: bytes, text: bytes) -> str:
     """The first codec that makes of a file's bytes what was made of them."""
+    if data.removeprefix(codecs.BOM_UTF8) == text:
+        return "utf-8"
     wanted = text.decode("utf-8")
     for codec in _CODECS:
         try:
