@@ -20,7 +20,6 @@ from automl.errors import SearchError, UsageError
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
-from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer
 from automl.run import Run
 from automl.schema import Schema
@@ -109,7 +108,7 @@ def _fit(data: SearchData, name: str, rows: Array, teacher: FloatArray, *, seed:
     candidate = candidates.get(name)
     params = trial_space(candidate, data.task, data.table).defaults()
     transformer = Transformer(candidate.needs, split_params(params, "preprocess"), data.table.layout)
-    fit = FitRows(task=data.task, target=data.target[rows], seed=seed)
+    fit = data.fit_rows(rows, seed=seed)
     matrix = transformer.fit(data.table.take(rows), fit)
     places, target, weight = _soften(data, rows, teacher)
     rng = np.random.default_rng([seed, 41])

@@ -101,7 +101,7 @@ class Search:
         self._update_blend = Sparing(self._make_blend)
         self.active: dict[int, Active] = {}
         self.jobs: dict[str, tuple[Active, int]] = {}
-        self.plans = Plans(self.families)
+        self.plans = Plans(self.families, self.records.specs.values())
         self._late = find_late(self.records) if self.by_trials else set()
         self._recover()
         self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
@@ -272,7 +272,7 @@ class Search:
         """Take up a search that a kill cut short."""
         for event in tell_damage(self.study, self.records):
             self.emit(event)
-        tell_again(self.records, self.study, self.families, static=self.by_trials)
+        tell_again(self.records, self.study, self.families, static=self.by_trials, costs=self.costs)
         for result in self.records.results.values():
             if result.status == "ok" and result.trial not in self._late:
                 self.oofs.read(result.trial)
