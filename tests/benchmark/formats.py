@@ -148,14 +148,16 @@ def list_cells(options: argparse.Namespace) -> list[tuple[str, list[str]]]:
 
 def run_cell(data: Set, name: str, listed: list[str], options: argparse.Namespace, outcomes: Outcomes) -> None:
     """Fit one model and export it to each format."""
-    place = options.out / "work"
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(options.out / "work", ignore_errors=True)
+    place = options.out / "work" / f"{data.name}-{name}"  # a worker remembers the data of a run by its path
     place.mkdir(parents=True)
     started = time.monotonic()
     try:
         reason = fit_winner(data, place / "run", options) if name == WINNER else fit_family(data, name, place / "run")
     except Exception as error:  # whatever a family stumbles over is told, and the next one begins
-        reason = f"{type(error).__name__}: {error}"[:200]
+        for each in listed:
+            note(outcomes, data, name, each, f"the fit failed: {type(error).__name__}: {error}"[:200], None, started)
+        return
     if reason:
         for each in listed:
             note(outcomes, data, name, each, f"not fitted: {reason}", None, started)
