@@ -52,8 +52,9 @@ class Page:
         import json
 
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [address for address in sent if not address.startswith("chrome://")]
+        sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        asked = [each for each in sent if not each.get("documentURL", "").startswith("chrome://")]
+        return [address for each in asked if not (address := each["request"]["url"]).startswith("chrome://")]
 
 
 @pytest.fixture(scope="session")
@@ -71,5 +72,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chauffeur))
     driver.set_page_load_timeout(60)
+    driver.get("about:blank")
     yield Page(driver)
     driver.quit()
