@@ -346,6 +346,7 @@ def _split_by_time(target: Array, task: Task, times: Array, groups: IntArray | N
         target, task, folds, "the later rows in time", "Give rows of more time, or leave --time-column out"
     )
     reason = f"{len(folds)} block(s) of rows in order of time, each scored by models of all rows before it"
+    reason += "; those of the last answer new rows"
     if len(missing := np.flatnonzero(~np.isfinite(times))):
         reason += f"; {len(missing)} row(s) without a time count as the oldest"
     return Split(folds=tuple(folds), trains=tuple(trains), repeats=1, kind="time", reason=reason)

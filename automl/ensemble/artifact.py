@@ -149,25 +149,17 @@ def golden_outputs(
 ) -> FloatArray:
     """What the ensemble's calibrated members answer on the golden rows, from what their workers noted."""
     total = np.zeros((len(data.golden), data.task.n_outputs))
-    serving = find_serving(data)
     for trial, share in weights.items():
         own = np.zeros_like(total)
-        for fold in serving:
+        for fold in data.serving_folds:
             own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
-        total += share * parts[trial].apply((own / len(serving)).astype(np.float32))
+        total += share * parts[trial].apply((own / len(data.serving_folds)).astype(np.float32))
     return total.astype(np.float32)
-
-
-def find_serving(data: SearchData) -> list[int]:
-    """The folds whose models answer new rows, with their mean: all of them; of models of earlier and earlier rows the
-    last alone, as the others would pull its answers back to what is past."""
-    return list(range(len(data.folds))) if data.times is None else [data.chief_fold]
 
 
 def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float) -> dict[str, Any]:
     key = plan_key(candidates.get(result.candidate).needs, split_params(result.params, "preprocess"))
     folds: list[dict[str, Any]] = []
-    serving = find_serving(data)
     for fold in range(len(data.folds)):
         source = fold_folder(run.path, result.trial, fold)
         model, transform = f"members/{result.trial:04d}-{fold}", f"transforms/{key}-{fold}.npz"
@@ -178,7 +170,9 @@ def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, sha
         if not (own / transform).exists():
             _link(source / "transform.npz", own / transform)
         # the others are kept for what is asked of rows that they have not seen
-        folds.append({"model": model, "transform": transform} | ({} if fold in serving else {"serves": False}))
+        folds.append(
+            {"model": model, "transform": transform} | ({} if fold in data.serving_folds else {"serves": False})
+        )
     return {"trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds}
 
 

@@ -72,7 +72,7 @@ class EnsembleBuilder:
             max_members=options.max_members,
             seed=self.recipe.seed,
             allowance=make_allowance(
-                self.recipe, self.records.results, folds=len(self.data.folds), layout=self.data.table.layout
+                self.recipe, self.records.results, folds=len(self.data.serving_folds), layout=self.data.table.layout
             ),
         )
         blend = blend_outputs(scored, selection.weights)
@@ -88,8 +88,9 @@ class EnsembleBuilder:
     @property
     def judged(self) -> FloatArray | None:
         """`blend` as the metric is to see it."""
-        moves = self.blend is not None and self.metric.needs_labels
-        return move_threshold(self.blend, self.threshold) if moves and self.blend is not None else self.blend
+        if self.blend is None or not self.metric.needs_labels:
+            return self.blend
+        return move_threshold(self.blend, self.threshold)
 
     def _restore(self) -> None:
         """After a kill: take up what is deployed, if the model on disk is what was noted and its members are known."""
@@ -146,11 +147,10 @@ class EnsembleBuilder:
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
 
     def _write_leaderboard(self) -> None:
-        rows, judged = self.oofs.scored, self.judged
-        blend = judged[rows] if judged is not None and len(self.weights) > 1 else None
+        blend = self.judged[self.oofs.scored] if self.judged is not None and len(self.weights) > 1 else None
         entries = build_leaderboard(
             list(self.records.results.values()),
-            {trial: self.oofs.judged(trial, rows) for trial in self.oofs.outputs},
+            self.oofs.on_scored_rows_as_judged(),
             y=self.oofs.target(),
             metric=self.metric,
             weights=self.weights,
@@ -158,5 +158,6 @@ class EnsembleBuilder:
             blend_score=self.score,
             weight=self.oofs.weight(),
             units=self.oofs.units(),
+            serving=len(self.data.serving_folds),
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

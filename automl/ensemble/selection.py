@@ -117,9 +117,8 @@ def select_ensemble(
         shares[int(np.argmin(single))] = 1.0
     kept_shares = _keep_heaviest(shares, max_members, costs)
     blend = np.tensordot(kept_shares, stack, axes=1).astype(np.float32)
-    if (
-        _losses_as_judged(metric, y_used, blend[None], weight_used)[0] > single.min()
-    ):  # what drew well apart does not mix well
+    together = _losses_as_judged(metric, y_used, blend[None], weight_used)[0]
+    if together > single.min():  # what drew well apart does not mix well
         kept_shares = np.eye(len(trials))[int(np.argmin(single))]
     ranked = sorted(np.nonzero(kept_shares)[0], key=lambda place: (-kept_shares[place], trials[place]))
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.artifact import find_serving
 from automl.ensemble.bag import BagModel
 from automl.errors import UsageError
 from automl.evaluate.evidence import read_row_ids
@@ -101,8 +100,7 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     ids = read_row_ids(run, len(data.target))
     rng = np.random.default_rng(5)
     found: dict[str, list[Array]] = {name: [] for name in ("", *builds)}
-    serving = find_serving(data)
-    for place, fold in enumerate(serving):
+    for place, fold in enumerate(data.serving_folds):
         rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
         members = tuple(dataclasses.replace(m, folds=(m.folds[place],)) for m in model.members)

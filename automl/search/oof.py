@@ -82,6 +82,10 @@ class Oofs:
             return dict(self.outputs)
         return {trial: outputs[self.scored] for trial, outputs in self.outputs.items()}
 
+    def on_scored_rows_as_judged(self) -> dict[int, FloatArray]:
+        """The same as the metric is to see them."""
+        return {t: move_threshold(outputs, self.thresholds[t]) for t, outputs in self.on_scored_rows().items()}
+
     def candidates(self) -> dict[int, FloatArray]:
         """What an ensemble may be made of: `on_scored_rows` without models that are constant in each fold.
 

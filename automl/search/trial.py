@@ -170,6 +170,12 @@ class SearchData:
         """The fold that stands for all where one must: of models of earlier rows the last, which knows the most."""
         return 0 if self.times is None else len(self.folds) - 1
 
+    @property
+    def serving_folds(self) -> tuple[int, ...]:
+        """The folds whose models answer new rows, with their mean: all of them; of models of earlier and earlier rows
+        the last alone, as the others would pull its answers back to what is past."""
+        return tuple(range(len(self.folds))) if self.times is None else (self.chief_fold,)
+
     def fit_rows(self, rows: Array, *, seed: int, shared: Path | None = None) -> FitRows:
         """What preprocessing may look at beside the table when it learns from these rows."""
         return FitRows(

@@ -16,7 +16,8 @@ from automl.export._bundle import export_model, open_source
 from automl.files import read_json
 from automl.run import Run
 from automl.schema import Schema
-from automl.search.records import Records
+from automl.search.leaderboard import read_leaderboard
+from automl.search.records import Records, read_results
 from automl.search.trial import SearchData
 
 ROWS = 1800
@@ -56,6 +57,14 @@ def test_it_follows_a_drift_that_the_mean_of_all_would_lag_behind(run: Run) -> N
     x = np.linspace(-2, 2, 40)
     slope = np.polyfit(x, automl.load(run.path).predict(pd.DataFrame({"x": x, "when": "2024-07-01"})), 1)[0]
     assert slope > 2.4  # it has 2.7 in the rows of the last fold on average, 2.0 in those of the mean fold
+
+
+def test_it_is_said_and_counted_as_what_it_is(run: Run) -> None:
+    assert run.record["split"]["reason"].endswith("those of the last answer new rows")
+    results = {result.trial: result for result in read_results(run.search)}
+    models = [model for model in read_leaderboard(run)["models"] if model["trial"] is not None]
+    for model in models:  # a row waits for one model a configuration
+        assert model["predict_ms"] == pytest.approx(results[model["trial"]].predict_row_seconds * 1000, abs=1e-4)
 
 
 def test_its_graph_answers_as_it_does(run: Run, tmp_path: Path) -> None:
