@@ -110,7 +110,24 @@ def _read(file: IO[bytes], place: Path) -> None:
         zstandard.ZstdDecompressor().stream_reader(file) as stream,
         tarfile.open(fileobj=stream, mode="r|") as archive,
     ):
-        archive.extractall(place, filter="data")
+        for member in archive:
+            _take_out(archive, member, place)
+
+
+def _take_out(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    """Write one file of an archive below `place`. Nothing else was packed; Pythons before 3.11.4 have no filter that
+    would refuse the rest.
+
+    Raises:
+        tarfile.TarError: if it is no plain file, or lies elsewhere.
+    """
+    path, content = place / member.name, archive.extractfile(member) if member.isreg() else None
+    if content is None or not path.resolve().is_relative_to(place.resolve()):
+        raise tarfile.ExtractError(f"{member.name!r} is no file of this folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    with content, path.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:

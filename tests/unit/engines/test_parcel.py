@@ -42,6 +42,7 @@ def test_a_packed_folder_is_the_same_elsewhere(folder: Path, tmp_path: Path) -> 
         "golden/größe.json",
     ]
     assert (place / "a.npy").read_bytes() == b"12345"
+    assert (place / "a.npy").stat().st_mode & 0o777 == 0o600  # nobody else's business there either
     assert [path.name for path in place.parent.iterdir()] == ["there"]
 
 
@@ -71,6 +72,25 @@ def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
         assert not place.exists()
     assert {path.name for path in tmp_path.iterdir()} <= outside
     assert not Path("/etc/out").exists()
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    """A link out of the folder, and a file that would go through it."""
+    buffer = io.BytesIO()
+    with (
+        zstandard.ZstdCompressor().stream_writer(buffer, closefd=False) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as archive,
+    ):
+        link = tarfile.TarInfo("a")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+        archive.addfile(link)
+        member = tarfile.TarInfo("a/out")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"bad"))
+    with pytest.raises(tarfile.TarError):
+        unpack(buffer.getvalue(), tmp_path / "inside" / "there")
+    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "inside").iterdir()) == []
 
 
 def test_a_damaged_parcel_leaves_nothing(folder: Path, tmp_path: Path) -> None:
