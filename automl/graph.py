@@ -119,6 +119,10 @@ class Graph:
         """Columns beside each other."""
         return values[0] if len(values) == 1 else self.add("Concat", *values, axis=1)
 
+    def sum(self, values: list[str]) -> str:
+        """One after the other, element by element; a node for all of them, as each node costs a single row its time."""
+        return values[0] if len(values) == 1 else self.add("Sum", *values)
+
     def columns(self, value: str, places: Any) -> str:
         """These columns of (n, m), in this order."""
         return self.add("Gather", value, np.asarray(places, dtype=np.int64), axis=1)

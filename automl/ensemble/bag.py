@@ -13,7 +13,7 @@ from automl.errors import ArtifactError
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
-from automl.preprocess.table import Table, TableEncoder
+from automl.preprocess.table import Table, TableEncoder, TableNames
 from automl.schema import Schema
 from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.trial import candidates, check_outputs
@@ -92,20 +92,21 @@ class BagModel:
             NoGraphError: if a member or its preprocessing has no faithful form; it is named.
         """
         table = self.encoder.to_graph(graph)
-        total = ""
+        shares = []
         for member in self.members:
-            own = ""
-            for fold in member.folds:
-                if not hasattr(fold.estimator, "to_graph"):
-                    raise NoGraphError(f"The model {member.name!r} ({member.candidate}) has no form as a graph")
-                outputs = fold.estimator.to_graph(graph, fold.transformer.to_graph(graph, table))
-                part = graph.add("Mul", outputs, np.float64(1 / len(member.folds)))
-                own = graph.add("Add", own, part) if own else part
-            own = member.calibrator.to_graph(graph, own, self.task.n_outputs)
-            part = graph.add("Mul", own, np.float64(member.weight))
-            total = graph.add("Add", total, part) if total else part
+            folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.folds]
+            mean = graph.add("Mul", graph.sum(folds), np.float64(1 / len(folds)))
+            own = member.calibrator.to_graph(graph, mean, self.task.n_outputs)
+            shares.append(graph.add("Mul", own, np.float64(member.weight)))
+        total = graph.sum(shares)
         calibrated = self.calibrator.to_graph(graph, total, self.task.n_outputs)
         return graph.cast(calibrated, "float32")
+
+    def _fold_to_graph(self, graph: Graph, member: Member, fold: FoldModel, table: TableNames) -> str:
+        if not hasattr(fold.estimator, "to_graph"):
+            raise NoGraphError(f"The model {member.name!r} ({member.candidate}) has no form as a graph")
+        outputs: str = fold.estimator.to_graph(graph, fold.transformer.to_graph(graph, table))
+        return outputs
 
     def _predict_chunk(self, table: Table) -> FloatArray:
         matrices: dict[str, FloatArray] = {}

@@ -253,6 +253,7 @@ _OPERATORS: dict[str, Operator] = {
     **{name: _plain(f"math.{name.lower()}") for name in ("Less", "Greater", "Equal", "Sigmoid", "Tanh", "Softplus")},
     **{name: _plain(f"nn.{name.lower()}") for name in ("Relu", "Selu")},
     "Add": _plain("math.add"),
+    "Sum": lambda run, given, _: run.tf.add_n(given),
     "Sub": _plain("math.subtract"),
     "Mul": _plain("math.multiply"),
     "Div": _plain("math.divide"),

@@ -16,6 +16,9 @@ from automl.serve.refusal import Refusal
 from automl.serve.rows import Rows, join_rows
 
 PREPARED_ROWS = 256  # up to which rows are prepared before the model's thread has them
+# A request that is alone is answered where it was read, without a thread between, if it has at most so many rows and
+# the model took no longer for the last few: the way to another thread and back costs as much as a quick model.
+FEW_ROWS, QUICK_SECONDS = 8, 0.02
 # called after the answers are out: (model, rows of one request, its outputs, seconds in the model)
 OnAnswer = Callable[[ServedModel, Rows, FloatArray, float], None]
 
@@ -30,14 +33,16 @@ class _Waiting:
 class Batcher:
     """Feeds one model thread from a queue.
 
-    At rest a request is answered at once and alone; under load those that came meanwhile form the next batch, up to
-    `most_rows`. A batch never mixes two models, so that a swap between two requests is a cut.
+    At rest a request is answered at once and alone, a small one by a quick model in the thread that read it; under
+    load those that came meanwhile form the next batch, up to `most_rows`. A batch never mixes two models, so that a
+    swap between two requests is a cut.
 
     Args:
         most_rows: of a batch of several requests; 1 answers each by itself.
         most_waiting: rows in the queue; beyond it a request is refused with 503.
         seconds: for a batch; then `on_stuck` is called and all who wait are refused.
         on_batch: called with (requests, rows, seconds) of each batch.
+        is_alone: whether no other request is at work.
     """
 
     def __init__(
@@ -49,12 +54,15 @@ class Batcher:
         on_answer: OnAnswer,
         on_batch: Callable[[int, int, float], None],
         on_stuck: Callable[[], None],
+        is_alone: Callable[[], bool] = lambda: False,
     ) -> None:
         self.most_rows = most_rows
         self.most_waiting = most_waiting
         self.seconds = seconds
         self.stuck = False
         self._on_answer, self._on_batch, self._on_stuck = on_answer, on_batch, on_stuck
+        self._is_alone = is_alone
+        self._quick_model: ServedModel | None = None
         self._queue: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._runner: asyncio.Task[None] | None = None
@@ -71,11 +79,22 @@ class Batcher:
         if self._queue and self._waiting_rows + rows.count > self.most_waiting:
             raise Refusal(503, "Too many rows wait already", hint="Try again later", kind="overload", retry_seconds=1)
         waiting = _Waiting(model, rows, asyncio.get_running_loop().create_future())
+        if self._can_answer_here(model, rows):
+            self._answer_here(waiting)
+            return await waiting.answer
         self._queue.append(waiting)
         self._waiting_rows += rows.count
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
         return await waiting.answer
+
+    def _can_answer_here(self, model: ServedModel, rows: Rows) -> bool:
+        is_idle = self._runner is None or self._runner.done()
+        return self._quick_model is model and rows.count <= FEW_ROWS and is_idle and self._is_alone()
+
+    def _answer_here(self, waiting: _Waiting) -> None:
+        results, seconds = _compute([waiting])
+        self._hand_out([waiting], results, seconds)
 
     async def _run(self) -> None:
         while self._queue and not self.stuck:
@@ -105,7 +124,12 @@ class Batcher:
         if not done:
             self._give_up(batch)
             return
-        results, seconds = work.result()
+        self._hand_out(batch, *work.result())
+
+    def _hand_out(self, batch: list[_Waiting], results: list[FloatArray | BaseException], seconds: float) -> None:
+        model = batch[0].model
+        if sum(waiting.rows.count for waiting in batch) <= FEW_ROWS:
+            self._quick_model = model if model.is_even and seconds <= QUICK_SECONDS else None
         for waiting, result in zip(batch, results, strict=True):
             if waiting.answer.done():
                 continue
@@ -113,7 +137,7 @@ class Batcher:
                 waiting.answer.set_exception(result)
             else:
                 waiting.answer.set_result(result)
-        loop.call_soon(self._tell, batch, results, seconds)  # the answers go out first
+        asyncio.get_running_loop().call_soon(self._tell, batch, results, seconds)  # the answers go out first
 
     def _tell(self, batch: list[_Waiting], results: list[FloatArray | BaseException], seconds: float) -> None:
         counted = [waiting for waiting in batch if waiting.rows.counted]

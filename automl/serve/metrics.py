@@ -30,6 +30,9 @@ class Metrics:
 
     With PROMETHEUS_MULTIPROC_DIR in the environment, as the supervisor sets it, the values live in files of that
     folder, and those of a worker that died still count.
+
+    Attributes:
+        at_work: requests of this worker that have no answer yet.
     """
 
     def __init__(self) -> None:
@@ -100,17 +103,24 @@ class Metrics:
             "automl_resident_memory_bytes", "Memory of all workers", registry=registry, multiprocess_mode="livesum"
         )
         self.observers = Counter("automl_observer_drops", "Batches that a slow observer missed", registry=registry)
+        self.at_work = 0
         self._series: dict[tuple[str, int], Any] = {}
         self._columns: frozenset[str] = frozenset()
         self._model: tuple[str, str, str] | None = None
 
     def begin(self) -> None:
         """A request has come."""
+        self.at_work += 1
         self.in_flight.inc()
+
+    def leave(self) -> None:
+        """A request is no longer at work."""
+        self.at_work -= 1
+        self.in_flight.dec()
 
     def end(self, path: str, status: int, seconds: float) -> None:
         """A request has its answer."""
-        self.in_flight.dec()
+        self.leave()
         found = self._series.get((path, status))
         if found is None:
             found = self._series[path, status] = (self.requests.labels(path, str(status)), self.latency.labels(path))

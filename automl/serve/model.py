@@ -17,7 +17,7 @@ from automl.export._rows import largest_difference, tolerance
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.predictor import Predictor
-from automl.schema import Schema
+from automl.schema import Role, Schema
 from automl.serve.version import version_of
 from automl.task import Task
 
@@ -64,6 +64,12 @@ class ServedModel:
     @property
     def task(self) -> Task:
         return self.predictor.task
+
+    @functools.cached_property
+    def is_even(self) -> bool:
+        """Whether each row costs it the same: a graph whose inputs are of one size, no texts and no pictures."""
+        sizes = {Role.NUMBER, Role.CATEGORY, Role.DATE}
+        return self.runtime == "onnx" and all(column.role in sizes for column in self.schema.features)
 
     @functools.cached_property
     def labels(self) -> list[Any]:

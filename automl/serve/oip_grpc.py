@@ -96,7 +96,7 @@ def _wrap(service: Service, name: str, token: bytes) -> Callable[[Any, Any], Awa
 
     async def call(request: Any, context: Any) -> Any:
         began, status = time.perf_counter(), 200
-        metrics.in_flight.inc()
+        metrics.begin()
         try:
             if token and name not in OPEN:
                 _check_token(context, token)
@@ -119,7 +119,7 @@ def _wrap(service: Service, name: str, token: bytes) -> Callable[[Any, Any], Awa
             sys.stderr.write(f"automl serve: a call failed by a fault of ours: {type(error).__name__}\n")
             await context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says more")
         finally:
-            metrics.in_flight.dec()
+            metrics.leave()
             metrics.requests.labels(f"{PATH}/{name}", str(status)).inc()
             metrics.latency.labels(f"{PATH}/{name}").observe(time.perf_counter() - began)
 

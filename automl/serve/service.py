@@ -63,6 +63,7 @@ class Service:
             on_answer=self._tell,
             on_batch=metrics.count_batch,
             on_stuck=on_stuck,
+            is_alone=lambda: metrics.at_work <= 1,
         )
         self.current = self._prepare(model)
         metrics.show_model(model)

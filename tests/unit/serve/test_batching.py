@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -135,3 +136,37 @@ def test_a_model_that_hangs_is_given_up_and_all_who_wait_are_told() -> None:
     found = asyncio.run(run())
     assert [one.status for one in found] == [504] * 3
     assert bench.stuck == 1
+
+
+def answering_threads(model: ServedModel, asked: list[Rows], *, alone: bool, **changes: Any) -> list[str]:
+    """Names of the threads in which the model answered requests that came one after the other."""
+    names: list[str] = []
+
+    def run(cells: list[Any]) -> FloatArray:
+        names.append(threading.current_thread().name.split("_")[0])
+        return model.run(cells)
+
+    bench, seen = Bench(is_alone=lambda: alone, **changes), dataclasses.replace(model, run=run)
+
+    async def ask() -> None:
+        for one in asked:
+            found = await bench.batcher.predict(seen, one)
+            assert found[:, 0].tolist() == [2 * cell for cell in one.columns["x"]]
+            await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    return names
+
+
+def test_a_small_request_that_is_alone_is_answered_without_another_thread_once_the_model_was_quick() -> None:
+    quick = dataclasses.replace(
+        make_model(lambda cells: 2 * np.array(cells, dtype=np.float32)[:, None]), runtime="onnx"
+    )
+    few = [rows(1), rows(2), rows(3, 4)]
+    assert answering_threads(quick, few, alone=True) == ["model", "MainThread", "MainThread"]
+    assert answering_threads(quick, few, alone=False) == ["model"] * 3
+    many = [rows(1), rows(*range(9)), rows(2)]
+    assert answering_threads(quick, many, alone=True) == ["model", "model", "MainThread"]
+    assert answering_threads(dataclasses.replace(quick, runtime="automl"), few, alone=True) == ["model"] * 3
+    slow = dataclasses.replace(make_model(double), runtime="onnx")
+    assert answering_threads(slow, few, alone=True) == ["model"] * 3
