@@ -42,6 +42,7 @@ class Records:
             self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
         self.results = {result.trial: result for result in _read(self._trials_path, TrialResult.from_json)}
         self.damaged = _count_lines(self._trials_path) - len(self.results)
+        self._unsynced: set[Path] = set()
 
     def next_number(self) -> int:
         return max((*self.specs, *self.results), default=-1) + 1
@@ -54,11 +55,34 @@ class Records:
         """Note that a configuration is begun; a second time if a killed run is taken up again."""
         self.specs[spec.number] = spec
         self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
-        append_line(self._specs_path, spec.to_json())
+        self._append(self._specs_path, spec.to_json())
 
     def add_result(self, result: TrialResult) -> None:
         self.results[result.trial] = result
-        append_line(self._trials_path, result.to_json())
+        self._append(self._trials_path, result.to_json())
+
+    def sync(self) -> None:
+        """Wait until the disk has all that was added: a kill takes nothing of it before, a power cut nothing after.
+
+        Many workers answer at once, and a wait takes milliseconds: one for all of them.
+
+        Raises:
+            EngineError: if the disk does not take it.
+        """
+        while self._unsynced:
+            path = self._unsynced.pop()
+            try:
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+            except OSError as error:
+                raise environment_error(error, path) from error
+
+    def _append(self, path: Path, record: dict[str, Any]) -> None:
+        append_line(path, record)
+        self._unsynced.add(path)
 
 
 def read_results(folder: Path) -> list[TrialResult]:
@@ -78,7 +102,7 @@ def _count_lines(path: Path) -> int:
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one JSON line and sync it.
+    """Append one JSON line, whole or not at all.
 
     Raises:
         EngineError: if the disk is full or the file cannot be written; what was written of the line is taken back.
@@ -95,7 +119,6 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
         if written != len(line):
             os.ftruncate(handle, size)
             raise EngineError(f"The disk is full: cannot write {path}", hint="Free some space, then: automl resume RUN")
-        os.fsync(handle)
     except OSError as error:
         os.ftruncate(handle, size)
         raise environment_error(error, path) from error

@@ -33,7 +33,7 @@ from automl.search.queue import Queue
 from automl.search.racing import Race
 from automl.search.records import Records
 from automl.search.recovery import tell_again, tell_damage
-from automl.search.sparing import Sparing
+from automl.search.sparing import Sparing, rest_for
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
@@ -98,7 +98,7 @@ class Search:
         )
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
-        self._update_blend = Sparing(self._make_blend)
+        self._update_blend = Sparing(self._make_blend, rest=rest_for(engine.slots))
         self.active: dict[int, Active] = {}
         self.jobs: dict[str, tuple[Active, int]] = {}
         self.plans = Plans(self.families, self.records.specs.values())
@@ -125,6 +125,7 @@ class Search:
             return self._go_by_trials() if self.by_trials else self._go_by_time()
         finally:
             self.engine.cancel()
+            self.records.sync()
 
     def _warm_pools(self) -> None:
         """Have slow pools import while quick models are fitted, so that no worker waits for it."""
@@ -163,8 +164,7 @@ class Search:
         if spec is None:
             return "complete"
         self.engine.cancel()
-        for outcome in self.engine.wait(0.0):
-            self._take(outcome)
+        self._take_all(self.engine.wait(0.0))
         self.active.clear()
         rows.meet(self.engine, self.families[spec.candidate].candidate)
         self.engine, self.clock = self.engine.at_home(), self.clock.release(LATE_FIT_SECONDS)
@@ -190,8 +190,7 @@ class Search:
                 self._judge_again()
             if not self.jobs:
                 return "complete"
-            for outcome in self.engine.wait(LOOK_SECONDS):
-                self._take(outcome)
+            self._take_all(self.engine.wait(LOOK_SECONDS))
 
     def _reason_to_end(self) -> str:
         if stop := self.should_stop():
@@ -232,6 +231,7 @@ class Search:
         if any(closed) or self._late:
             self.blend = self.on_bag()
         self._late.clear()
+        self.records.sync()
 
     def _next_batch(self, wanted: int) -> list[Active]:
         """The rest of a batch that a kill cut short, or the next one."""
@@ -262,8 +262,7 @@ class Search:
                 if not waiting[0].ended:
                     self._submit(*waiting)
                 waiting = next(work, None)
-            for outcome in self.engine.wait(LOOK_SECONDS):
-                self._take(outcome)
+            self._take_all(self.engine.wait(LOOK_SECONDS))
         return ""
 
     # ---- what to try ---------------------------------------------------------------------------------------------
@@ -354,6 +353,11 @@ class Search:
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
         return job
+
+    def _take_all(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._take(outcome)
+        self.records.sync()
 
     def _take(self, outcome: Outcome) -> None:
         active, fold = self.jobs.pop(outcome.id)

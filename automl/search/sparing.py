@@ -7,6 +7,13 @@ from collections.abc import Callable
 
 # After a step the next one waits so many times as long as that took; only where steps are wanted thick and fast.
 REST = 8.0
+# More workers than this ask for more of the parent's time than such a rest leaves.
+MANY_SLOTS = 32
+
+
+def rest_for(slots: int) -> float:
+    """`rest` of a step that `slots` workers wait for."""
+    return REST * max(1.0, slots / MANY_SLOTS)
 
 
 class Sparing:

@@ -6,6 +6,7 @@ the first append, since one append after it would make the study unreadable. One
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import warnings
@@ -55,6 +56,7 @@ class Study:
                 return {name: distribution for name, distribution in found.items() if not distribution.single()}
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        _quicken_densities()
         self._optuna = optuna
         self._sampler, self._known = Sampler, dict[str, Any]()
         path = path.absolute()
@@ -158,6 +160,17 @@ class Study:
 
     def _seed_of(self, number: int) -> int:
         return int(np.random.SeedSequence([self._seed, 7, number]).generate_state(1)[0])
+
+
+def _quicken_densities() -> None:
+    """Have Optuna take the logarithm of the normal distribution from SciPy, which it does without: its own goes through
+    the values one by one in Python, a fifth of what asking takes. An Optuna that has it elsewhere keeps its own."""
+    with contextlib.suppress(ImportError):
+        from optuna.samplers._tpe import _truncnorm
+        from scipy.special import log_ndtr
+
+        if hasattr(_truncnorm, "_log_ndtr"):
+            _truncnorm._log_ndtr = log_ndtr
 
 
 def measure_importances(trials: list[tuple[Params, float]], space: SearchSpace, *, maximize: bool) -> dict[str, float]:

@@ -63,12 +63,13 @@ def warnings_of(run: Path) -> list[str]:
     return [event["text"] for event in read_lines(run / "events.jsonl") if event["event"] == "WarningRaised"]
 
 
+@pytest.mark.timeout(1800)  # forty configurations of nets and boosted trees, twice, on two cores
 @pytest.mark.parametrize(("table", "target"), [(SURVEY, "married"), (PENGUINS, "body_mass_g")])
 def test_the_leaderboard_is_the_same_as_on_this_machine(tool: Tool, cluster: Cluster, table: Path, target: str) -> None:
     boards = []
     for name, engine in (("here", "local"), ("there", cluster.url)):
         words = ("fit", table, "--target", target, "--trials", "40", "--seed", "3", "--quiet", "--jobs", "2")
-        result = tool(*words, "--engine", engine, "--out", name, timeout=280)
+        result = tool(*words, "--engine", engine, "--out", name, timeout=850)
         assert result.code == 0, result
         boards.append(without_times(read_record(tool.work / name / "leaderboard.json")))
     assert len(boards[0]) >= 10

@@ -177,3 +177,31 @@ def test_a_number_is_not_given_twice_because_its_specification_was_damaged(tmp_p
     records.add_result(make_result(0))
     (tmp_path / "specs.jsonl").write_bytes(b"{ damaged\n")
     assert Records(tmp_path).next_number() == 1
+
+
+def test_the_disk_is_waited_for_once_for_all_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda handle: waited.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    records = Records(tmp_path)
+    for number in range(3):
+        records.add_spec(make_spec(number))
+        records.add_result(make_result(number))
+    assert waited == []
+    assert [result.trial for result in read_results(tmp_path)] == [0, 1, 2]  # a kill takes nothing of them
+    records.sync()
+    records.sync()
+    assert sorted(waited) == ["specs.jsonl", "trials.jsonl"]
+
+
+def test_a_disk_that_takes_nothing_is_an_error_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = Records(tmp_path)
+    records.add_spec(make_spec(0))
+
+    def fail(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(EngineError, match=r"specs\.jsonl"):
+        records.sync()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from automl.search.sparing import Sparing
+from automl.search.sparing import Sparing, rest_for
 
 
 def test_steps_wanted_thick_and_fast_leave_most_of_the_time() -> None:
@@ -45,3 +45,7 @@ def test_a_step_that_costs_nothing_is_done_each_time() -> None:
     for _ in range(5):
         step()
     assert len(done) == 5
+
+
+def test_a_step_that_many_wait_for_takes_less_of_the_time() -> None:
+    assert [rest_for(slots) for slots in (1, 2, 32, 64)] == [8.0, 8.0, 8.0, 16.0]

@@ -208,3 +208,13 @@ def test_a_journal_below_a_relative_path_works(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir("/")
     assert len(go(study, range(2))) == 2
     assert (tmp_path / "journal.log").stat().st_size > 0
+
+
+def test_densities_are_the_samplers_own_but_quicker(tmp_path: Path) -> None:
+    from optuna.samplers._tpe import _truncnorm
+    from scipy.special import log_ndtr
+
+    open_study(tmp_path)
+    assert _truncnorm._log_ndtr is log_ndtr
+    own = [_truncnorm._log_ndtr_single(value) for value in np.linspace(-40, 5, 200)]
+    np.testing.assert_allclose(log_ndtr(np.linspace(-40, 5, 200)), own, rtol=1e-7)
