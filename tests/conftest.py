@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -20,9 +23,14 @@ hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+PACKAGE = Path(__file__).parents[1] / "automl"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in WARNINGS_OF_OTHERS:
         config.addinivalue_line("filterwarnings", line)
+    if sys.dont_write_bytecode and not hasattr(config, "workerinput"):  # else each of some 500 commands compiles it all
+        compileall.compile_dir(PACKAGE, quiet=2)
 
 
 @pytest.fixture(autouse=True, scope="session")
