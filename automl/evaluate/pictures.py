@@ -13,10 +13,12 @@ from automl.evaluate.evidence import read_evidence
 from automl.evaluate.occlusion import FIELDS, map_occlusion
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
+from automl.metrics import decide_labels
 from automl.pictures import encode_uri
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.oof import Oofs
+from automl.search.threshold import USUAL, move_threshold
 
 EXAMPLES = 12
 
@@ -34,7 +36,7 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
     evidence = read_evidence(payload["run"])
     data, task = evidence.data, evidence.data.task
     scored = Oofs(run, data).scored
-    places, facts = _most_wrong(evidence.y, evidence.blend, task.classes)
+    places, facts = _most_wrong(evidence.y, evidence.blend, task.classes, evidence.threshold)
     schema = Schema.from_json(read_json(run.model / "schema.json"))
     record = read_json(run.model / "ensemble.json")
     models: dict[int, BagModel] = {}
@@ -55,13 +57,15 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
     return examples
 
 
-def _most_wrong(y: Array, outputs: FloatArray, classes: tuple[str, ...]) -> tuple[IntArray, list[dict[str, Any]]]:
+def _most_wrong(
+    y: Array, outputs: FloatArray, classes: tuple[str, ...], threshold: float = USUAL
+) -> tuple[IntArray, list[dict[str, Any]]]:
     if not classes:
         errors = np.abs(y - outputs[:, 0])
         places = np.argsort(-errors, kind="stable")[:EXAMPLES]
         return places, [{"true": float(y[at]), "predicted": float(outputs[at, 0])} for at in places]
-    decided = outputs.argmax(axis=1)
-    sure = outputs.max(axis=1)
+    decided = decide_labels(move_threshold(outputs, threshold))
+    sure = outputs[np.arange(len(y)), decided]
     wrong = np.flatnonzero(decided != y)
     places = wrong[np.argsort(-sure[wrong], kind="stable")][:EXAMPLES]
     facts = [

@@ -95,6 +95,11 @@ class Case:
         return load_bag(self.run.model, record, self.schema, self.task, fold=self.data.chief_fold)
 
     @cached_property
+    def threshold(self) -> float:
+        """From which probability on the deployed ensemble names the second of two classes."""
+        return float(read_json(self.run.ensemble_path)["threshold"])
+
+    @cached_property
     def evidence(self) -> Evidence:
         """Out-of-fold predictions of all rows."""
         return read_evidence(str(self.run.path))

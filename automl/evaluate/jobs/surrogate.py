@@ -53,7 +53,8 @@ class Surrogate:
             "rules": _rules(case, tree, questions, tree.apply(matrix[test])),
         }
         if case.task.is_classification:
-            record["agreement"] = float(np.mean(_decide(answers[test]) == _decide(imitated)))
+            own, other = (decide_answers(each, case.threshold) for each in (answers[test], imitated))
+            record["agreement"] = float(np.mean(own == other))
         return record
 
 
@@ -81,8 +82,9 @@ def _fidelity(answers: Array, imitated: Array) -> float | None:
     return 1 - float(((answers - imitated) ** 2).sum()) / whole if whole > 0 else None
 
 
-def _decide(outputs: Array) -> Array:
-    return outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] >= 0.5).astype(np.int64)
+def decide_answers(answers: Array, threshold: float) -> Array:
+    """Class index (n,) of answers (n, c): with one column the positive class from the deployed threshold on."""
+    return answers.argmax(axis=1) if answers.shape[1] > 1 else (answers[:, 0] >= threshold).astype(np.int64)
 
 
 def _rules(case: Case, tree: Any, questions: list[Question], leaves: Array) -> list[dict[str, Any]]:

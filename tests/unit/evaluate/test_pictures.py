@@ -54,3 +54,11 @@ def test_the_surest_errors_come_first() -> None:
     places, facts = _most_wrong(np.array([1.0, 5.0]), np.array([[1.5], [2.0]], dtype=np.float32), ())
     assert places.tolist() == [1, 0]
     assert facts[0] == {"true": 5.0, "predicted": 2.0}
+
+
+def test_an_error_is_what_the_deployed_threshold_calls_so() -> None:
+    outputs = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]], dtype=np.float32)
+    places, facts = _most_wrong(np.array([1, 0, 1]), outputs, ("cat", "dog"), 0.25)
+    assert places.tolist() == [0, 1]
+    assert [fact["predicted"] for fact in facts] == ["cat", "dog"]
+    assert round(facts[1]["probability"], 4) == 0.3

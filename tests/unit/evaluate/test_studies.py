@@ -20,7 +20,7 @@ from automl.evaluate.evidence import read_evidence
 from automl.evaluate.jobs import Case, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
-from automl.evaluate.jobs.surrogate import merge_conditions
+from automl.evaluate.jobs.surrogate import decide_answers, merge_conditions
 from automl.evaluate.quality import describe_quality
 from automl.evaluate.studies import (
     GRACE_SECONDS,
@@ -340,3 +340,8 @@ def train_classes(path: Path, table: pd.DataFrame, target: str, **recipe: Any) -
     )  # fmt: skip
     builder.update()
     return stored
+
+
+def test_a_surrogate_and_the_model_decide_at_the_deployed_threshold() -> None:
+    assert decide_answers(np.array([[0.2], [0.4], [0.6]]), 0.3).tolist() == [0, 1, 1]
+    assert decide_answers(np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]), 0.3).tolist() == [1, 0]
