@@ -11,8 +11,8 @@ from automl.task import Task, TaskKind
 
 SCORING = {
     "accuracy": "accuracy", "average_precision": "average_precision", "balanced_accuracy": "balanced_accuracy",
-    "brier": "neg_brier_score", "f1": "f1", "log_loss": "neg_log_loss", "mae": "neg_mean_absolute_error",
-    "mape": "neg_mean_absolute_percentage_error", "mcc": "matthews_corrcoef",
+    "brier": "neg_brier_score", "f1": "f1", "f1_macro": "f1_macro", "log_loss": "neg_log_loss",
+    "mae": "neg_mean_absolute_error", "mape": "neg_mean_absolute_percentage_error", "mcc": "matthews_corrcoef",
     "median_absolute_error": "neg_median_absolute_error", "r2": "r2", "rmse": "neg_root_mean_squared_error",
     "rmsle": "neg_root_mean_squared_log_error", "roc_auc": "roc_auc",
 }  # fmt: skip

@@ -6,7 +6,10 @@ import numpy as np
 
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, count_confusion, decide_labels
+from automl.metrics.f1_macro import MacroF1
 from automl.task import TaskKind
+
+_OF_SEVERAL = MacroF1()
 
 
 class F1(Metric):
@@ -24,24 +27,21 @@ class F1(Metric):
     hangs_on_threshold = True
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
+        if y_pred.shape[1] != 2:
+            return _OF_SEVERAL.score(y_true, y_pred, weight)
         confusion = count_confusion(y_true, y_pred, weight)
-        both = confusion.sum(axis=0) + confusion.sum(axis=1)
-        if len(confusion) == 2:
-            return float(2 * confusion[1, 1] / both[1]) if confusion[1].sum() != 0 else float("nan")
-        seen = both != 0
-        return float(np.mean(2 * np.diag(confusion)[seen] / both[seen])) if seen.any() else float("nan")
+        both = confusion[:, 1].sum() + confusion[1].sum()
+        return float(2 * confusion[1, 1] / both) if confusion[1].sum() != 0 else float("nan")
 
     def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
         """(n,) an error's share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times n: the mean is 1 - F1 exactly."""
-        n, k = y_pred.shape
-        both = (confusion := count_confusion(y_true, y_pred)).sum(axis=0) + confusion.sum(axis=1)
-        if np.isnan(both).any() or (k == 2 and not confusion[1].any()):
-            return np.full(n, np.nan)
-        share = n / np.maximum(both, 1) / np.count_nonzero(both)
-        if k == 2:
-            share = np.array([0.0, n / both[1]])
-        label = decide_labels(y_pred)
-        return np.asarray(np.where(label != y_true, share[y_true] + share[label], 0.0))
+        if y_pred.shape[1] != 2:
+            return _OF_SEVERAL.row_losses(y_true, y_pred)
+        confusion = count_confusion(y_true, y_pred)
+        both = confusion[:, 1].sum() + confusion[1].sum()
+        if np.isnan(both) or not confusion[1].any():
+            return np.full(len(y_true), np.nan)
+        return np.asarray(np.where(decide_labels(y_pred) != y_true, len(y_true) / both, 0.0))
 
 
 plugin = F1()

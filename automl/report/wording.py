@@ -22,6 +22,7 @@ _MEANINGS = {
     "brier": "The mean squared gap between the probabilities given and what turned out true: 0 is perfect.",
     "average_precision": "Averaged over all cut-offs, {share} of the rows picked out are of the class looked for.",
     "f1": "The balance of finding the class and being right about it: 1 is perfect.",
+    "f1_macro": "The balance of finding each class and being right about it, all classes alike: 1 is perfect.",
 }
 # Of several classes each is held against all others, and the mean is taken.
 _OF_SEVERAL = {

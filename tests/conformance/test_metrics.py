@@ -54,6 +54,10 @@ class TestMedianAbsoluteError(MetricConformance):
     plugin = get_metric("median_absolute_error")
 
 
+class TestF1Macro(MetricConformance):
+    plugin = get_metric("f1_macro")
+
+
 class TestMape(MetricConformance):
     plugin = get_metric("mape")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RARER_SHARE = 0.05  # of two classes
 LARGEST_SHARE = 0.9  # of more than two
 OF_ONE_CLASS = ("average_precision", "f1")  # metrics that ask, of two classes, about the positive one
+FAIR = ("balanced_accuracy", "f1_macro", "mcc")  # to classes of unequal size
 
 
 class Imbalance:
@@ -39,7 +40,7 @@ class Imbalance:
         else:
             return []
         action = "Folds keep the shares of the classes; accuracy would mislead here"
-        metric = "" if task.metric in (*OF_ONE_CLASS, "balanced_accuracy", "mcc") else " --metric average_precision"
+        metric = "" if task.metric in (*OF_ONE_CLASS, *FAIR) else " --metric average_precision"
         # a metric of one class would be of the common one, which nearly every row is of, and so be near to perfect
         positive = _name_positive(task, counts) if metric or task.metric in OF_ONE_CLASS else ""
         if metric or positive:

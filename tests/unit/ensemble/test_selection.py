@@ -145,7 +145,7 @@ def test_on_few_rows_repeated_climbs_follow_the_luck_of_the_rows_less(monkeypatc
 
 
 @pytest.mark.parametrize("rows", [3_000, 6_000])  # where the climb is repeated, and where it is not
-@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc"])
+@pytest.mark.parametrize("name", ["f1", "f1_macro", "balanced_accuracy", "mcc"])
 def test_where_a_class_is_rare_who_knows_more_is_chosen_before_who_is_bold(name: str, rows: int) -> None:
     """At 0.5 the better model names nobody; at a threshold of its own it is the better one, also on other rows."""
     metric = get_metric(name)

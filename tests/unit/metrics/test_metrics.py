@@ -166,6 +166,7 @@ def test_binary_metrics_agree_with_scikit_learn(weighted: bool) -> None:
         "accuracy": reference.accuracy_score(y, label, sample_weight=w),
         "balanced_accuracy": reference.balanced_accuracy_score(y, label, sample_weight=w),
         "f1": reference.f1_score(y, label, sample_weight=w),
+        "f1_macro": reference.f1_score(y, label, average="macro", sample_weight=w),
         "mcc": reference.matthews_corrcoef(y, label, sample_weight=w),
     }
     got = {name: get_metric(name).score(y, y_pred, w) for name in expected}
@@ -186,6 +187,7 @@ def test_multiclass_metrics_agree_with_scikit_learn(weighted: bool) -> None:
         "brier": reference.brier_score_loss(y, y_pred, sample_weight=w),
         "balanced_accuracy": reference.balanced_accuracy_score(y, label, sample_weight=w),
         "f1": reference.f1_score(y, label, average="macro", sample_weight=w),
+        "f1_macro": reference.f1_score(y, label, average="macro", sample_weight=w),
         "mcc": reference.matthews_corrcoef(y, label, sample_weight=w),
     }
     got = {name: get_metric(name).score(y, y_pred, w) for name in expected}
