@@ -90,6 +90,7 @@ class Supervisor:
         self._check: subprocess.Popen[str] | None = None
         self._check_began = 0.0
         self._asked = ""  # the version that is being checked, or was refused
+        self._first_version = ""
         self._accepted = ""  # the version that a check found fit
         self._reload_wanted = False
         self._next_poll = 0.0
@@ -164,6 +165,7 @@ class Supervisor:
         if record.get("ready"):
             worker.ready = True
             worker.version = str(record["version"])
+            self._tell_of_swap(worker)
             if self._accepted not in ("", worker.version):  # it had loaded its model before the new one was accepted
                 worker.signal(signal.SIGHUP)
             if (
@@ -182,6 +184,15 @@ class Supervisor:
             self._workers.remove(worker)
             worker.process.wait(10)
             raise _worker_error(record)
+
+    def _tell_of_swap(self, worker: _Process) -> None:
+        """A worker that takes a dead one's place reads the model that is there now, which nobody may have announced."""
+        others = {one.version for one in self._workers if one.ready and one is not worker} or {self._first_version}
+        if not self._told:
+            self._first_version = worker.version
+        elif worker.version not in others and worker.version != self._accepted:
+            before = ", ".join(sorted(others))
+            _log(f"the new worker answers by version {worker.version}, which stands there now; before it was {before}")
 
     def _addresses(self) -> dict[str, Any]:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host

@@ -12,7 +12,7 @@ import pytest
 
 from automl.serve.settings import Settings
 from tests.unit.serve.inside import inside, program_with
-from tests.unit.serve.server import Server, wait_until
+from tests.unit.serve.server import Server, serving, wait_until
 from tests.unit.serve.test_operation import swap, touch_manifest
 
 HELD = """
@@ -79,3 +79,24 @@ def test_a_model_that_fails_in_a_way_nobody_thought_of_is_refused(export: Path, 
         wait_until(lambda: "the old one stays: KeyError: 'weights'" in server.messages(), within=60)
         assert server.metric("automl_reloads_total") == 1
         assert versions(server) == {server.record["version"]}
+
+
+@pytest.mark.slow
+def test_a_model_that_came_with_a_replaced_worker_is_told_of(export: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "live"
+    shutil.copytree(export, folder)
+    with serving(folder, tmp_path) as server:
+        os.kill(server.workers()[0], signal.SIGKILL)
+        wait_until(lambda: versions_or_none(server) == {server.record["version"]}, within=60)
+        swap(folder, lambda other: touch_manifest(other, "the same model, written later"))
+        os.kill(server.workers()[0], signal.SIGKILL)
+        wait_until(lambda: "which stands there now; before it was" in server.messages(), within=60)
+        assert f"before it was {server.record['version']}" in server.messages()
+        assert server.messages().count("the new worker answers by version") == 1
+
+
+def versions_or_none(server: Server) -> set[str]:
+    try:
+        return versions(server)
+    except httpx.HTTPError:
+        return set()
