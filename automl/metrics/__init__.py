@@ -103,6 +103,24 @@ def count_confusion(y_true: Array, y_pred: FloatArray, weight: Array | None = No
     return np.bincount(cells, weights=weight, minlength=k * k).reshape(k, k).astype(np.float64)
 
 
+def mean_f1(y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
+    """F1 averaged over the classes that occur or were predicted; NaN if a prediction is not finite."""
+    confusion = count_confusion(y_true, y_pred, weight)
+    both = confusion.sum(axis=0) + confusion.sum(axis=1)
+    seen = both != 0  # NaN counts as seen, so that it comes out at the end
+    return float(np.mean(2 * np.diag(confusion)[seen] / both[seen])) if seen.any() else float("nan")
+
+
+def mean_f1_losses(y_true: Array, y_pred: FloatArray) -> Array:
+    """(n,) an error's shares in 1 - F1 of the class that is and of the class that was named: their mean is 1 - F1."""
+    both = (confusion := count_confusion(y_true, y_pred)).sum(axis=0) + confusion.sum(axis=1)
+    if np.isnan(both).any():
+        return np.full(len(y_true), np.nan)
+    share = len(y_true) / np.maximum(both, 1) / np.count_nonzero(both)
+    label = decide_labels(y_pred)
+    return np.asarray(np.where(label != y_true, share[y_true] + share[label], 0.0))
+
+
 registry: Registry[Metric] = Registry("automl.metrics", noun="metric")
 
 DEFAULTS = {TaskKind.BINARY: "roc_auc", TaskKind.MULTICLASS: "log_loss", TaskKind.REGRESSION: "rmse"}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric, count_confusion, decide_labels
-from automl.metrics.f1_macro import MacroF1
+from automl.metrics import Metric, count_confusion, decide_labels, mean_f1, mean_f1_losses
 from automl.task import TaskKind
-
-_OF_SEVERAL = MacroF1()
 
 
 class F1(Metric):
@@ -28,7 +25,7 @@ class F1(Metric):
 
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         if y_pred.shape[1] != 2:
-            return _OF_SEVERAL.score(y_true, y_pred, weight)
+            return mean_f1(y_true, y_pred, weight)
         confusion = count_confusion(y_true, y_pred, weight)
         both = confusion[:, 1].sum() + confusion[1].sum()
         return float(2 * confusion[1, 1] / both) if confusion[1].sum() != 0 else float("nan")
@@ -36,7 +33,7 @@ class F1(Metric):
     def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
         """(n,) an error's share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times n: the mean is 1 - F1 exactly."""
         if y_pred.shape[1] != 2:
-            return _OF_SEVERAL.row_losses(y_true, y_pred)
+            return mean_f1_losses(y_true, y_pred)
         confusion = count_confusion(y_true, y_pred)
         both = confusion[:, 1].sum() + confusion[1].sum()
         if np.isnan(both) or not confusion[1].any():

@@ -1,7 +1,7 @@
 """The memory of a search: which configurations were asked for and what came of them, as two append-only files.
 
-`specs.jsonl` gets a line before a configuration's first job, `trials.jsonl` one after its last; each line is synced
-before anything else happens, so that a finished trial survives whatever comes next.
+`specs.jsonl` gets a line before a configuration's first job, `trials.jsonl` one after its last. A line is whole as soon
+as it is added, so that a kill takes nothing; those of one moment are synced together, before any model is made of them.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ class Records:
         Raises:
             EngineError: if the disk does not take it.
         """
-        while self._unsynced:
-            path = self._unsynced.pop()
+        for path in sorted(self._unsynced):
             try:
                 handle = os.open(path, os.O_RDONLY)
                 try:
@@ -79,6 +78,7 @@ class Records:
                     os.close(handle)
             except OSError as error:
                 raise environment_error(error, path) from error
+            self._unsynced.discard(path)
 
     def _append(self, path: Path, record: dict[str, Any]) -> None:
         append_line(path, record)
@@ -123,4 +123,12 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
         os.ftruncate(handle, size)
         raise environment_error(error, path) from error
     finally:
+        _close(handle, path)
+
+
+def _close(handle: int, path: Path) -> None:
+    """Some file systems tell of an error only now."""
+    try:
         os.close(handle)
+    except OSError as error:
+        raise environment_error(error, path) from error

@@ -124,8 +124,10 @@ class Search:
                 self._fit_constant()
             return self._go_by_trials() if self.by_trials else self._go_by_time()
         finally:
-            self.engine.cancel()
-            self.records.sync()
+            try:
+                self.engine.cancel()
+            finally:
+                self.records.sync()
 
     def _warm_pools(self) -> None:
         """Have slow pools import while quick models are fitted, so that no worker waits for it."""
@@ -150,6 +152,7 @@ class Search:
             seconds = time.monotonic() - began
             self.emit(JobStarted(trial=active.spec.number, fold=fold, candidate=CONSTANT, worker=0))
             self._take(Outcome(id=job.id, status=status, value=value, reason=reason, traceback=trace, seconds=seconds))
+        self.records.sync()
 
     def _go_by_time(self) -> str:
         reason = self._feed_workers()
@@ -228,10 +231,10 @@ class Search:
         for trial in sorted(self._late):
             self.oofs.read(trial)
         closed = [self._close(active) for active in batch]
+        self.records.sync()
         if any(closed) or self._late:
             self.blend = self.on_bag()
         self._late.clear()
-        self.records.sync()
 
     def _next_batch(self, wanted: int) -> list[Active]:
         """The rest of a batch that a kill cut short, or the next one."""

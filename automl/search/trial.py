@@ -7,6 +7,8 @@ The unit of work is (trial, fold). A worker gets a plain record, memory-maps the
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import shutil
 import time
@@ -222,7 +224,8 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     done = place / "fold.json"
     if done.exists():  # finished before the parent was killed
         record: dict[str, Any] = read_json(done)
-        return record
+        if record.get("made_by", mark := _mark(payload)) == mark:
+            return record  # else a power cut took the line that gave the number to another configuration
     matrices = make_matrices(payload, data)
     context = make_context(payload, data, matrices, began)
     prepared = time.monotonic()
@@ -295,9 +298,16 @@ def keep_fold(
         "prepare_seconds": prepared - began,
         "predict_row_seconds": (predicted - fitted) / max(1, len(score_rows)),
         "row_seconds": row_seconds,
+        "made_by": _mark(payload),
     }
     _keep(place, estimator, matrices.transformer_path, outputs, golden, record, began)
     return record
+
+
+def _mark(payload: dict[str, Any]) -> str:
+    """What tells configurations apart."""
+    text = json.dumps([payload["candidate"], payload["params"]], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def measure_seconds(call: Callable[[], Any]) -> float:

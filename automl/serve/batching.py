@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from automl.serve.rows import Rows, join_rows
 PREPARED_ROWS = 256  # up to which rows are prepared before the model's thread has them
 # A request that is alone is answered where it was read, without a thread between, if it has at most so many rows and
 # the model took no longer for the last few: the way to another thread and back costs as much as a quick model.
-FEW_ROWS, QUICK_SECONDS = 8, 0.02
+FEW_ROWS, QUICK_SECONDS = 8, 0.005
+LOOK_SECONDS = 1.0  # how often it is looked whether an answer in the loop's own thread hangs
 # called after the answers are out: (model, rows of one request, its outputs, seconds in the model)
 OnAnswer = Callable[[ServedModel, Rows, FloatArray, float], None]
 
@@ -43,6 +45,8 @@ class Batcher:
         seconds: for a batch; then `on_stuck` is called and all who wait are refused.
         on_batch: called with (requests, rows, seconds) of each batch.
         is_alone: whether no other request is at work.
+        on_hang: called, from a thread of its own, when an answer in the loop's thread takes longer than `seconds`: the
+            loop itself hangs then, and nobody can be told.
     """
 
     def __init__(
@@ -55,14 +59,17 @@ class Batcher:
         on_batch: Callable[[int, int, float], None],
         on_stuck: Callable[[], None],
         is_alone: Callable[[], bool] = lambda: False,
+        on_hang: Callable[[], None] = lambda: None,
     ) -> None:
         self.most_rows = most_rows
         self.most_waiting = most_waiting
         self.seconds = seconds
         self.stuck = False
         self._on_answer, self._on_batch, self._on_stuck = on_answer, on_batch, on_stuck
-        self._is_alone = is_alone
+        self._is_alone, self._on_hang = is_alone, on_hang
         self._quick_model: ServedModel | None = None
+        self._here_since: float | None = None
+        self._watcher: threading.Thread | None = None
         self._queue: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._runner: asyncio.Task[None] | None = None
@@ -74,14 +81,16 @@ class Batcher:
         Raises:
             Refusal: 503 if too much waits already, 504 if the model does not come back.
         """
-        if self.stuck:
-            raise Refusal(503, "The model hangs and is being replaced", hint="Try again", kind="stuck", retry_seconds=2)
-        if self._queue and self._waiting_rows + rows.count > self.most_waiting:
-            raise Refusal(503, "Too many rows wait already", hint="Try again later", kind="overload", retry_seconds=1)
+        self._refuse_if_stuck()
+        if self._can_answer_here(model, rows):
+            await asyncio.sleep(0)  # requests that came in the same moment are at work by now, and make a batch
+            self._refuse_if_stuck()
         waiting = _Waiting(model, rows, asyncio.get_running_loop().create_future())
         if self._can_answer_here(model, rows):
             self._answer_here(waiting)
             return await waiting.answer
+        if self._queue and self._waiting_rows + rows.count > self.most_waiting:
+            raise Refusal(503, "Too many rows wait already", hint="Try again later", kind="overload", retry_seconds=1)
         self._queue.append(waiting)
         self._waiting_rows += rows.count
         if self._runner is None or self._runner.done():
@@ -93,8 +102,25 @@ class Batcher:
         return self._quick_model is model and rows.count <= FEW_ROWS and is_idle and self._is_alone()
 
     def _answer_here(self, waiting: _Waiting) -> None:
-        results, seconds = _compute([waiting])
+        if self._watcher is None:
+            self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+            self._watcher.start()
+        self._here_since = time.monotonic()
+        results, seconds = _compute([waiting], _prepare([waiting]))
+        self._here_since = None
         self._hand_out([waiting], results, seconds)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(LOOK_SECONDS, self.seconds))
+            since = self._here_since
+            if since is not None and time.monotonic() - since > self.seconds:
+                self._on_hang()
+                return
+
+    def _refuse_if_stuck(self) -> None:
+        if self.stuck:
+            raise Refusal(503, "The model hangs and is being replaced", hint="Try again", kind="stuck", retry_seconds=2)
 
     async def _run(self) -> None:
         while self._queue and not self.stuck:
@@ -128,8 +154,11 @@ class Batcher:
 
     def _hand_out(self, batch: list[_Waiting], results: list[FloatArray | BaseException], seconds: float) -> None:
         model = batch[0].model
-        if sum(waiting.rows.count for waiting in batch) <= FEW_ROWS:
+        failed = any(isinstance(result, BaseException) for result in results)
+        if sum(waiting.rows.count for waiting in batch) <= FEW_ROWS and not failed:
             self._quick_model = model if model.is_even and seconds <= QUICK_SECONDS else None
+        elif self._quick_model is not model:  # one that was swapped out is not held on to
+            self._quick_model = None
         for waiting, result in zip(batch, results, strict=True):
             if waiting.answer.done():
                 continue

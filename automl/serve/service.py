@@ -41,6 +41,7 @@ class Service:
     Args:
         observers: called with (model, rows, outputs, seconds) after each answer, in a thread of their own.
         on_stuck: called when the model does not come back.
+        on_hang: called, from another thread, when it does not and the loop hangs with it.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Service:
         *,
         observers: list[Observer] | None = None,
         on_stuck: Callable[[], None] = lambda: None,
+        on_hang: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
@@ -64,6 +66,7 @@ class Service:
             on_batch=metrics.count_batch,
             on_stuck=on_stuck,
             is_alone=lambda: metrics.at_work <= 1,
+            on_hang=on_hang,
         )
         self.current = self._prepare(model)
         metrics.show_model(model)

@@ -90,7 +90,7 @@ class Supervisor:
         self._check: subprocess.Popen[str] | None = None
         self._check_began = 0.0
         self._asked = ""  # the version that is being checked, or was refused
-        self._first_version = ""
+        self._version = ""  # by which answers came last
         self._accepted = ""  # the version that a check found fit
         self._reload_wanted = False
         self._next_poll = 0.0
@@ -176,7 +176,7 @@ class Supervisor:
                 self._told = True
                 self._on_ready({**record, **self._addresses()})
         elif "reloaded" in record:
-            worker.version = str(record["reloaded"])
+            worker.version = self._version = str(record["reloaded"])
             _log(f"now answers by version {worker.version}")
         elif "refused" in record:
             _log(f"the new model is refused, the old one stays: {record['refused']}. {record.get('hint', '')}")
@@ -187,12 +187,10 @@ class Supervisor:
 
     def _tell_of_swap(self, worker: _Process) -> None:
         """A worker that takes a dead one's place reads the model that is there now, which nobody may have announced."""
-        others = {one.version for one in self._workers if one.ready and one is not worker} or {self._first_version}
-        if not self._told:
-            self._first_version = worker.version
-        elif worker.version not in others and worker.version != self._accepted:
-            before = ", ".join(sorted(others))
-            _log(f"the new worker answers by version {worker.version}, which stands there now; before it was {before}")
+        if self._told and worker.version not in (self._version, self._accepted):
+            before = f"before it was {self._version}"
+            _log(f"the new worker answers by version {worker.version}, which stands there now; {before}")
+        self._version = worker.version
 
     def _addresses(self) -> dict[str, Any]:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host

@@ -61,7 +61,12 @@ class Worker:
         model = load_model(Path(settings.model), runtime=settings.runtime, name=settings.name)
         self.metrics = Metrics()
         self.service = Service(
-            model, settings, self.metrics, observers=make_observers(settings, model), on_stuck=self._give_up
+            model,
+            settings,
+            self.metrics,
+            observers=make_observers(settings, model),
+            on_stuck=self._give_up,
+            on_hang=self._give_up_at_once,
         )
         await self._warm_up()
         self.server = self._make_server(make_app(self.service, token=self.token))
@@ -142,9 +147,17 @@ class Worker:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self.end)
 
+    def _give_up_at_once(self) -> None:
+        """The loop's own thread never comes back: nothing can be drained."""
+        self._tell_stuck()
+        os._exit(STUCK)
+
+    def _tell_stuck(self) -> None:
+        _log(f"the model did not answer within {self.settings.predict_seconds:g} s; this worker is replaced")
+
     def _give_up(self) -> None:
         """The model's thread never comes back: the process must go, another takes its place."""
-        _log(f"the model did not answer within {self.settings.predict_seconds:g} s; this worker is replaced")
+        self._tell_stuck()
         self.code = STUCK
         self.server.should_exit = True
         _exit_after(HARD_SECONDS, STUCK)

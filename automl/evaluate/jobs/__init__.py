@@ -24,6 +24,7 @@ from automl.preprocess.table import Table
 from automl.registry import Registry
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.threshold import USUAL
 from automl.search.trial import SearchData
 from automl.task import Task, TaskKind
 
@@ -97,7 +98,7 @@ class Case:
     @cached_property
     def threshold(self) -> float:
         """From which probability on the deployed ensemble names the second of two classes."""
-        return float(read_json(self.run.ensemble_path)["threshold"])
+        return float(read_json(self.run.ensemble_path).get("threshold", USUAL))
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -91,6 +91,14 @@ def test_a_finished_fold_is_not_run_again(stored: StoredRun, monkeypatch: pytest
     assert run_fold(payload) == first
 
 
+def test_what_another_configuration_left_under_the_same_number_is_not_taken(stored: StoredRun) -> None:
+    """A power cut may take the line that gave the number to the first."""
+    constant = run_fold(stored.payload(stored.spec(25, "dummy"), 0))
+    linear = run_fold(stored.payload(stored.spec(25, "linear"), 0))
+    assert linear["score"] < constant["score"]
+    assert json.loads((fold_folder(stored.run.path, 25, 0) / "fold.json").read_text(encoding="utf-8")) == linear
+
+
 def test_a_fold_killed_in_the_middle_is_run_again_and_its_remains_are_gone(stored: StoredRun) -> None:
     payload = stored.payload(stored.spec(23, "dummy"), 0)
     first = run_fold(payload)

@@ -170,3 +170,63 @@ def test_a_small_request_that_is_alone_is_answered_without_another_thread_once_t
     assert answering_threads(dataclasses.replace(quick, runtime="automl"), few, alone=True) == ["model"] * 3
     slow = dataclasses.replace(make_model(double), runtime="onnx")
     assert answering_threads(slow, few, alone=True) == ["model"] * 3
+
+
+def test_requests_of_one_moment_make_a_batch_though_each_was_alone_when_it_came() -> None:
+    at_once = make_model(lambda cells: 2 * np.array(cells, dtype=np.float32)[:, None])
+    quick, at_work = dataclasses.replace(at_once, runtime="onnx"), 0
+    bench = Bench(is_alone=lambda: at_work <= 1)
+
+    async def ask(cell: int) -> float:
+        nonlocal at_work
+        at_work += 1
+        found = await bench.batcher.predict(quick, rows(cell))
+        at_work -= 1
+        return float(found[0, 0])
+
+    async def run() -> list[float]:
+        await ask(0)
+        await ask(0)
+        return await asyncio.gather(*(ask(cell) for cell in range(32)))
+
+    assert asyncio.run(run()) == [2.0 * cell for cell in range(32)]
+    assert bench.batches[:2] == [(1, 1)] * 2
+    assert len(bench.batches) <= 2 + 3
+
+
+def test_a_failure_tells_nothing_of_how_quick_a_model_is_and_a_model_that_is_gone_is_let_go() -> None:
+    quick = dataclasses.replace(make_model(lambda cells: np.array(cells, dtype=np.float32)[:, None]), runtime="onnx")
+    failing = dataclasses.replace(make_model(double), runtime="onnx")
+    bench = Bench(is_alone=lambda: True)
+
+    async def run() -> None:
+        with pytest.raises(ValueError, match="13"):
+            await bench.batcher.predict(failing, rows(13))
+        assert bench.batcher._quick_model is None
+        await bench.batcher.predict(quick, rows(1))
+        assert bench.batcher._quick_model is quick
+        await bench.batcher.predict(failing, rows(*range(20, 30)))
+        assert bench.batcher._quick_model is None
+
+    asyncio.run(run())
+
+
+def test_a_model_that_hangs_in_the_thread_of_the_loop_is_told_of_from_another() -> None:
+    told, release = threading.Event(), threading.Event()
+
+    def run(cells: list[Any]) -> FloatArray:
+        if 7 in cells:
+            release.wait(10)
+        return np.array(cells, dtype=np.float32)[:, None]
+
+    model = dataclasses.replace(make_model(run), runtime="onnx")
+    bench = Bench(is_alone=lambda: True, seconds=0.2, on_hang=lambda: (told.set(), release.set()))
+
+    async def ask() -> None:
+        await bench.batcher.predict(model, rows(1))
+        await bench.batcher.predict(model, rows(7))
+
+    began = time.monotonic()
+    asyncio.run(ask())
+    assert told.is_set()
+    assert time.monotonic() - began < 5
