@@ -153,7 +153,8 @@ def _bayes(winner: Winner, code: Code) -> tuple[list[str], str]:
 
 def _discriminant(winner: Winner, code: Code) -> tuple[list[str], str]:
     code.use("sklearn.discriminant_analysis", "QuadraticDiscriminantAnalysis")
-    made = _call("QuadraticDiscriminantAnalysis", {"reg_param": winner.own["shrunk"]})
+    settings = {"solver": "eigen", "shrinkage": winner.own["shrunk"]}
+    made = _call("QuadraticDiscriminantAnalysis", settings)
     return (
         made,
         "Quadratic discriminant analysis, drawn towards a sphere as in the search, but not towards the common shape.",

@@ -72,7 +72,10 @@ def literal(value: Any) -> str:
         return f"[{', '.join(literal(item) for item in value)}]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+    if not isinstance(value, float):
+        return repr(value)
+    text = f"{value:.6g}"
+    return text if any(mark in text for mark in ".en") else f"{text}.0"  # 1 would be one row or column, 1.0 is all
 
 
 class Raw(str):

@@ -47,11 +47,17 @@ class Runner:
 
     Args:
         narrow: compute in float32 what the graph computes in float64, and take categories as int64 codes.
+
+    Raises:
+        NoGraphError: if the graph holds an operator that has no form here; it is named.
     """
 
     def __init__(self, graph: Graph, *, narrow: bool) -> None:
         import tensorflow as tf
 
+        unknown = sorted({node.op for node in graph.nodes} - _OPERATORS.keys() - {"LabelEncoder", "TreeEnsemble"})
+        if unknown:  # told here, for TensorFlow packs what is raised while it traces into an error of its own
+            raise NoGraphError(f"TensorFlow has no form of the operator {unknown[0]} here")
         self.tf = tf
         self.graph = graph
         self.narrow = narrow
@@ -91,10 +97,7 @@ class Runner:
             elif node.op == "TreeEnsemble":
                 made = self._trees(arguments[0], node.attributes)
             else:
-                run = _OPERATORS.get(node.op)
-                if run is None:
-                    raise NoGraphError(f"TensorFlow has no form of the operator {node.op} here")
-                made = run(self, arguments, node.attributes)
+                made = _OPERATORS[node.op](self, arguments, node.attributes)
             outputs = made if isinstance(made, tuple) else (made,)
             values.update(zip(node.outputs, outputs, strict=True))
         return {name: values[name] for name in self.graph.outputs}
@@ -245,6 +248,33 @@ def _pool(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
     return tf.transpose(tf.nn.max_pool2d(maps, a["kernel_shape"], a["strides"], "VALID"), _TO_NCHW)
 
 
+def _gru(runner: Runner, x: Sequence[Any], a: dict[str, Any]) -> Any:
+    """Of words (t, n, d) in both directions the last states (2, n, h), twice: nobody takes the states of each step."""
+    tf, units = runner.tf, a["hidden_size"]
+    words, given, recurrent, bias, lengths = x
+    ends = []
+    for side in (0, 1):
+        turned = tf.reverse_sequence(words, lengths, seq_axis=0, batch_axis=1) if side else words
+        inputs = tf.tensordot(turned, tf.transpose(given[side]), 1) + bias[side, : 3 * units]
+        kernel, shift = tf.transpose(recurrent[side]), bias[side, 3 * units :]
+        ends.append(_run_gru(tf, inputs, kernel, shift, lengths, units))
+    both = tf.stack(ends)
+    return both, both
+
+
+def _run_gru(tf: Any, inputs: Any, kernel: Any, shift: Any, lengths: Any, units: int) -> Any:
+    def step(at: Any, state: Any) -> tuple[Any, Any]:
+        own, now = tf.matmul(state, kernel) + shift, inputs[at]
+        keep = tf.sigmoid(now[:, :units] + own[:, :units])
+        reset = tf.sigmoid(now[:, units : 2 * units] + own[:, units : 2 * units])
+        fresh = tf.tanh(now[:, 2 * units :] + reset * own[:, 2 * units :])
+        moved = keep * state + (1.0 - keep) * fresh
+        return at + 1, tf.where((at < lengths)[:, None], moved, state)
+
+    start = tf.zeros([tf.shape(inputs)[1], units], inputs.dtype)
+    return tf.while_loop(lambda at, _: at < tf.shape(inputs)[0], step, (0, start))[1]
+
+
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
@@ -252,6 +282,7 @@ _OPERATORS: dict[str, Operator] = {
     **{name: _plain(f"math.{name.lower()}") for name in ("Abs", "Sign", "Exp", "Log", "Sqrt", "Floor", "Cos", "Pow")},
     **{name: _plain(f"math.{name.lower()}") for name in ("Less", "Greater", "Equal", "Sigmoid", "Tanh", "Softplus")},
     **{name: _plain(f"nn.{name.lower()}") for name in ("Relu", "Selu")},
+    "GRU": _gru,
     "Add": _plain("math.add"),
     "Sum": lambda run, given, _: run.tf.add_n(given),
     "Sub": _plain("math.subtract"),

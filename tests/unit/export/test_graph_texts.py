@@ -17,7 +17,8 @@ from automl.candidates.keras_text_transformer import Attention
 from automl.export._model import build_model
 from automl.export._prepare import Prepare
 from automl.export._signature import make_signature
-from automl.graph import Graph, SparseNames
+from automl.export._tensorflow import build_function
+from automl.graph import Graph, NoGraphError, SparseNames
 from automl.matrix import Feature, Needs
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
@@ -129,6 +130,15 @@ def test_a_network_over_words_answers_the_same_in_a_graph(net: Any, layers: int)
     model = build_model(graph, name="test", facts={}).SerializeToString()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"matrix": matrix})[0], estimator.predict(matrix), atol=2e-6)
+    _, serve = build_function(graph, narrow=False)
+    np.testing.assert_allclose(serve(matrix)["outputs"], estimator.predict(matrix), atol=2e-6)
+
+
+def test_an_operator_that_tensorflow_lacks_is_refused_before_it_traces() -> None:
+    graph = Graph()
+    graph.output("outputs", graph.add("Einsum", graph.input("x", "float32"), equation="ij->ij"), "float32", 1)
+    with pytest.raises(NoGraphError, match="Einsum"):
+        build_function(graph, narrow=False)
 
 
 def test_a_text_is_cut_where_the_schema_says() -> None:

@@ -18,7 +18,7 @@ from automl.data.load import read_table
 from automl.errors import UsageError
 from automl.export._bundle import export_model, open_source, verify_export
 from automl.export._script import write_script
-from automl.export._script_parts import Winner
+from automl.export._script_parts import Winner, literal
 from automl.files import write_text
 from automl.graph import NoGraphError
 from automl.run import Run
@@ -204,3 +204,12 @@ def test_what_has_no_plain_form_says_so(candidate: str, params: dict[str, Any], 
     winner = make_winner("extra_trees", BINARY)
     with pytest.raises(NoGraphError, match=said):
         write_script(dataclasses.replace(winner, candidate=candidate, params={**winner.params, **params}))
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [(1.0, "1.0"), (0.5, "0.5"), (100.0, "100.0"), (1e-7, "1e-07"), (1e8, "1e+08"), (1, "1"), (True, "True")],
+)
+def test_a_share_stays_a_share_in_code(value: Any, code: str) -> None:
+    """To a forest `max_samples=1` is one row a tree, and 1.0 are all."""
+    assert literal(value) == code
