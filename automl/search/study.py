@@ -164,7 +164,7 @@ class Study:
 
 def _quicken_densities() -> None:
     """Have Optuna take the logarithm of the normal distribution from SciPy, which it does without: its own goes through
-    the values one by one in Python, a fifth of what asking takes. An Optuna that has it elsewhere keeps its own."""
+    the values one by one in Python. An Optuna that has it elsewhere keeps its own."""
     with contextlib.suppress(ImportError):
         from optuna.samplers._tpe import _truncnorm
         from scipy.special import log_ndtr
