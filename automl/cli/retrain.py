@@ -60,9 +60,12 @@ def _show(record: dict[str, Any], run: Path) -> None:
     from automl.cli.output import open_output
     from automl.report.console import print_blocks
     from automl.report.retraining import retraining_blocks
+    from automl.report.source import RunSource
+    from automl.run import Run
 
     print_blocks(retraining_blocks(record), open_output())
     if record["promoted"]:
-        print(f"next: automl monitor {run} NEW.csv, or back again: automl rollback {run}")
+        new = RunSource(Run(run)).new_data
+        print(f"next: automl monitor {run} {new}, or back again: automl rollback {run}")
     elif record["retrained"]:
         print(f"next: automl report {record['folder']} shows the challenger")

@@ -18,11 +18,13 @@ def rollback_command(
 ) -> None:
     """Take a promotion of retrain back: the model of the version before is in use again, at once."""
     from automl.cli.output import print_json
+    from automl.report.source import RunSource
     from automl.retrain import roll_back
+    from automl.run import Run
 
     record = roll_back(run, to)
     if as_json:
         print_json(record)
     else:
         print(f"version {record['version']} is in use, in place of version {record['before']}")
-        print(f"next: automl retrain {run} NEW.csv --if drift")
+        print(f"next: automl retrain {run} {RunSource(Run(run)).new_data} --if drift")

@@ -8,10 +8,11 @@ from typing import Any
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.cost import measure_cost
 from automl.evaluate.details import describe_details
+from automl.evaluate.examples import show_texts
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance, summarize_importance
 from automl.evaluate.pictures import show_examples
-from automl.evaluate.quality import correct_claims, describe_quality
+from automl.evaluate.quality import correct_claims, correct_metrics, describe_quality
 from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
@@ -22,7 +23,7 @@ from automl.search.trial import SearchData
 
 METHOD = (
     "score: out-of-fold predictions of the deployed model, optimism of the choice removed by bootstrap bias corrected "
-    "cross-validation, 95% interval by bootstrap over rows; metrics: the same predictions, not corrected"
+    "cross-validation, 95% interval by bootstrap over rows; metrics: corrected likewise"
 )
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2
@@ -120,6 +121,8 @@ class Evaluator:
         if self.recipe.report.include_samples and self.data.table.layout.pictures:
             payload = {**common, "seconds": 20.0 if seconds is None else seconds * 0.5}
             jobs.append(Job(id="pictures", function=show_examples, payload=payload, limits=Limits(seconds=limit)))
+        if self.recipe.report.include_samples and self.data.table.layout.texts:
+            jobs.append(Job(id="texts", function=show_texts, payload=common, limits=Limits(seconds=limit)))
         columns = self._columns()
         for fold in self._telling_folds() if columns else ():
             payload = {
@@ -159,6 +162,7 @@ class Evaluator:
         raw = members["score"]
         honest = values.get("honest score") or {
             "score": raw, "low": None, "high": None, "raw_score": raw, "optimism": None, "bootstraps": 0,
+            "optimism_by_metric": {},
         }  # fmt: skip
         quality = values.get("quality", {"metrics": {}, "baselines": {}})
         drops = [value["drops"] for name, value in values.items() if name.startswith("importance")]
@@ -173,9 +177,9 @@ class Evaluator:
             **quality,
             "cost": values.get("cost"),
             "importance": summarize_importance(drops),
-            **({"pictures": values["pictures"]} if "pictures" in values else {}),
+            **{name: values[name] for name in ("pictures", "texts") if name in values},
         }
-        return correct_claims(result)
+        return correct_metrics(correct_claims(result))
 
 
 def join_details(measured: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any]:

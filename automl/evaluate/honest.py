@@ -17,6 +17,8 @@ import numpy as np
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.evaluate.evidence import Evidence, read_evidence, resample
+from automl.matrix import Array, FloatArray
+from automl.metrics import get_metric, metrics_of
 from automl.recipe import Recipe
 from automl.search.calibration import fit_calibrator
 from automl.search.threshold import choose_threshold, move_threshold
@@ -34,6 +36,8 @@ MIN_OUT_ROWS = 5
 # The choice is repeated on fewer rows and by fewer climbs than it was made, so that it can be repeated often; the fewer
 # they are, the more a choice flatters, so this errs on the careful side.
 REPEAT_CELLS, REPEAT_CLIMBS = 100_000, 2
+# Rows that metrics beside the user's own are compared on: enough for a difference of two models on the same rows.
+BESIDE_ROWS = 4_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class HonestScore:
         raw_score: out-of-fold score of the deployed ensemble, as it was chosen by.
         optimism: how much `raw_score` flatters, in units of the metric; positive means flattering.
         bootstraps: how often the choice was repeated.
+        optimism_by_metric: the same flattery of every metric of the task, each in its own units.
     """
 
     score: float
@@ -53,6 +58,7 @@ class HonestScore:
     raw_score: float
     optimism: float
     bootstraps: int
+    optimism_by_metric: dict[str, float]
 
 
 def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
@@ -95,20 +101,30 @@ def correct_score(
     rng = np.random.default_rng([seed, 17])
     deadline = time.monotonic() + seconds * 0.6 if seconds is not None else float("inf")
     limit = bootstraps or MAX_BOOTSTRAPS
-    flattery: list[float] = []
-    while len(flattery) < limit and (time.monotonic() < deadline or not flattery):
-        shift = _repeat_choice(evidence, rng, len(flattery), rounds, max_members, allowance)
-        flattery.append(shift if np.isfinite(shift) else 0.0)
-    sign = 1 if metric.maximize else -1
-    optimism = max(0.0, sign * -float(np.mean(flattery)))
-    corrected = raw - sign * optimism
+    shifts: list[dict[str, float]] = []
+    while len(shifts) < limit and (time.monotonic() < deadline or not shifts):
+        shifts.append(_repeat_choice(evidence, rng, len(shifts), rounds, max_members, allowance))
+    task = evidence.data.task
+    flattery = {name: _mean_flattery(name, shifts) for name in metrics_of(task.kind)}
+    optimism = flattery[task.metric]
+    corrected = raw - optimism if metric.maximize else raw + optimism
     deadline = time.monotonic() + seconds * 0.4 if seconds is not None else float("inf")
     draws = INTERVAL_BOOTSTRAPS
     if bootstraps is not None:  # the quantiles of few draws make the interval too narrow
         draws = max(bootstraps, min(INTERVAL_BOOTSTRAPS, INTERVAL_ROWS // len(y)))
     spread = _bootstrap_scores(evidence, rng, deadline, draws)
-    low, high = _widen(interval_from(spread, corrected), corrected, optimism, maximize=metric.maximize)
-    return HonestScore(score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(flattery))
+    low, high = widen(interval_from(spread, corrected), corrected, optimism, maximize=metric.maximize)
+    return HonestScore(
+        score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(shifts),
+        optimism_by_metric=flattery,
+    )  # fmt: skip
+
+
+def _mean_flattery(name: str, shifts: list[dict[str, float]]) -> float:
+    """How much the deployed ensemble's score flatters, in units of the metric; never negative."""
+    found = [shift.get(name, 0.0) for shift in shifts]
+    mean = float(np.mean([value if np.isfinite(value) else 0.0 for value in found]))
+    return max(0.0, -mean if get_metric(name).maximize else mean)
 
 
 def _repeat_choice(
@@ -118,13 +134,13 @@ def _repeat_choice(
     rounds: int,
     max_members: int,
     allowance: Allowance | None,
-) -> float:
-    """Score of the repeated choice on the rows not drawn, less that of the deployed ensemble on the same rows."""
+) -> dict[str, float]:
+    """Scores of the repeated choice on the rows not drawn, less those of the deployed ensemble on the same rows."""
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
     drawn = resample(rng, len(y), evidence.units)
     out = np.setdiff1d(np.arange(len(y)), drawn)
     if len(out) < MIN_OUT_ROWS or len(evidence.choices) < 2:
-        return 0.0
+        return {}
     selection = select_ensemble(
         {trial: outputs[drawn] for trial, outputs in evidence.choices.items()},
         y[drawn],
@@ -137,15 +153,29 @@ def _repeat_choice(
         climbs=REPEAT_CLIMBS,
         allowance=allowance,
     )
-    weight_out = None if weight is None else weight[out]
+    weight_in = None if weight is None else weight[drawn]
     inside = blend_outputs({trial: evidence.choices[trial][drawn] for trial in selection.weights}, selection.weights)
-    calibrator = fit_calibrator(evidence.data.task, inside, y[drawn], None if weight is None else weight[drawn])
+    calibrator = fit_calibrator(evidence.data.task, inside, y[drawn], weight_in)
     chosen = calibrator.apply(
         blend_outputs({trial: evidence.choices[trial][out] for trial in selection.weights}, selection.weights)
     )
-    weight_in = None if weight is None else weight[drawn]
-    chosen = move_threshold(chosen, choose_threshold(metric, y[drawn], calibrator.apply(inside), weight_in))
-    return float(metric.score(y[out], chosen, weight_out) - metric.score(y[out], evidence.judged[out], weight_out))
+    threshold = choose_threshold(metric, y[drawn], calibrator.apply(inside), weight_in)
+    return _compare_on(evidence, out, chosen, threshold)
+
+
+def _compare_on(evidence: Evidence, rows: Array, chosen: FloatArray, threshold: float) -> dict[str, float]:
+    """Score of `chosen` outputs of these rows less that of the deployed ensemble, by every metric of the task."""
+    task, step = evidence.data.task, -(-len(rows) // BESIDE_ROWS)
+    shifts = {}
+    for name, metric in metrics_of(task.kind).items():
+        part = slice(None, None, 1 if name == task.metric else step)
+        here, one = rows[part], chosen[part]
+        other, weight = evidence.blend[here], None if evidence.weight is None else evidence.weight[here]
+        if metric.needs_labels:
+            one, other = move_threshold(one, threshold), move_threshold(other, evidence.threshold)
+        y = evidence.y[here]
+        shifts[name] = float(metric.score(y, one, weight) - metric.score(y, other, weight))
+    return shifts
 
 
 def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: float, limit: int) -> list[float]:
@@ -161,7 +191,7 @@ def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: fl
     return scores
 
 
-def _widen(interval: tuple[float, float], center: float, optimism: float, *, maximize: bool) -> tuple[float, float]:
+def widen(interval: tuple[float, float], center: float, optimism: float, *, maximize: bool) -> tuple[float, float]:
     """The interval of the rows alone, made as wide as models of other rows make it, and as it is not known better than
     by its own size what the choice flatters; none is better than perfect, which is 1 for what is to be high and 0 for
     what is to be low."""

@@ -10,17 +10,14 @@ import numpy as np
 
 from automl.ensemble.bag import BagModel, load_bag
 from automl.evaluate.evidence import read_evidence
+from automl.evaluate.examples import list_most_wrong
 from automl.evaluate.occlusion import FIELDS, map_occlusion
 from automl.files import read_json
-from automl.matrix import Array, FloatArray, IntArray
-from automl.metrics import decide_labels
+from automl.matrix import Array, FloatArray
 from automl.pictures import encode_uri
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.oof import Oofs
-from automl.search.threshold import USUAL, move_threshold
-
-EXAMPLES = 12
 
 
 def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
@@ -36,7 +33,7 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
     evidence = read_evidence(payload["run"])
     data, task = evidence.data, evidence.data.task
     scored = Oofs(run, data).scored
-    places, facts = _most_wrong(evidence.y, evidence.blend, task.classes, evidence.threshold)
+    places, facts = list_most_wrong(evidence.y, evidence.blend, task.classes, evidence.threshold)
     schema = Schema.from_json(read_json(run.model / "schema.json"))
     record = read_json(run.model / "ensemble.json")
     models: dict[int, BagModel] = {}
@@ -49,35 +46,12 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
             fold = next(number for number, rows in enumerate(data.folds) if row in rows)
             if fold not in models:
                 models[fold] = load_bag(run.model, record, schema, task, fold=fold)
-            column = int(evidence.blend[place].argmax()) if task.is_classification else 0
+            column = task.classes.index(fact["predicted"]) if task.is_classification else 0
             example["map"] = encode_uri(
                 draw_map(map_occlusion(models[fold].predict_table, table, column), table.pictures[0].shape)
             )
         examples.append(example)
     return examples
-
-
-def _most_wrong(
-    y: Array, outputs: FloatArray, classes: tuple[str, ...], threshold: float = USUAL
-) -> tuple[IntArray, list[dict[str, Any]]]:
-    if not classes:
-        errors = np.abs(y - outputs[:, 0])
-        places = np.argsort(-errors, kind="stable")[:EXAMPLES]
-        return places, [{"true": float(y[at]), "predicted": float(outputs[at, 0])} for at in places]
-    decided = decide_labels(move_threshold(outputs, threshold))
-    sure = outputs[np.arange(len(y)), decided]
-    wrong = np.flatnonzero(decided != y)
-    places = wrong[np.argsort(-sure[wrong], kind="stable")][:EXAMPLES]
-    facts = [
-        {
-            "true": classes[int(y[at])],
-            "predicted": classes[int(decided[at])],
-            "probability": float(sure[at]),
-            "true_probability": float(outputs[at, int(y[at])]),
-        }
-        for at in places
-    ]
-    return places, facts
 
 
 def draw_map(falls: FloatArray, shape: tuple[int, ...]) -> Array:

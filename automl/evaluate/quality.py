@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import Generator
 
 from automl.evaluate.evidence import Evidence, read_evidence, split_units
-from automl.evaluate.honest import interval_from
+from automl.evaluate.honest import interval_from, widen
 from automl.matrix import Array, FloatArray, IntArray
-from automl.metrics import Metric, get_metric, registry
+from automl.metrics import Metric, get_metric, metrics_of
 from automl.search.racing import standard_score
 from automl.search.threshold import USUAL, move_threshold
 from automl.task import Task, TaskKind
@@ -96,6 +96,30 @@ def correct_claims(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, **claims}
 
 
+def correct_metrics(result: dict[str, Any]) -> dict[str, Any]:
+    """Every metric without what having been chosen adds; the user's own is the score itself.
+
+    Args:
+        result: evaluation.json, with `metrics` as they were measured and `optimism_by_metric`, if that is known.
+    """
+    optimisms, metrics = result.get("optimism_by_metric") or {}, dict(result["metrics"])
+    for name, entry in metrics.items():
+        if name == result["metric"] and optimisms:
+            metrics[name] = {
+                key: result[source] for key, source in (("value", "score"), ("low", "low"), ("high", "high"))
+            }
+        elif name in optimisms and entry["value"] is not None:
+            metrics[name] = _correct(entry, optimisms[name], maximize=get_metric(name).maximize)
+    return {**result, "metrics": metrics}
+
+
+def _correct(entry: dict[str, Any], optimism: float, *, maximize: bool) -> dict[str, Any]:
+    shift = -optimism if maximize else optimism
+    value = entry["value"] + shift
+    low, high = widen((entry["low"] + shift, entry["high"] + shift), value, optimism, maximize=maximize)
+    return {"value": value, "low": low, "high": high}
+
+
 def _score(evidence: Evidence, outputs: FloatArray) -> float:
     return float(evidence.metric.score(evidence.y, outputs, evidence.weight))
 
@@ -123,10 +147,7 @@ def score_all(
     draws, share = _draw_samples(rng, rows, used, units)
     shrink = float(np.sqrt(share))
     result: dict[str, dict[str, float | None]] = {}
-    for name in registry.names():
-        metric = get_metric(name)
-        if task.kind not in metric.kinds:
-            continue
+    for name, metric in metrics_of(task.kind).items():
         seen = decided if metric.needs_labels else outputs
         value = float(metric.score(y, seen, weight))
         if not np.isfinite(value):

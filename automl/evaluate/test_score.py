@@ -35,7 +35,7 @@ def score_test_file(
     Args:
         members: families of the ensemble's members; nets on pictures take seconds to start.
         seconds: the time left. Tables are scored whole all the same, for their rows are soon predicted; of pictures
-            as many rows as it allows, drawn at random.
+            and texts as many rows as it allows, drawn at random.
 
     Returns:
         {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told.
@@ -50,8 +50,8 @@ def score_test_file(
     if has_nets and seconds < NET_START_SECONDS:
         return None, [f"{test} was not scored, for the time is over: {again}"]
     predictor = load_predictor(run.path)
-    has_pictures = any(feature.role is Role.IMAGE for feature in predictor.schema.features)
-    deadline = began + seconds if has_pictures else float("inf")
+    is_slow = any(feature.role in (Role.IMAGE, Role.TEXT) for feature in predictor.schema.features)
+    deadline = began + seconds if is_slow else float("inf")
     frame = read_table(Path(test), options=recipe.data, part="test").frame
     y = predictor.encode_target(predictor.find_target(frame))
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)

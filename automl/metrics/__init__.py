@@ -131,6 +131,11 @@ def get_metric(name: str) -> Metric:
     return registry.get(name)
 
 
+def metrics_of(kind: TaskKind) -> dict[str, Metric]:
+    """Name → metric of all that are defined for such tasks."""
+    return {name: metric for name in registry.names() if kind in (metric := get_metric(name)).kinds}
+
+
 def resolve_metric(name: str, kind: TaskKind) -> str:
     """The metric's name; "auto" gives the default of the task.
 
@@ -141,8 +146,8 @@ def resolve_metric(name: str, kind: TaskKind) -> str:
         return DEFAULTS[kind]
     metric = get_metric(name)
     if kind not in metric.kinds:
-        fitting = [other for other in registry.names() if kind in get_metric(other).kinds]
         raise UsageError(
-            f"The metric {name!r} is not defined for {kind} tasks", hint="Choose one of: " + ", ".join(fitting)
+            f"The metric {name!r} is not defined for {kind} tasks",
+            hint="Choose one of: " + ", ".join(metrics_of(kind)),
         )
     return name

@@ -120,7 +120,8 @@ def _folds(source: RunSource) -> Check | None:
     gain = abs(statistics.mean(scores) - float(constant))
     spread = max(scores) - min(scores)
     ends = " to ".join(format_score(score, source.metric.decimals) for score in (min(scores), max(scores)))
-    text = f"{source.metric.title} of the folds: {ends}."
+    beside = format_score(float(constant), source.metric.decimals)
+    text = f"{source.metric.title} of the folds: {ends}, where always the same answer has {beside}."
     if spread > UNSTABLE * gain:
         return Check(tone="warn", title="The folds disagree", text=text + " Another sample may give another score.")
     return Check(tone="good", title="The folds agree", text=text)

@@ -117,8 +117,7 @@ def print_verdict(run: Run, console: Console) -> None:
         _line(console, f"report: {path}/report.html")
     if source.leaderboard:
         root = clean_line(_quote(source.shown_root))
-        new = "NEW/" if source.files_role else "NEW.csv"
-        _line(console, f"next: automl predict {root} {new} --out predictions.csv")
+        _line(console, f"next: automl predict {root} {source.new_data} --out predictions.csv")
     else:
         _line(console, f"next: automl resume {path}")
 

@@ -65,6 +65,11 @@ class RunSource:
         of_files = features in ([("path", "image")], [("text", "text")]) and self.record.get("target") == "label"
         return features[0][1] if of_files and data.suffix.lower() in COLLECTED else ""
 
+    @property
+    def new_data(self) -> str:
+        """What new rows are called in a command to type: a table or, as the training rows were, a folder."""
+        return "NEW/" if self.files_role else "NEW.csv"
+
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
         """Findings, the gravest first."""

@@ -109,9 +109,23 @@ class TestWords(SectionConformance):
 
         weights = {"cheap": np.array([-2.0]), "<b>good</b>": np.array([1.0])}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(words, "_find_member", lambda source: {"name": "linear on words"})
-            patch.setattr(words, "_weigh_terms", lambda model, data, member: weights)
+            patch.setattr(words, "_list_members", lambda source: [{"name": "linear on words"}])
+            patch.setattr(words, "_weigh_terms", lambda model, data, member, outputs: weights)
             return self.plugin.build(RunSource(write_run(folder / "run")))
+
+
+class TestTexts(SectionConformance):
+    """On the same runs, as if they had shown their texts."""
+
+    plugin = registry.get("texts")
+
+    def build(self, write_run: Callable[[Path], Run], folder: Path) -> Section | None:
+        run = write_run(folder / "run")
+        if run.evaluation_path.exists():
+            entry = {"true": "cheap", "predicted": "<b>dear</b>", "probability": 0.9, "row": 3}
+            examples = [{**entry, "texts": {"said": "<script>window.x=1</script>", "title": "a\nb"}}]
+            write_json(run.evaluation_path, {**read_json(run.evaluation_path), "texts": examples})
+        return self.plugin.build(RunSource(run))
 
 
 class TestReproduce(SectionConformance):

@@ -69,11 +69,17 @@ def _method(source: RunSource) -> str:
     if not (is_figure(raw) and is_figure(score) and is_corrected):
         return "On rows not seen in training. Neither these nor the score are corrected for the choice among many."
     before, after = format_score(raw, decimals, like=score), format_score(score, decimals)
-    changed = f"made {after} of {before}" if before != after else f"left it at {after}"
+    each = bool(evaluation.get("optimism_by_metric"))
+    what = "the score at the top" if each else "it"
+    changed = f"made {what} {after}, which was {before} before" if before != after else f"left {what} at {after}"
+    rows = (
+        "each metric corrected for the choice among many"
+        if each
+        else "before the correction for the choice among many: only the score at the top is corrected"
+    )
     return (
-        "On rows not seen in training, before the correction for the choice among many, with 95% intervals by "
-        "bootstrap over rows. Only the score at the top is corrected: bootstrap bias corrected cross-validation "
-        f"{changed}."
+        f"On rows not seen in training, {rows}. The 95% intervals are by bootstrap over rows. "
+        f"Bootstrap bias corrected cross-validation {changed}."
     )
 
 

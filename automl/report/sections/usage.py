@@ -36,7 +36,7 @@ class Usage:
         blocks: list[Block] = [
             *_version(source),
             *(_of_files(path, proba) if source.files_role else _of_rows(path, proba)),
-            *_stages(path, "NEW/" if source.files_role else "NEW.csv"),
+            *_stages(path, source.new_data),
             Code(title="From Python", text=_python(source, classify), language="python"),
         ]
         request = _request(source)

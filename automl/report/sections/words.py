@@ -10,8 +10,10 @@ import numpy as np
 
 from automl.errors import AutoMLError
 from automl.files import read_json
+from automl.matrix import Array, FloatArray
 from automl.report.blocks import Block, Paragraph, Section, Table
 from automl.report.source import RunSource
+from automl.task import Task
 
 FOLDS = 2  # models of so many folds are asked
 SHOWN = 12
@@ -25,17 +27,19 @@ class Words:
 
     def build(self, source: RunSource) -> Section | None:
         task = source.task
-        member = _find_member(source)
-        if task is None or member is None:
+        if task is None:
             return None
-        try:
-            weights = _weigh_terms(source.run.model, source.run.data, member)
-        except (OSError, ValueError, KeyError, TypeError, AutoMLError) as error:
-            source.problems.append(f"the words of {member.get('name')} cannot be read: {error}")
-            return None
-        rows = _list_rows(weights, list(task.classes))
-        if not rows:
-            return None
+        for member in _list_members(source):
+            try:
+                weights = _weigh_terms(source.run.model, source.run.data, member, task.n_outputs)
+            except (OSError, ValueError, KeyError, TypeError, IndexError, AutoMLError) as error:
+                source.problems.append(f"the words of {member.get('name')} cannot be read: {error}")
+                continue
+            if rows := _list_rows(weights, list(task.classes)):
+                return self._show(source, task, member, rows)
+        return None
+
+    def _show(self, source: RunSource, task: Task, member: dict[str, Any], rows: list[tuple[str, str]]) -> Section:
         if task.is_classification:
             headings, title = (task.target, "speak for it"), self.title
             shown = f" The first {MAX_CLASSES} of {len(task.classes)} classes." if len(rows) == MAX_CLASSES else ""
@@ -52,18 +56,22 @@ class Words:
         return Section(name="words", title=title, blocks=tuple(blocks))
 
 
-def _find_member(source: RunSource) -> dict[str, Any] | None:
-    """The ensemble's heaviest linear model over n-grams."""
+def _list_members(source: RunSource) -> list[dict[str, Any]]:
+    """The ensemble's linear models over n-grams, the heaviest first: one may read characters alone."""
     try:
         members = read_json(source.run.model / "ensemble.json")["members"]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return []
     found = [member for member in members if str(member.get("candidate")).startswith("tfidf_")]
-    return max(found, key=lambda member: float(member.get("weight", 0)), default=None)
+    return sorted(found, key=lambda member: -float(member.get("weight", 0)))
 
 
-def _weigh_terms(model: Path, data: Path, member: dict[str, Any]) -> dict[str, Any]:
-    """N-gram → mean weight (c,) for each class, c being 1 for two classes or a value."""
+def _weigh_terms(model: Path, data: Path, member: dict[str, Any], outputs: int) -> dict[str, Any]:
+    """N-gram → mean weight (c,) for each class, c being 1 for two classes or a value.
+
+    Args:
+        outputs: of the task; a fold's rows may lack a class, and its model has no column for it.
+    """
     from automl.preprocess.plan import Transformer
     from automl.preprocess.table import Layout
     from automl.search.trial import candidates
@@ -80,12 +88,23 @@ def _weigh_terms(model: Path, data: Path, member: dict[str, Any]) -> dict[str, A
         if len(estimator.classes) == 1 or len(coefficients) < len(terms):
             continue
         speaking = coefficients[len(coefficients) - len(terms) :] * np.sqrt(shares)[:, None]
+        if outputs > 2:
+            speaking = spread_classes(speaking, estimator.classes, outputs)
         enough = shares * transformer.text.rows >= LEAST_TEXTS
         for place in np.flatnonzero(enough):
             _, kind, term = terms[place]
             if kind == "word":
                 total[term] = total[term] + speaking[place] / len(folds)
     return dict(total)
+
+
+def spread_classes(speaking: FloatArray, classes: Array, outputs: int) -> FloatArray:
+    """Weights (t, outputs) of all classes from those of the classes (c,) that a model knows; one column tells two."""
+    if speaking.shape[1] == 1:
+        speaking = np.hstack([-speaking, speaking])
+    spread = np.zeros((len(speaking), outputs), dtype=speaking.dtype)
+    spread[:, classes] = speaking
+    return spread
 
 
 def _list_rows(weights: dict[str, Any], classes: list[str]) -> list[tuple[str, str]]:

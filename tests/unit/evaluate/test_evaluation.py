@@ -93,6 +93,8 @@ def test_an_evaluation_has_all_its_parts_and_is_stored(stored: StoredRun) -> Non
     assert (result["metric"], result["maximize"], result["method"]) == ("rmse", False, METHOD)
     assert result["low"] < result["score"] < result["high"]
     assert result["score"] == pytest.approx(result["raw_score"] + result["optimism"])
+    headline = {"value": result["score"], "low": result["low"], "high": result["high"]}
+    assert result["metrics"]["rmse"] == headline
     assert result["raw_score"] == pytest.approx(read_json(stored.run.ensemble_path)["score"])
     assert (result["better_than_constant"], result["bootstraps"]) == (True, 30)
     assert set(result["baselines"]) == {"constant", "linear"}

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from automl.evaluate.examples import list_most_wrong
 from automl.evaluate.occlusion import map_occlusion
-from automl.evaluate.pictures import _most_wrong, draw_map
+from automl.evaluate.pictures import draw_map
 from automl.preprocess.table import Layout, Table
 
 
@@ -46,19 +47,19 @@ def test_the_map_is_red_where_the_model_looks_and_white_where_it_does_not() -> N
 
 def test_the_surest_errors_come_first() -> None:
     outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], dtype=np.float32)
-    places, facts = _most_wrong(np.array([0, 0, 0, 1]), outputs, ("cat", "dog"))
+    places, facts = list_most_wrong(np.array([0, 0, 0, 1]), outputs, ("cat", "dog"))
     assert places.tolist() == [1, 2]
     assert facts[0]["true"] == "cat"
     assert facts[0]["predicted"] == "dog"
     assert round(facts[0]["probability"], 4) == 0.8
-    places, facts = _most_wrong(np.array([1.0, 5.0]), np.array([[1.5], [2.0]], dtype=np.float32), ())
+    places, facts = list_most_wrong(np.array([1.0, 5.0]), np.array([[1.5], [2.0]], dtype=np.float32), ())
     assert places.tolist() == [1, 0]
     assert facts[0] == {"true": 5.0, "predicted": 2.0}
 
 
 def test_an_error_is_what_the_deployed_threshold_calls_so() -> None:
     outputs = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]], dtype=np.float32)
-    places, facts = _most_wrong(np.array([1, 0, 1]), outputs, ("cat", "dog"), 0.25)
+    places, facts = list_most_wrong(np.array([1, 0, 1]), outputs, ("cat", "dog"), 0.25)
     assert places.tolist() == [0, 1]
     assert [fact["predicted"] for fact in facts] == ["cat", "dog"]
     assert round(facts[1]["probability"], 4) == 0.3

@@ -9,6 +9,7 @@ from automl.evaluate.quality import (
     BETTER_Z,
     compare_rows,
     correct_claims,
+    correct_metrics,
     describe_calibration,
     describe_classes,
     describe_residuals,
@@ -111,6 +112,31 @@ def test_a_claim_is_taken_back_where_the_score_is_no_better() -> None:
         "baselines": {"constant": {"score": 0.97, "z": -5.0}},
     }  # fmt: skip
     assert correct_claims(record)["better_than_constant"] is False
+
+
+def test_metrics_are_shown_without_what_having_been_chosen_adds() -> None:
+    record = {
+        "metric": "roc_auc", "score": 0.84, "low": 0.82, "high": 0.86,
+        "optimism_by_metric": {"roc_auc": 0.01, "accuracy": 0.02, "log_loss": 0.1},
+        "metrics": {
+            "roc_auc": {"value": 0.85, "low": 0.84, "high": 0.86},
+            "accuracy": {"value": 1.0, "low": 0.96, "high": 1.0},
+            "log_loss": {"value": 0.3, "low": 0.25, "high": 0.35},
+            "mcc": {"value": None, "low": None, "high": None},
+        },
+    }  # fmt: skip
+    found = correct_metrics(record)["metrics"]
+    assert found["roc_auc"] == {"value": 0.84, "low": 0.82, "high": 0.86}  # the headline and nothing else
+    assert (found["accuracy"]["value"], found["log_loss"]["value"]) == (0.98, 0.4)
+    assert found["accuracy"]["low"] < 0.94 and found["accuracy"]["high"] == 1.0
+    assert found["log_loss"]["low"] < 0.35 and found["log_loss"]["high"] > 0.45
+    assert found["mcc"] == {"value": None, "low": None, "high": None}
+
+
+def test_metrics_stay_as_they_were_measured_where_the_flattery_is_not_known() -> None:
+    metrics = {"accuracy": {"value": 0.9, "low": 0.8, "high": 1.0}}
+    record = {"metric": "accuracy", "score": 0.9, "low": None, "high": None, "metrics": metrics}
+    assert correct_metrics({**record, "optimism_by_metric": {}})["metrics"] == metrics
 
 
 def test_intervals_of_very_many_rows_are_scaled_from_a_sample() -> None:

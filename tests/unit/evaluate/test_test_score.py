@@ -31,3 +31,14 @@ def test_a_test_file_is_scored_whatever_its_groups_are(tmp_path: Path, who, said
     assert found is not None and found["rows"] == 120
     assert len(warnings) == bool(said)
     assert all(said in text for text in warnings)
+
+
+def test_texts_are_scored_as_far_as_the_time_goes(tmp_path: Path) -> None:
+    table = make_regression_table(120)
+    table["note"] = [f"the {word} thing is number {row} of many" for row, word in enumerate(["red", "old", "big"] * 40)]
+    stored = train(tmp_path / "run", table, "price")
+    table.to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0)
+    assert found is None or found["rows"] < 120
+    assert "were scored in the time left" in warnings[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.report.sections.words import SHOWN, _list_rows
+from automl.report.sections.words import SHOWN, _list_rows, spread_classes
 
 
 def test_of_two_classes_each_has_the_words_of_its_side() -> None:
@@ -30,3 +30,9 @@ def test_no_more_words_are_listed_than_one_reads() -> None:
 
 def test_without_words_there_are_no_rows() -> None:
     assert _list_rows({}, ["a", "b"]) == []
+
+
+def test_a_fold_that_lacks_a_class_gives_the_others_their_own_columns() -> None:
+    three = np.array([[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(spread_classes(three, np.array([0, 2, 3]), 4), [[1, 0, 2, 3]])
+    np.testing.assert_array_equal(spread_classes(np.array([[5.0]]), np.array([0, 2]), 3), [[-5, 0, 5]])
