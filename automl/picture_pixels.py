@@ -27,8 +27,8 @@ class PictureError(ValueError):
     """A cell that cannot be made a picture; the text says why, in a few words."""
 
 
-def open_picture(data: bytes) -> Any:
-    """A Pillow image whose header is sound; nothing is unpacked yet.
+def open_picture(data: Any) -> Any:
+    """A Pillow image whose header is sound, of the bytes of a file or a file that is open; nothing is unpacked yet.
 
     Raises:
         PictureError: if it is none, is empty, or has more than 50 million pixels.
@@ -38,7 +38,7 @@ def open_picture(data: bytes) -> Any:
     if not data:
         raise PictureError("empty, 0 bytes")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise PictureError("no picture of a known format") from error
     except Image.DecompressionBombError as error:
@@ -94,8 +94,9 @@ def fit_array(values: Array, picture: Any) -> Array:
         low, high = picture.low, picture.high
         scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255.0 / (high - low))
         values = np.clip(scaled, 0, 255)
-    if values.shape[2] == 4:
-        values = values[:, :, :3]
+    if values.shape[2] == 4:  # on white where it is transparent, as a file is
+        share = values[:, :, 3:].astype(np.float32) / 255.0
+        values = values[:, :, :3] * share + 255.0 * (1.0 - share)
     if values.shape[2] == 3 and picture.channels == 1:
         values = (values.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[:, :, None]
     if values.shape[2] == 1 and picture.channels == 3:

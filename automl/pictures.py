@@ -11,6 +11,7 @@ import base64
 import contextlib
 import contextvars
 import io
+import lzma
 import math
 import os
 import tempfile
@@ -18,6 +19,7 @@ import threading
 import time
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +50,10 @@ MAX_THREADS = 8
 IN_MEMORY_BYTES = 64 << 20
 FEWEST = 100  # pictures that are read whatever the time
 TOO_LATE = "the time was too short to read it"
+MOST_SHOWN = 200  # characters of a picture's name in a message
+COPIED_AT_ONCE = 1024
+# What reading a member of a damaged archive raises besides errors of the system.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _GREY = ("1", "L")
 
 
@@ -87,7 +93,7 @@ def read_cells(cells: Sequence[Any] | Array, picture: PictureFormat) -> Array:
     pixels, faults = decode_all(cells, picture)
     if not faults:
         return pixels
-    told = {str(cells[row])[:200]: reason for row, reason in faults.items()}
+    told = {str(cells[row]): reason for row, reason in faults.items()}
     faulty = _collector.get()
     if faulty is None:
         raise DataError(
@@ -107,7 +113,7 @@ def shorten(cell: str) -> str:
     """The name of a picture without the folders it lies in, but for its own."""
     if cell.startswith(URI):
         return cell[:30] + "…"
-    return "/".join(cell.replace(INSIDE, "/").split("/")[-2:])
+    return "/".join(cell.replace(INSIDE, "/").split("/")[-2:])[-MOST_SHOWN:]
 
 
 def decode_all(
@@ -125,13 +131,10 @@ def decode_all(
     shape = (len(cells), picture.height, picture.width, picture.channels)
     pixels = _allocate(shape)
     faults: dict[int, str] = {}
-    rows = [row for row in range(len(cells)) if isinstance(cells[row], str)]
+    rows = _in_order(cells, deadline)
     if _inline.get():
         faults = {row: "no data URI, and files are not read here" for row in rows if not cells[row].startswith(URI)}
         rows = [row for row in rows if row not in faults]
-
-    if math.isfinite(deadline):
-        rows = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))]
     first = set(rows[:FEWEST])
 
     def decode(row: int) -> None:
@@ -147,19 +150,44 @@ def decode_all(
     return pixels, dict(sorted(faults.items()))
 
 
-def probe_all(cells: Sequence[Any] | Array) -> tuple[list[Header], dict[int, str]]:
-    """Headers of all pictures that have one, and row → reason of the others. Nothing is unpacked."""
+def probe_all(cells: Sequence[Any] | Array, *, deadline: float = float("inf")) -> tuple[list[Header], dict[int, str]]:
+    """Headers of all pictures that have one, and row → reason of the others. Nothing is unpacked.
+
+    Args:
+        deadline: as for `decode_all`.
+    """
     found: dict[int, Header] = {}
     faults: dict[int, str] = {}
+    rows = _in_order(cells, deadline)
+    first = set(rows[:FEWEST])
 
     def probe(row: int) -> None:
+        if time.monotonic() > deadline and row not in first:
+            faults[row] = TOO_LATE
+            return
         try:
             found[row] = probe_cell(str(cells[row]))
         except PictureError as error:
             faults[row] = str(error)
 
-    _run_all(probe, [row for row in range(len(cells)) if isinstance(cells[row], str)])
+    _run_all(probe, rows)
     return [found[row] for row in sorted(found)], dict(sorted(faults.items()))
+
+
+def _in_order(cells: Sequence[Any] | Array, deadline: float) -> list[int]:
+    """Rows that name a picture; in a random order where the time may not do for all."""
+    rows = [row for row in range(len(cells)) if isinstance(cells[row], str)]
+    if math.isfinite(deadline):
+        rows = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))]
+    return rows
+
+
+def take_pictures(pixels: Array, rows: Array) -> Array:
+    """The pictures of these rows; in memory or in a mapped file as those of `decode_all`."""
+    taken = _allocate((len(rows), *pixels.shape[1:]))
+    for at in range(0, len(rows), COPIED_AT_ONCE):
+        taken[at : at + COPIED_AT_ONCE] = pixels[rows[at : at + COPIED_AT_ONCE]]
+    return taken
 
 
 def _run_all(work: Callable[[int], None], rows: list[int]) -> None:
@@ -213,14 +241,30 @@ def probe_cell(cell: str) -> Header:
     Raises:
         PictureError: if it is none, is empty, or has more than 50 million pixels.
     """
+    path = None if cell.startswith(URI) else Path(cell)
+    if path is not None and _is_small_file(path):  # of a file only the header is read
+        with path.open("rb") as file, open_picture(file) as image:
+            return _read_header(image)
     loaded = fetch(cell)
     if isinstance(loaded, np.ndarray):
         mode = ("L" if loaded.ndim == 2 or loaded.shape[2] == 1 else "RGB") if loaded.dtype == np.uint8 else "F"
         return Header(loaded.shape[1], loaded.shape[0], mode, 1)
     with open_picture(loaded) as image:
-        turned = orientation(image) in (5, 6, 7, 8)
-        width, height = (image.height, image.width) if turned else (image.width, image.height)
-        return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
+        return _read_header(image)
+
+
+def _is_small_file(path: Path) -> bool:
+    """Whether a path is a file that is not empty and not too large; for anything else `fetch` says what is wrong."""
+    try:
+        return path.is_file() and 0 < path.stat().st_size <= MAX_FILE_BYTES and os.access(path, os.R_OK)
+    except (OSError, ValueError):
+        return False
+
+
+def _read_header(image: Any) -> Header:
+    turned = orientation(image) in (5, 6, 7, 8)
+    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
 
 
 def decode_cell(cell: str, picture: PictureFormat) -> Array:
@@ -233,26 +277,46 @@ def decode_cell(cell: str, picture: PictureFormat) -> Array:
     return pixels
 
 
-def measure_range(cells: Sequence[str]) -> tuple[float, float]:
-    """Lowest and highest value of deep pictures (16-bit, float): whole values are rounded out to 2^k - 1."""
-    low, high, whole = np.inf, -np.inf, True
-    for cell in cells:
+def measure_range(cells: Sequence[str], *, deadline: float = float("inf")) -> tuple[float, float, int]:
+    """Lowest and highest value of deep pictures (16-bit, float): whole values are rounded out to 2^k - 1.
+
+    Args:
+        deadline: as for `decode_all`.
+
+    Returns:
+        The two values, and how many of the pictures were looked at.
+    """
+    ends: list[tuple[float, float, bool]] = []
+    rows = _in_order(cells, deadline)
+    first = set(rows[:FEWEST])
+    late: list[int] = []
+
+    def measure(row: int) -> None:
+        if time.monotonic() > deadline and row not in first:
+            late.append(row)
+            return
         with contextlib.suppress(PictureError, OSError, ValueError):
-            loaded = fetch(cell)
-            if isinstance(loaded, np.ndarray):
-                values = loaded
-            else:
-                with open_picture(loaded) as image:
-                    values = np.asarray(image)
+            values = _read_values(cells[row])
             good = values[np.isfinite(values)] if values.dtype.kind == "f" else values
             if good.size:
-                low, high = min(low, float(good.min())), max(high, float(good.max()))
-                whole = whole and values.dtype.kind != "f"
-    if not np.isfinite(low + high):
-        return 0.0, 255.0
-    if whole and low >= 0:
-        return 0.0, float(2 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1)
-    return low, high if high > low else low + 1.0
+                ends.append((float(good.min()), float(good.max()), values.dtype.kind != "f"))
+
+    _run_all(measure, rows)
+    looked_at = len(rows) - len(late)
+    if not ends:
+        return 0.0, 255.0, looked_at
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if all(end[2] for end in ends) and low >= 0:
+        return 0.0, float(2 ** max(8, int(np.ceil(np.log2(high + 1)))) - 1), looked_at
+    return low, high if high > low else low + 1.0, looked_at
+
+
+def _read_values(cell: str) -> Array:
+    loaded = fetch(cell)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with open_picture(loaded) as image:
+        return np.asarray(image)
 
 
 def encode_uri(pixels: Array) -> str:
@@ -301,7 +365,7 @@ def fetch(cell: str) -> bytes | Array:
         raise PictureError("may not be read") from error
     except (KeyError, IndexError) as error:
         raise PictureError("not in the archive") from error
-    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, RuntimeError, NotImplementedError, EOFError, *DAMAGED) as error:
         if isinstance(error, PictureError):
             raise
         raise PictureError("cannot be read") from error

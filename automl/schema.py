@@ -143,6 +143,11 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """Column → role, as `DataOptions.roles` takes them: what is read again is read as it was at first."""
+        return {column.name: column.role.value for column in self.columns}
+
     def of(self, *roles: Role) -> tuple[Column, ...]:
         """The columns of these roles, in order."""
         return tuple(column for column in self.columns if column.role in roles)

@@ -41,9 +41,9 @@ def evaluate_command(
     from automl.errors import DataError
     from automl.evaluate.quality import score_all
 
-    tables, is_large = read_tables(Path(data), encoding, part="test")
-    first = next(tables)
     predictor = load_predictor(model)
+    tables, is_large = read_tables(Path(data), encoding, predictor.schema, part="test")
+    first = next(tables)
     named = [name for name in (*(sensitive or ()), weight, group) if name is not None]
     answer = functools.partial(answer_piece, predictor, aside=named)
     tables = itertools.chain([first], tables)

@@ -66,7 +66,7 @@ def _explain_one(
     stored = SearchData(run.data)
     if label is not None:
         check_class(stored.task, label)
-    row = _find_row(run, stored, number) if path is None else _read_row(path, number, encoding)
+    row = _find_row(run, stored, number) if path is None else _read_row(run, path, number, encoding)
     predictor = load_predictor(run.path)  # takes seconds: what can be refused was refused before
     model = predictor.model
     assert isinstance(model, BagModel)
@@ -123,12 +123,16 @@ def _label(data: SearchData, value: Any) -> Any:
     return task.convert_label(task.classes[int(value)]) if task.is_classification else float(value)
 
 
-def _read_row(path: Path, number: int, encoding: str | None) -> pd.DataFrame:
+def _read_row(run: Run, path: Path, number: int, encoding: str | None) -> pd.DataFrame:
     from automl.data.load import read_table
     from automl.errors import UsageError
+    from automl.files import read_json
     from automl.recipe import DataOptions
+    from automl.schema import Schema
 
-    frame = read_table(path, options=DataOptions(encoding=encoding)).frame
+    schema = Schema.from_json(read_json(run.data / "schema.json"))
+    options = DataOptions.model_validate({"encoding": encoding, "roles": schema.roles})
+    frame = read_table(path, options=options).frame
     if not 0 <= number < len(frame):
         raise UsageError(f"{path} has no row {number}", hint=f"The first row is 0, the last {len(frame) - 1}")
     return frame.iloc[[number]]

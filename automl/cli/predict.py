@@ -37,9 +37,9 @@ def predict_command(
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)
-    tables, is_large = read_tables(Path(data), encoding)
-    first = next(tables)
     predictor = load_predictor(model)
+    tables, is_large = read_tables(Path(data), encoding, predictor.schema)
+    first = next(tables)
     answer = functools.partial(answer_table, predictor, proba=proba)
     tables = itertools.chain([first], tables)
     answers = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)

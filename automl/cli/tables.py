@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from automl.data.collections import Part
     from automl.data.table import RawTable
     from automl.predictor import Predictor
+    from automl.schema import Schema
 
 T = TypeVar("T")
 Write = Callable[["pd.DataFrame"], None]
 
 
-def read_tables(data: Path, encoding: str | None, part: Part = "all") -> tuple[Iterator[RawTable], bool]:
-    """The table, in pieces if it is large, and whether it is.
+def read_tables(
+    data: Path, encoding: str | None, schema: Schema, part: Part = "all"
+) -> tuple[Iterator[RawTable], bool]:
+    """The table as rows of a model's schema, in pieces if it is large, and whether it is.
 
     Raises:
         DataError: if it cannot be read; of a piece when it is reached.
@@ -34,7 +37,7 @@ def read_tables(data: Path, encoding: str | None, part: Part = "all") -> tuple[I
     from automl.data.stream import stream_table
     from automl.recipe import DataOptions
 
-    options = DataOptions(encoding=encoding)
+    options = DataOptions.model_validate({"encoding": encoding, "roles": schema.roles})
     pieces = stream_table(data, options=options)
     return (iter([read_table(data, options=options, part=part)]), False) if pieces is None else (pieces, True)
 

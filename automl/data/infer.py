@@ -261,7 +261,7 @@ def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: R
     for pattern, what in ((_UUID, "UUIDs"), (_EMAIL, "e-mail addresses")):
         if share > 0.5 and distinct >= 10 and all(pattern.fullmatch(text) for text in texts):
             return _ignored(name, f"an identifier: {what}")
-    spaceless = _mostly_ideographs(texts) and mean_length >= 10
+    spaceless = _mostly_ideographs(texts) and (mean_length >= 10 or _has_recurring_characters(texts, mean_length))
     if distinct >= 10 and (
         (mean_words >= 3 and share >= 0.3)
         or (mean_words >= 8 and share >= 0.1)
@@ -303,6 +303,12 @@ def _has_recurring_words(texts: list[str]) -> bool:
     sample = texts[:2000]
     words = [word for text in sample for word in text.lower().split() if word.isalpha()]
     return len(sample) >= 20 and len(words) >= 2 * len(sample) and len(set(words)) < 0.6 * len(words)
+
+
+def _has_recurring_characters(texts: list[str], mean_length: float) -> bool:
+    """Five or more a text, out of a stock that others use too; names of people are shorter."""
+    sample = "".join(texts[:2000])
+    return len(texts) >= 20 and mean_length >= 5 and len(set(sample)) < 0.3 * len(sample)
 
 
 def _mostly_ideographs(texts: list[str]) -> bool:

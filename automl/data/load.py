@@ -26,6 +26,7 @@ from automl.data.table import RawTable
 from automl.data.target import infer_task
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.matrix import Array, IntArray
+from automl.pictures import take_pictures
 from automl.recipe import DataOptions, Recipe
 from automl.schema import CellFormat, Column, Notice, Role, Schema
 from automl.task import Task
@@ -93,8 +94,8 @@ def load_dataset(
     album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
     cells_of_target, own_recipe = frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
-    comma = table.separator == ";"
-    task, values, notices = infer_task(cells_of_target, own_recipe, comma=comma)
+    comma, named = table.separator == ";", table.has_classes and target == table.target
+    task, values, notices = infer_task(cells_of_target, own_recipe, comma=comma, named=named)
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
     rows: IntArray = np.flatnonzero(present).astype(np.int64)
@@ -111,7 +112,7 @@ def load_dataset(
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
     if not comma and any(column.format.decimal == "," for column in schema.columns):  # as the features showed
-        task, values, notices = infer_task(cells_of_target, own_recipe, comma=True)
+        task, values, notices = infer_task(cells_of_target, own_recipe, comma=True, named=named)
         notices += _check_missing(present, target)
     schema = album.complete(schema)
     schema = _restore_aside(schema, [str(label) for label in kept.columns], aside)
@@ -130,7 +131,9 @@ def load_dataset(
         fingerprint=_fingerprint(typed, task, target_values),
         name=name,
         notices=(*table.notices, *album.notices, *notices, *remarks),
-        pixels={name: pixels if present.all() else pixels[rows] for name, pixels in album.pixels.items()},
+        pixels={
+            name: pixels if present.all() else take_pictures(pixels, rows) for name, pixels in album.pixels.items()
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array, IntArray
 from automl.picture_pixels import URI
-from automl.pictures import SUFFIXES, TOO_LATE, Header, decode_all, list_faults, measure_range, probe_all
+from automl.pictures import (
+    SUFFIXES,
+    TOO_LATE,
+    Header,
+    decode_all,
+    list_faults,
+    measure_range,
+    probe_all,
+    take_pictures,
+)
 from automl.recipe import DataOptions
 from automl.schema import Column, Notice, PictureFormat, Role, Schema
 
@@ -24,7 +34,9 @@ MIN_SIDE = 8
 MAX_ARRAY_BYTES = 2 << 30
 MAX_FAULTY_SHARE = 0.1
 FIRST_CELLS = 200  # rows that tell whether a column may hold pictures
-LOOKED_AT = 50  # distinct texts that decide it, and pictures whose range is measured
+LOOKED_AT = 50  # distinct texts that decide it
+# Of the time for reading: the headers alone, and the values of pictures of more than 8 bits.
+PROBE_SHARE, RANGE_SHARE = 0.3, 0.3
 _ENDINGS = tuple(SUFFIXES)
 _ADDRESS = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+://")
 
@@ -61,7 +73,10 @@ def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTabl
         )
     if not found:
         return raw
-    return dataclasses.replace(raw, frame=raw.frame.assign(**changed), pictures=tuple(found))
+    frame = raw.frame.copy(deep=False)
+    for label, absolute in changed.items():  # not by `assign`: a frame's columns may be numbered
+        frame[label] = absolute
+    return dataclasses.replace(raw, frame=frame, pictures=tuple(found))
 
 
 def _absolute(cell: Any, folder: Path) -> Any:
@@ -120,6 +135,7 @@ def decode_columns(table: RawTable, *, aside: Collection[str], deadline: float =
     if not names:
         rows = np.arange(len(frame), dtype=np.int64)
         return Album(frame=frame, rows=rows, formats={}, pixels={})
+    frame = frame.rename(columns=str)  # of a frame whose columns are numbered
     alone = len(names) == 1 and all(str(name) in (*names, *aside) for name in frame.columns)
     keep = np.ones(len(frame), dtype=bool)
     formats, pixels, notices = {}, {}, []
@@ -134,51 +150,72 @@ def decode_columns(table: RawTable, *, aside: Collection[str], deadline: float =
     rows = np.flatnonzero(keep).astype(np.int64)
     if not keep.all():
         frame = frame.iloc[rows].reset_index(drop=True)
-        pixels = {name: array[rows] for name, array in pixels.items()}
+        pixels = {name: take_pictures(array, rows) for name, array in pixels.items()}
     return Album(frame=frame, rows=rows, formats=formats, pixels=pixels, notices=tuple(notices))
 
 
 def _decode_column(
     name: str, cells: Array, deadline: float, *, alone: bool
 ) -> tuple[PictureFormat, Array, dict[int, str], list[Notice]]:
-    headers, faults = probe_all(cells)
-    _refuse_if_many(name, cells, faults)
+    headers, found = probe_all(cells, deadline=_share_of(PROBE_SHARE, deadline))
+    late = {row: reason for row, reason in found.items() if reason == TOO_LATE}
+    faults = {row: reason for row, reason in found.items() if row not in late}
     sound = cells.copy()
+    sound[list(late)] = None
+    _refuse_if_many(name, sound, faults)
     sound[list(faults)] = None
-    picture = choose_format(headers, sound, len(cells))
+    picture, unmeasured = choose_format(headers, sound, len(cells), deadline=_share_of(RANGE_SHARE, deadline))
     pixels, unread = decode_all(sound, picture, deadline=deadline)
-    late = {row: reason for row, reason in unread.items() if reason == TOO_LATE}
+    late |= {row: reason for row, reason in unread.items() if reason == TOO_LATE}
     faults |= {row: reason for row, reason in unread.items() if row not in late}
     _refuse_if_many(name, cells, faults)
     told = {str(cells[row]): reason for row, reason in sorted(faults.items())}
-    notices = _describe(name, headers, picture, told, alone=alone)
+    notices = _describe(name, headers, picture, told, alone=alone, unmeasured=unmeasured)
     if late:
         text = f"learned from {len(cells) - len(late):,} of {len(cells):,} rows, drawn at random"
         notices.append(Notice(topic="rows", text=text, reason="the time was too short to read all pictures"))
     return picture, pixels, faults | late, notices
 
 
-def choose_format(headers: list[Header], cells: Array, rows: int) -> PictureFormat:
+def _share_of(share: float, deadline: float) -> float:
+    """The moment at which this share of the time that is left has passed."""
+    now = time.monotonic()
+    return now + share * max(0.0, deadline - now)
+
+
+def choose_format(
+    headers: list[Header], cells: Array, rows: int, *, deadline: float = float("inf")
+) -> tuple[PictureFormat, int]:
     """The size that pictures are brought to: their own if it is small and the same for all, else their median shape
-    with the longer side at most 96 pixels; fewer where all pictures together would take more than 2 GB."""
+    with the longer side at most 96 pixels; fewer where all pictures together would take more than 2 GB.
+
+    Args:
+        cells: those that have a header, in the order of the headers, and missing ones.
+        deadline: `time.monotonic()` from which on no more pictures of more than 8 bits are asked for their range.
+
+    Returns:
+        The format, and how many such pictures were not asked.
+    """
     widths, heights = np.array([h.width for h in headers]), np.array([h.height for h in headers])
     channels = 1 if all(header.is_grey for header in headers) else 3
     width, height = float(np.median(widths)), float(np.median(heights))
     scale = min(1.0, LONG_SIDE / max(width, height))
     scale = min(scale, float(np.sqrt(MAX_ARRAY_BYTES / max(1.0, rows * width * height * channels))))
-    low, high = 0.0, 255.0
+    low, high, unmeasured = 0.0, 255.0, 0
     deep = [header.is_deep for header in headers]
     if any(deep):
         present = [str(cell) for cell in cells if isinstance(cell, str)]
         chosen = [cell for cell, is_deep in zip(present, deep, strict=False) if is_deep]
-        low, high = measure_range(chosen[:: max(1, len(chosen) // LOOKED_AT)])
-    return PictureFormat(
+        low, high, measured = measure_range(chosen, deadline=deadline)
+        unmeasured = len(chosen) - measured
+    picture = PictureFormat(
         height=max(MIN_SIDE, round(height * scale)),
         width=max(MIN_SIDE, round(width * scale)),
         channels=channels,
         low=low,
         high=high,
     )
+    return picture, unmeasured
 
 
 def _refuse_if_many(name: str, cells: Array, faults: dict[int, str]) -> None:
@@ -194,7 +231,7 @@ def _refuse_if_many(name: str, cells: Array, faults: dict[int, str]) -> None:
 
 
 def _describe(
-    name: str, headers: list[Header], picture: PictureFormat, faults: dict[str, str], *, alone: bool
+    name: str, headers: list[Header], picture: PictureFormat, faults: dict[str, str], *, alone: bool, unmeasured: int
 ) -> list[Notice]:
     notices = []
 
@@ -213,7 +250,8 @@ def _describe(
         add(f"{moving} picture(s) move or have several pages: the first frame is used", "")
     if deep := sum(header.is_deep for header in headers):
         text = f"{deep} picture(s) have more than 8 bits: {picture.low:g} to {picture.high:g} becomes 0 to 255"
-        add(text, "so that nothing is clipped")
+        beyond = f"{unmeasured:,} were not asked for their range in the time: what lies beyond this one is clipped"
+        add(text, beyond if unmeasured else "so that nothing is clipped")
     others = sorted({h.mode for h in headers} - {"L", "RGB"} - {h.mode for h in headers if h.is_deep})
     if others:
         add(f"pixel formats {', '.join(others)} are turned into plain colour, on white where transparent", "")

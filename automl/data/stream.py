@@ -28,8 +28,8 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     """
     if str(path) == "-" or _count_bytes(path) < least_bytes:
         return None
-    if find_collection(path) is not None:
-        return None
+    if find_collection(path) is not None or "image" in options.roles.values():
+        return None  # paths of pictures are made absolute for the table as a whole
     head = open_head(path, max(SAMPLE_BYTES, HEAD_BYTES))
     if head is None:
         return None

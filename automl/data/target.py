@@ -31,16 +31,20 @@ MAX_WHOLE_CLASSES = 20
 ROWS_A_CLASS = 10
 MAX_CLASSES = 1000
 # A target leans to the right from this skewness on; its logarithm has to have a smaller share of it.
+FEW_ZEROS = 0.05  # of the values; where there are more, nothing is a value of its own
 LEAST_SKEWNESS, LOGGED_SHARE, LEAST_SKEWED_ROWS = 0.8, 0.75, 50
 
 
-def infer_task(series: pd.Series[Any], recipe: Recipe, *, comma: bool = False) -> tuple[Task, Array, list[Notice]]:
+def infer_task(
+    series: pd.Series[Any], recipe: Recipe, *, comma: bool = False, named: bool = False
+) -> tuple[Task, Array, list[Notice]]:
     """Tell classes from numbers, and encode the target.
 
     Args:
         series: raw cells of the target; its name is the target's.
         recipe: `task` overrides the guess; `data.positive` names the positive class.
         comma: whether the table has decimal commas.
+        named: whether the cells are names of folders: one that is called NA is a class.
 
     Returns:
         The task without a metric, the target (n,) as class index int64 (-1: missing) or value float64 (NaN: missing),
@@ -54,6 +58,8 @@ def infer_task(series: pd.Series[Any], recipe: Recipe, *, comma: bool = False) -
     evidence = collect(name, series)
     notices: list[Notice] = []
     guess, numbers = _as_numbers(evidence, comma=comma)
+    if named and any(evidence.count(mark) for mark in guess.format.missing):
+        guess, numbers = Guess(format=CellFormat(missing=())), None
     missing = _missing_cells(evidence, guess.format, numbers)
     if missing.all():
         raise DataError(f"The target {name!r} has no value in any row", hint="Name another column with --target")
@@ -170,11 +176,12 @@ def _number_notices(name: str, good: Array, guess: Guess) -> list[Notice]:
 
 
 def is_skewed(values: Array) -> bool:
-    """Whether values (n,) are all above zero and lean to the right, their logarithms clearly less so."""
-    if len(values) < LEAST_SKEWED_ROWS or values.min() <= 0:
+    """Whether values (n,) are none below zero and lean to the right, their logarithms clearly less so."""
+    if len(values) < LEAST_SKEWED_ROWS or values.min() < 0 or np.mean(values == 0) > FEW_ZEROS:
         return False
+    unit = np.median(values[values > 0])
     with np.errstate(all="ignore"):  # of numbers at the ends of their range nothing is learned
-        plain, logged = measure_skewness(values), measure_skewness(np.log1p(values / np.median(values)))
+        plain, logged = measure_skewness(values), measure_skewness(np.log1p(values / unit))
     return plain > LEAST_SKEWNESS and abs(logged) < LOGGED_SHARE * plain
 
 

@@ -16,7 +16,7 @@ from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.picture_pixels import URI
 from automl.pictures import decode_cell, encode_uri, fetch
-from automl.recipe import DataOptions
+from automl.recipe import DataOptions, load_recipe
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
 
@@ -57,7 +57,13 @@ def read_own_rows(source: Source) -> pd.DataFrame:
         raise UsageError(
             f"The rows that the model learned from are not at {named!r} any more", hint="Put the file back there"
         )
-    return read_table(Path(named), options=DataOptions(), part="train").frame.rename(columns=str)
+    return read_table(Path(named), options=_own_options(source), part="train").frame.rename(columns=str)
+
+
+def _own_options(source: Source) -> DataOptions:
+    """How the run read its own table: the encoding and the sheet may have been named."""
+    assert source.run is not None, "only a run has a table of its own"
+    return load_recipe(str(source.run.recipe_path)).data
 
 
 def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
@@ -69,7 +75,9 @@ def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
         path = named if str(named) != "." and named.exists() else None
     if path is not None:
         try:
-            raw = read_table(path, options=DataOptions()).frame
+            is_own = data is None and source.run is not None
+            options = _own_options(source) if is_own else DataOptions.model_validate({"roles": schema.roles})
+            raw = read_table(path, options=options).frame
             source.predictor.check(raw)
             raw = raw.rename(columns=str)
             return raw[[name for name in names if name in raw.columns]], str(path.name)

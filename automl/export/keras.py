@@ -64,7 +64,9 @@ class Keras:
             needs=("keras>=3.15", f"tensorflow>={tf.__version__}"),
             limits=(
                 f"Pictures are stretched to {shape} before, as Pillow's resize((width, height), BILINEAR, "
-                "reducing_gap=3.0) does it; nothing else is done to them.",
+                "reducing_gap=3.0) does it. Files are read before as training read them: turned by their EXIF "
+                "orientation, laid on white where they are transparent, as grey or RGB, more than 8 bits brought to "
+                "0 to 255 by the range in signature.json.",
             ),
             notes={"layers": len(model.layers), "parameters": int(model.count_params())},
         )

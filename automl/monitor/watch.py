@@ -35,7 +35,8 @@ def watch(model: Path, data: Path | pd.DataFrame, *, gate: float = GATE, encodin
         source = f"{len(log.files)} file(s) of the log {data.name}"
         record["notices"] += log.notices
     else:
-        raw = read_table(data, options=DataOptions(encoding=encoding), part="test")
+        options = DataOptions.model_validate({"encoding": encoding, "roles": predictor.schema.roles})
+        raw = read_table(data, options=options, part="test")
         record = compare(predictor, reference, raw.frame, gate=gate)
         record["notices"] += [notice.text for notice in raw.notices]
         source = data.name if isinstance(data, Path) else "a data frame"

@@ -228,3 +228,26 @@ def test_a_device_that_is_not_there_is_refused(tool: Tool) -> None:
     done = tool("fit", "bars", "--time", "10s", "--device", "tpu")
     assert done.code == 2
     assert "budget.device" in done.err
+
+
+def test_a_column_is_read_again_as_it_was_read_at_first(tool: Tool) -> None:
+    """Names that end like pictures and are categories; and pictures whose names do not end like any."""
+    shop = tool.work / "shop"
+    (shop / "photos").mkdir(parents=True)
+    rows = []
+    for number in range(80):
+        kind = "lying" if number % 2 else "upright"
+        with (shop / "photos" / f"p{number}").open("wb") as file:
+            draw(kind, number).save(file, format="PNG")
+        rows.append({"photo": f"photos/p{number}", "icon": ["star.png", "moon.png"][number % 3 == 0], "kind": kind})
+    pd.DataFrame(rows).to_csv(shop / "rows.csv", index=False)
+    recipe = tool.work / "short.yaml"
+    recipe.write_text("search: {candidates: [linear]}\nsplit: {folds: 2, repeats: 1}\n", encoding="utf-8")
+    roles = ("--role", "icon=category", "--role", "photo=image")
+    fit = tool("fit", "shop/rows.csv", "-t", "kind", "--trials", "2", *roles, "--recipe", recipe, "--out", "run")
+    assert fit.code == 0, str(fit)
+    done = tool("predict", "run", "shop/rows.csv")
+    assert done.code == 0, str(done)
+    assert "cannot be read" not in done.err
+    found = pd.read_csv(io.StringIO(done.out))["prediction"]
+    assert (found == pd.DataFrame(rows)["kind"]).mean() >= 0.9

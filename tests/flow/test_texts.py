@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,7 @@ def write_text_recipe(work: Path) -> Path:
 def fit_sections(work: Path, out: str, jobs: str) -> Words:
     recipe = write_text_recipe(work)
     asked = ("--trials", "8", "--seed", "3", "--metric", "accuracy", "--jobs", jobs, "--recipe", recipe)
+    asked = (*asked, "--include-samples") if out == "sections" else asked
     return "fit", SECTIONS, "--target", "section", *asked, "--out", out
 
 
@@ -129,6 +131,18 @@ def test_the_report_names_the_words_of_each_class_and_the_script(prepared: Prepa
     spoken = json.dumps(sections["words"])
     assert "game" in spoken and "mail" in spoken
     assert "written in: Latin" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_texts_that_were_taken_for_another_class_are_shown_because_it_was_asked_for(prepared: Prepared) -> None:
+    def sections(name: str) -> dict[str, Any]:
+        return {part["name"]: part for part in read_record(prepared.run(name) / "report.json")["sections"]}
+
+    assert "texts" not in sections("sections_again")
+    table = sections("sections")["texts"]["blocks"][0]
+    assert table["headings"] == ["text", "is", "taken for", "sure"]
+    descriptions = set(pd.read_csv(SECTIONS)["description"].str[:400])
+    assert len(table["rows"]) == 12
+    assert all(row[0] in descriptions and row[1] != row[2] for row in table["rows"])
 
 
 def test_strange_texts_get_a_prediction_in_order(shared: Tool, prepared: Prepared) -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from automl.errors import DataError
+from automl.picture_pixels import fit_array
 from automl.pictures import (
     PictureError,
     accept_inline_only,
@@ -20,9 +21,11 @@ from automl.pictures import (
     decode_all,
     decode_cell,
     encode_uri,
+    list_faults,
     measure_range,
     probe_cell,
     read_cells,
+    take_pictures,
 )
 from automl.schema import PictureFormat
 
@@ -76,7 +79,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     deep = np.array([[0, 16384], [32768, 65535]], dtype=np.uint16)
     cell = save(tmp_path, "a.png", Image.fromarray(deep))
     assert probe_cell(cell).is_deep
-    assert measure_range([cell]) == (0.0, 65535.0)
+    assert measure_range([cell]) == (0.0, 65535.0, 1)
     wide = PictureFormat(height=2, width=2, channels=1, low=0.0, high=65535.0)
     assert decode_cell(cell, wide)[:, :, 0].tolist() == [[0, 64], [128, 255]]
 
@@ -84,12 +87,12 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
 def test_twelve_bits_in_a_sixteen_bit_file_use_the_whole_range(tmp_path: Path) -> None:
     deep = np.array([[0, 1000], [2000, 4000]], dtype=np.uint16)
     cell = save(tmp_path, "a.tiff", Image.fromarray(deep))
-    assert measure_range([cell]) == (0.0, 4095.0)
+    assert measure_range([cell]) == (0.0, 4095.0, 1)
 
 
 def test_float_pictures_are_scaled_by_their_range(tmp_path: Path) -> None:
     cell = save(tmp_path, "a.tiff", Image.fromarray(np.array([[-1.0, 0.0], [1.0, 3.0]], dtype=np.float32)))
-    low, high = measure_range([cell])
+    low, high, _ = measure_range([cell])
     assert (low, high) == (-1.0, 3.0)
     found = decode_cell(cell, PictureFormat(height=2, width=2, channels=1, low=low, high=high))
     assert found[:, :, 0].tolist() == [[0, 64], [128, 255]]
@@ -202,3 +205,42 @@ def test_many_pictures_are_decoded_in_their_order(tmp_path: Path) -> None:
     pixels, faults = decode_all(cells, GREY)
     assert not faults
     assert pixels[:, 0, 0, 0].tolist() == list(range(100))
+
+
+def test_one_deep_picture_among_many_is_not_clipped(tmp_path: Path) -> None:
+    """Each is asked for its range, not a sample of them, as long as there is time."""
+    dark = np.full((8, 8), 100, dtype=np.uint16)
+    cells = [save(tmp_path, f"{at:03d}.png", Image.fromarray(dark)) for at in range(150)]
+    bright = save(tmp_path, "bright.png", Image.fromarray(np.full((8, 8), 60_000, dtype=np.uint16)))
+    assert measure_range([*cells, bright]) == (0.0, 65535.0, 151)
+    _, high, looked_at = measure_range([*cells, bright], deadline=0.0)
+    assert looked_at == 100 and high in (255.0, 65535.0)
+
+
+def test_an_array_with_transparent_places_lies_on_white_as_a_file_does(tmp_path: Path) -> None:
+    pixels = np.array([[[255, 0, 0, 0], [0, 255, 0, 255]]], dtype=np.uint8)
+    shape = PictureFormat(height=1, width=2, channels=3)
+    cell = save(tmp_path, "a.png", Image.fromarray(pixels))
+    assert fit_array(pixels, shape).tolist() == decode_cell(cell, shape).tolist() == [[[255] * 3, [0, 255, 0]]]
+
+
+def test_faults_are_told_by_whole_cells_and_shown_by_their_ends(tmp_path: Path) -> None:
+    long = f"data:image/png;base64,{'A' * 400}"
+    with collect_faults() as faults:
+        read_cells([long], COLOR)
+    assert list(faults) == [long]
+    assert len(list_faults(faults)) < 100
+
+
+def test_only_the_header_of_a_file_is_read_to_measure_it(tmp_path: Path) -> None:
+    path = Path(save(tmp_path, "a.png", Image.fromarray(np.zeros((300, 200, 3), dtype=np.uint8))))
+    path.write_bytes(path.read_bytes()[:200])
+    header = probe_cell(str(path))
+    assert (header.width, header.height) == (200, 300)
+
+
+def test_pictures_of_some_rows_are_copied_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.pictures.COPIED_AT_ONCE", 2)
+    pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2, 1)
+    rows = np.array([4, 0, 2])
+    np.testing.assert_array_equal(take_pictures(pixels, rows), pixels[rows])

@@ -41,10 +41,11 @@ def are_most(members: Members, is_one: Callable[[str], bool]) -> bool:
 
 
 def find_test_part(path: Path) -> Path | None:
-    """The folder kept for a test beside the one to learn from; None without the two."""
+    """The folder kept for a test beside the one to learn from; None without the two, or without classes in it."""
     members = _open(path)
     train, test = members.split_parts()
-    return members.below(test).path if train and test else None
+    below = members.below(test)
+    return below.path if train and test and any("/" in name for name in below.names) else None
 
 
 def sort_files(path: Path, part: Part, is_one: Callable[[str], bool], kind: str) -> ClassFiles:
@@ -97,4 +98,11 @@ def _choose_part(members: Members, part: Part, kind: str) -> tuple[Members, list
         raise DataError(f"{str(members.path)!r} has no test/ beside {train}/", hint="Name the folder to be scored")
     chosen = train if part == "train" else test
     text = f"{chosen}/ is {'learned from' if part == 'train' else 'scored'}"
-    return members.below(chosen), [Notice(topic=kind, text=text, reason=f"there is a {train}/ and a {test}/")]
+    notices = [Notice(topic=kind, text=text, reason=f"there is a {train}/ and a {test}/" if test else "")]
+    if part == "train" and test and not any("/" in name for name in members.below(test).names):
+        text = f"{test}/ is not scored"
+        notices.append(Notice(topic=kind, text=text, reason="it has no class folders: automl predict answers it"))
+    if part == "train":
+        spare = sorted(top for top in members.tops() if top and top not in (train, test))
+        notices += [Notice(topic=kind, text=f"{top}/ is not used", reason=f"{test}/ is scored") for top in spare]
+    return members.below(chosen), notices

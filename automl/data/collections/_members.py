@@ -75,13 +75,15 @@ class Members:
         return found
 
     def split_parts(self) -> tuple[str, str]:
-        """Names of the folders that hold the rows to learn from and those kept for a test; "" where there are none."""
+        """Names of the folders that hold the rows to learn from and those kept for a test, first one with classes; ""
+        where there are none."""
         tops = {top.lower(): top for top in self.tops() if top}
         train = next((tops[name] for name in _TRAIN if name in tops), "")
         tests = [tops[name] for name in _TEST if name in tops]
         if not train or len(tops) != 1 + len(tests):
             return "", ""
-        return train, tests[0] if tests else ""
+        sorted_out = [test for test in tests if any("/" in name for name in self.below(test).names)]
+        return train, next(iter([*sorted_out, *tests]), "")
 
 
 def _only(members: Members) -> str:

@@ -29,42 +29,58 @@ class PictureArrays:
 
     def find_test(self, path: Path) -> Path | None:
         arrays = open_arrays(str(path)) if path.suffix.lower() == ".npz" else {}
-        return Path(f"{path}{INSIDE}test") if _find(arrays, _PICTURES, "test") else None
+        both = _find(arrays, _PICTURES, "test") and _find(arrays, _LABELS, "test")
+        return Path(f"{path}{INSIDE}test") if both else None
 
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
-        import pandas as pd
-
         outer, _, inner = str(path).partition(INSIDE)
         place = Path(outer).resolve()
         part = "test" if inner == "test" else part
         arrays = open_arrays(str(place))
-        picked, labels, key = _pick_idx(place, arrays) if place.suffix.lower() != ".npz" else _pick(arrays, part, place)
+        if place.suffix.lower() != ".npz":
+            return _make_table(place, [_pick_idx(place, arrays)])
+        return _make_table(place, _pick(arrays, part, place))
+
+
+def _make_table(place: Path, parts: list[tuple[Array, Array | None, str]]) -> RawTable:
+    """One row a picture of each array; labels where all arrays have them."""
+    import pandas as pd
+
+    names, labels = [], []
+    for picked, found, key in parts:
         if picked.ndim not in (3, 4) or (picked.ndim == 4 and picked.shape[3] not in (1, 3, 4)):
             raise DataError(
                 f"{place.name} holds an array {picked.shape}, not pictures (n, height, width) or (n, height, width, 3)",
                 hint="Give a table of features as CSV or Parquet",
             )
-        if labels is not None and len(labels) != len(picked):
+        if found is not None and len(found) != len(picked):
             raise DataError(
-                f"{place.name} has {len(picked)} pictures and {len(labels)} labels", hint="Write one label a picture"
+                f"{place.name} has {len(picked)} pictures and {len(found)} labels", hint="Write one label a picture"
             )
-        columns: dict[str, object] = {PATH: [f"{place}{INSIDE}{key}/{row}" for row in range(len(picked))]}
-        if labels is not None:
-            columns[LABEL] = labels.reshape(len(picked), -1)[:, 0]
-        names = tuple(f"{key}/{row}" for row in range(len(picked)))
-        return RawTable(frame=pd.DataFrame(columns), target=LABEL, names=names, pictures=(PATH,))
+        names += [f"{key}/{row}" for row in range(len(picked))]
+        if found is not None:
+            labels.append(found.reshape(len(picked), -1)[:, 0])
+    columns: dict[str, object] = {PATH: [f"{place}{INSIDE}{name}" for name in names]}
+    if len(labels) == len(parts):
+        columns[LABEL] = np.concatenate(labels)
+    return RawTable(frame=pd.DataFrame(columns), target=LABEL, names=tuple(names), pictures=(PATH,))
 
 
-def _pick(arrays: dict[str, Array], part: Part, place: Path) -> tuple[Array, Array | None, str]:
-    if part == "test" and _find(arrays, _PICTURES, "test"):
-        key, label = _find(arrays, _PICTURES, "test"), _find(arrays, _LABELS, "test")
-    else:
-        key = _find(arrays, _PICTURES, "train") or _find(arrays, _PICTURES, "")
-        label = _find(arrays, _LABELS, "train") or _find(arrays, _LABELS, "")
-    if not key:
+def _pick(arrays: dict[str, Array], part: Part, place: Path) -> list[tuple[Array, Array | None, str]]:
+    """Pictures, labels and name of the arrays of a part; all of them where no part is asked for."""
+    words = {"test": ("test", "train", ""), "train": ("train", ""), "all": ("train", "", "val", "test")}[part]
+    pairs = [(_find(arrays, _PICTURES, word), _find_labels(arrays, word)) for word in words]
+    pairs = [pair for pair in pairs if pair[0]]
+    if not pairs:
         listed = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:6]) or "nothing"
         raise DataError(f"{place.name} has no array of pictures, but {listed}", hint="Name the arrays x and y")
-    return arrays[key], arrays.get(label), key
+    return [(arrays[key], arrays.get(label), key) for key, label in (pairs if part == "all" else pairs[:1])]
+
+
+def _find_labels(arrays: dict[str, Array], word: str) -> str:
+    """The name of a part's labels; what is learned from may have "train" in the name of either or of none."""
+    other = {"train": "", "": "train"}.get(word)
+    return _find(arrays, _LABELS, word) or ("" if other is None else _find(arrays, _LABELS, other))
 
 
 def _find(arrays: dict[str, Array], words: tuple[str, ...], part: str) -> str:

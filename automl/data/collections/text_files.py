@@ -13,6 +13,7 @@ from automl.data.collections._members import Members, list_members
 from automl.data.encoding import decode
 from automl.data.table import RawTable
 from automl.errors import DataError
+from automl.pictures import DAMAGED
 from automl.recipe import DataOptions
 
 TEXT, LABEL = "text", "label"
@@ -52,7 +53,14 @@ class TextFiles:
         if found.has_labels:
             columns[LABEL] = list(found.labels)
         frame = pd.DataFrame(columns, dtype="str")
-        return RawTable(frame=frame, notices=tuple(notices), target=LABEL, names=found.names, texts=(TEXT,))
+        return RawTable(
+            frame=frame,
+            notices=tuple(notices),
+            target=LABEL,
+            has_classes=True,
+            names=found.names,
+            texts=(TEXT,),
+        )
 
 
 def _read_all(
@@ -86,7 +94,7 @@ def _contents(members: Members, names: Sequence[str]) -> Iterator[bytes]:
             for name in names:
                 with archive.open(members.prefix + name) as file:
                     yield file.read(MOST_BYTES + 1)
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, NotImplementedError, RuntimeError, *DAMAGED) as error:
         raise DataError(
             f"A text of {members.root.name} cannot be read: {str(error)[:100]}", hint="Copy or download it again"
         ) from error

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 from automl.data.load import find_test, load_dataset, read_table
 from automl.errors import DataError, UsageError
+from automl.pictures import probe_cell
 from automl.recipe import Recipe
 from automl.schema import Role
 
@@ -258,3 +260,80 @@ def test_without_time_a_hundred_pictures_are_read_and_the_other_rows_left_out(tm
     )
     whole = load_dataset(folder, target=None, recipe=Recipe())
     np.testing.assert_array_equal(dataset.pixels["path"], whole.pixels["path"][dataset.row_ids])
+
+
+def test_a_test_part_without_classes_is_not_scored_and_said_so(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    fill(root / "train", {"cat": 12, "dog": 12})
+    (root / "test").mkdir()
+    for at in range(5):
+        (root / "test" / f"{at}.png").write_bytes(picture(at))
+    assert find_test(root) is None
+    assert "test/ is not scored (it has no class folders" in texts(load_dataset(root, target=None, recipe=Recipe()))
+
+
+def test_a_third_part_is_said_to_be_unused(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    for part in ("train", "val", "test"):
+        fill(root / part, {"cat": 12, "dog": 12})
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert len(dataset.target) == 24
+    assert "val/ is not used (test/ is scored)" in texts(dataset)
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "nan"])
+def test_a_class_may_be_called_as_if_it_were_missing(tmp_path: Path, name: str) -> None:
+    dataset = load_dataset(fill(tmp_path / "pets", {"cat": 12, name: 12}), target=None, recipe=Recipe())
+    assert set(dataset.task.classes) == {"cat", name}
+    assert len(dataset.target) == 24
+
+
+def test_a_damaged_member_of_a_zip_is_named_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for at in range(24):
+            archive.writestr(f"pets/{'cat' if at < 12 else 'dog'}/{at:02d}.png", picture(at) + bytes(5000))
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("pets/cat/03.png")
+    data = bytearray(path.read_bytes())
+    start = entry.header_offset + 30 + len(entry.filename)
+    data[start] ^= 0xFF  # the kind of the first block of what was packed
+    path.write_bytes(data)
+    dataset = load_dataset(path, target=None, recipe=Recipe())
+    assert len(dataset.target) == 23
+    assert "03.png (cannot be read)" in texts(dataset)
+
+
+def test_all_arrays_of_a_file_are_answered_and_one_of_a_test_alone_too(tmp_path: Path) -> None:
+    pictures = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
+    np.savez(tmp_path / "both.npz", x_train=pictures[:4], y_train=[0, 1, 0, 1], x_test=pictures[4:], y_test=[0, 1])
+    table = read_table(tmp_path / "both.npz")
+    assert list(table.names) == [*(f"x_train/{row}" for row in range(4)), "x_test/0", "x_test/1"]
+    assert table.frame["label"].tolist() == [0, 1, 0, 1, 0, 1]
+    np.savez(tmp_path / "new.npz", x_test=pictures)
+    assert list(read_table(tmp_path / "new.npz").frame.columns) == ["path"]
+    with pytest.raises(DataError, match="no array of pictures"):
+        read_table(tmp_path / "new.npz", part="train")
+
+
+def test_arrays_of_a_test_without_labels_are_not_scored(tmp_path: Path) -> None:
+    pictures = np.zeros((4, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=pictures, y_train=[0, 1, 0, 1], x_test=pictures)
+    assert find_test(tmp_path / "a.npz") is None
+
+
+def test_the_columns_of_a_frame_may_be_numbered(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", {"cat": 12, "dog": 12})
+    files = sorted(str(path) for path in folder.rglob("*.png"))
+    frame = pd.DataFrame({0: files, 1: [Path(file).parent.name for file in files]})
+    dataset = load_dataset(frame, target="1", recipe=Recipe())
+    assert dataset.schema["0"].role is Role.IMAGE and dataset.task.classes == ("cat", "dog")
+
+
+def test_without_time_no_more_than_a_hundred_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = fill(tmp_path / "pets", {"cat": 80, "dog": 80})
+    asked = []
+    monkeypatch.setattr("automl.pictures.probe_cell", lambda cell: asked.append(cell) or probe_cell(cell))
+    dataset = load_dataset(root, target=None, recipe=Recipe(), deadline=time.monotonic() - 1.0)
+    assert len(asked) == len(dataset.target) == 100
+    assert "learned from 100 of 160 rows" in texts(dataset)

@@ -23,13 +23,14 @@ DRAWN = np.random.default_rng(0).normal(size=2000)
         (DRAWN + 100, False),
         (-np.exp(DRAWN), False),
         (np.exp(DRAWN) - 0.5, False),  # some lie below zero
+        (np.append(np.exp(DRAWN), 0.0), True),
         (np.where(DRAWN > 0, np.exp(DRAWN), 0.0), False),  # nothing is a value of its own
         (1e6 + np.exp(DRAWN), False),  # its logarithm is as skewed
         (np.exp(DRAWN)[:20], False),  # too few to tell
         (np.full(100, 7.0), False),
     ],
 )
-def test_a_target_above_zero_that_leans_to_the_right_is_skewed(values: np.ndarray, expected: bool) -> None:
+def test_a_target_not_below_zero_that_leans_to_the_right_is_skewed(values: np.ndarray, expected: bool) -> None:
     assert is_skewed(values) is expected
 
 
