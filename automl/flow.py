@@ -42,8 +42,16 @@ from automl.events import (
 from automl.files import read_json, telling_full_disk, write_json
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
-from automl.prepare import apply_findings, choose_groups, choose_split, load, read_new, store_dataset, tell_of_data
-from automl.preprocess.table import TableEncoder
+from automl.prepare import (
+    apply_findings,
+    choose_groups,
+    choose_split,
+    load,
+    make_encoder,
+    read_new,
+    store_dataset,
+    tell_of_data,
+)
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
@@ -163,7 +171,9 @@ def resume(
                 return session.from_folder()
             if record["data"] == "a data frame":
                 raise UsageError(f"{path} was killed before its data frame was stored", hint="Call automl.fit again")
-            return session.from_dataset(load(record["data"], target=record["target"], recipe=recipe))
+            deadline = time.monotonic() + session.clock.read_left()
+            dataset = load(record["data"], target=record["target"], recipe=recipe, deadline=deadline)
+            return session.from_dataset(dataset)
         finally:
             workers.close()
 
@@ -268,7 +278,7 @@ class _Session:
         return findings
 
     def _split(self, dataset: Dataset, findings: list[Finding]) -> Split:
-        encoder = TableEncoder(dataset.schema, sentences=self.recipe.data.encoder)
+        encoder = make_encoder(dataset.schema, self.recipe)
         table = encoder.encode(dataset.frame, dataset.pixels)
         split = choose_split(dataset, findings, self.recipe, table)
         groups = choose_groups(dataset, findings)
@@ -281,6 +291,8 @@ class _Session:
             self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
         elif self.recipe.data.embeddings:
             self.emit(Decision(topic="texts", text="--embeddings is not used", reason="no column holds texts"))
+        if self.recipe.data.backbone and not table.texts:
+            self.emit(Decision(topic="texts", text="--backbone is not used", reason="no column holds texts"))
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,

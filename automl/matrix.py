@@ -72,6 +72,7 @@ class Shape:
         text_bytes: size of all texts.
         pictures: picture columns.
         pixels: values of a row's pictures together.
+        colored: whether any picture column has colours.
     """
 
     rows: int
@@ -83,6 +84,7 @@ class Shape:
     text_bytes: int = 0
     pictures: int = 0
     pixels: int = 0
+    colored: bool = False
 
     @property
     def columns(self) -> int:

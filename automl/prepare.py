@@ -22,6 +22,7 @@ from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
 from automl.pictures import encode_uri
+from automl.preprocess.sentences import check_encoder
 from automl.preprocess.table import Table, TableEncoder
 from automl.profile import Finding
 from automl.profile.describe import group_rows
@@ -42,6 +43,8 @@ def load(
     data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe, deadline: float = float("inf")
 ) -> Dataset:
     """Read a table and settle its task and metric; `deadline` as in `automl.data.infer.infer_schema`."""
+    if recipe.data.backbone:
+        check_encoder(Path(recipe.data.backbone).expanduser())
     if recipe.data.embeddings and not Path(recipe.data.embeddings).is_file():
         raise DataError(f"There is no file {recipe.data.embeddings!r}", hint="Check the path of --embeddings")
     source = Path(data) if isinstance(data, str) else data
@@ -49,6 +52,12 @@ def load(
     name = resolve_metric(recipe.metric, dataset.task.kind)
     task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
     return dataclasses.replace(dataset, task=task)
+
+
+def make_encoder(schema: Schema, recipe: Recipe) -> TableEncoder:
+    """What turns the data set's frame into arrays, with what the recipe says of how texts may be read."""
+    backbone = "" if recipe.data.backbone is None else str(Path(recipe.data.backbone).expanduser().absolute())
+    return TableEncoder(schema, sentences=recipe.data.encoder, backbone=backbone)
 
 
 def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:

@@ -6,8 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.prepare import apply_findings, choose_split, load, load_columns, read_new
-from automl.preprocess.table import TableEncoder
+from automl.prepare import apply_findings, choose_split, load, load_columns, make_encoder, read_new
 from automl.profile.describe import find_all
 from automl.recipe import Recipe
 from automl.search.families import Families
@@ -29,7 +28,7 @@ def plan(
     dataset = load(data, target=target, recipe=recipe)
     findings = find_all(dataset, read_new(dataset, test, recipe))
     dataset = apply_findings(dataset, findings)
-    table = TableEncoder(dataset.schema, sentences=recipe.data.encoder).encode(dataset.frame, dataset.pixels)
+    table = make_encoder(dataset.schema, recipe).encode(dataset.frame, dataset.pixels)
     split = choose_split(dataset, findings, recipe, table)
     families = Families(recipe, dataset.task, table)
     listed = make_portfolio(families, dataset.task.kind, use=recipe.search.portfolio, first=recipe.search.first)

@@ -73,7 +73,9 @@ class DataOptions(_Part):
     Attributes:
         encoding: a codec's name, or None to find it out.
         embeddings: file of word vectors (word2vec or GloVe as text) that networks over words start from.
-        encoder: whether texts may be read by the sentence encoder of the extra `text`, where that is installed.
+        encoder: whether texts may be read by a sentence encoder: that of the extra `text`, where it is installed, or
+            `backbone`.
+        backbone: folder of a BERT in the format of Hugging Face that reads texts in place of the extra's encoder.
         roles: column → role, overriding the guess; "ignore" drops.
         drop: columns to leave out.
         keep: columns to use although they look like an identifier or a leak.
@@ -88,6 +90,7 @@ class DataOptions(_Part):
     encoding: str | None = None
     embeddings: str | None = None
     encoder: bool = True
+    backbone: str | None = None
     roles: dict[str, Literal["number", "category", "date", "text", "image", "ignore"]] = {}
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()

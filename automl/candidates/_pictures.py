@@ -63,7 +63,7 @@ class PictureFamily:
         return ""
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
-        color = shape.pixels % 3 == 0 and shape.pixels > 3 * 64
+        color = shape.colored and shape.pixels > 3 * 64
         low, usual, high = self.width
         usual = usual if self.kind == "dense" or shape.pixels > SMALL_PIXELS else max(low, 2 * usual // 3)
         parameters: dict[str, Parameter] = {
@@ -201,7 +201,9 @@ class PictureNet:
     def _forward(self, pixels: Array) -> Array:
         if self._predict is None:
             self._predict = self._compile()
-        scores: Array = self._predict(np.ascontiguousarray(pixels)).numpy()
+        import tensorflow as tf
+
+        scores: Array = self._predict(tf.constant(np.ascontiguousarray(pixels))).numpy()
         return scores
 
     def _compile(self) -> Any:
@@ -211,11 +213,13 @@ class PictureNet:
         model = self.net.build_keras(keras, dropout=0.0, augment=None)
         model.set_weights(self.weights)
         signature = [tf.TensorSpec([None, *self.net.shape], tf.uint8)]
-        return tf.function(
+        traced = tf.function(
             lambda pixels: model(tf.cast(pixels, tf.float32), training=False),
             input_signature=signature,
             autograph=False,
         )
+        # traced here: of several nets, traced by their first call, TensorFlow warns as if one were traced again
+        return traced.get_concrete_function()
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
         """`predict`; the matrix is (n, h, w, c) uint8."""

@@ -96,6 +96,7 @@ def net_space(task: Task, shape: Shape, *, units: int, rate: float = 2e-3) -> Se
             "units": Int(16, 256, units, log=True),
             "dropout": Float(0.0, 0.6, 0.3),
             "word_dropout": Float(0.0, 0.3, 0.1),
+            "word_swap": Float(0.0, 0.3, 0.0),
             "learning_rate": Float(3e-4, 2e-2, rate, log=True),
             "weight_decay": Float(1e-6, 0.1, 1e-3, log=True),
         }
@@ -163,6 +164,8 @@ class TextNetEstimator:
             tokens = _make_word_dropout(keras, self.params["word_dropout"], self.context.seed if self.context else 0)(
                 tokens
             )
+        if (swap := float(self.params.get("word_swap", 0.0))) > 0:
+            tokens = _make_word_swap(keras, swap, self.context.seed if self.context else 0)(tokens)
         words = keras.layers.Embedding(size.vocabulary, size.embedding, name="embedding")(tokens)
         words = keras.layers.SpatialDropout1D(0.5 * self.params["dropout"])(words) * ops.expand_dims(mask, -1)
         pooled = self.net.build(keras, words, mask, size, self.params["dropout"])
@@ -315,6 +318,30 @@ def _make_word_dropout(keras: Any, rate: float, seed: int) -> Any:
             return ops.where(ops.logical_and(gone, tokens > 0), ops.full_like(tokens, UNKNOWN), tokens)
 
     return WordDropout()
+
+
+def _make_word_swap(keras: Any, rate: float, seed: int) -> Any:
+    """A layer that makes some neighbours change places during training (Wei and Zou 2019, arXiv:1901.11196)."""
+
+    class WordSwap(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.draws = keras.random.SeedGenerator(seed % 2**31 + 1)
+
+        def call(self, tokens: Any, training: bool = False) -> Any:
+            if not training:
+                return tokens
+            ops = keras.ops
+            places = ops.arange(ops.shape(tokens)[1])
+            odd = ops.cast(keras.random.uniform((), seed=self.draws) < 0.5, places.dtype)
+            after = ops.roll(tokens, -1, axis=1)
+            drawn = keras.random.uniform(ops.shape(tokens), seed=self.draws) < rate
+            first = ops.logical_and(drawn, (places + odd) % 2 == 0)  # pairs never overlap
+            first = ops.logical_and(first, ops.logical_and(after > 0, places < ops.shape(tokens)[1] - 1))
+            second = ops.roll(first, 1, axis=1)
+            return ops.where(first, after, ops.where(second, ops.roll(tokens, 1, axis=1), tokens))
+
+    return WordSwap()
 
 
 def sigmoid(x: FloatArray) -> FloatArray:

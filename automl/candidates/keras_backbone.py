@@ -41,6 +41,7 @@ FILES = {
     "EfficientNetB0": "efficientnetb0_notop.h5",
     "ResNet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
 }
+SPREADS = (0.229, 0.224, 0.225)  # standard deviations of ImageNet's red, green, blue
 
 
 def find_weights() -> dict[str, Path]:
@@ -100,6 +101,7 @@ class BackboneEstimator:
         self.scale: TargetScale | None = None
         self.weights: list[Array] = []
         self.head: dict[str, Array] = {}
+        self.finalizes = True  # not so in models of earlier versions, whose heads have learned without it
         self._features: Any = None
 
     def fit(self, matrix: Array, target: Array, weight: Array | None) -> None:
@@ -110,6 +112,7 @@ class BackboneEstimator:
             raise FileNotFoundError(f"no weights of {self.net} in the Keras cache")
         keras = start_keras(context.seed, context.threads)
         model = _build(keras, self.net, self.side, weights=str(path))
+        _set_scale(model, self.net)
         # half of the size on disk; what is kept is what is used, from here on
         self.weights = [_halve(np.asarray(values)) for values in model.get_weights()]
         order = np.random.default_rng(context.seed).permutation(len(matrix))
@@ -162,7 +165,9 @@ class BackboneEstimator:
         if self._features is None:
             self._features = self._compile()
         pixels = np.ascontiguousarray(np.asarray(matrix).reshape(-1, *self.shape))
-        seen: FloatArray = self._features(pixels).numpy()
+        import tensorflow as tf
+
+        seen: FloatArray = self._features(tf.constant(pixels)).numpy()
         return seen
 
     def _compile(self) -> Any:
@@ -171,6 +176,9 @@ class BackboneEstimator:
 
         model = _build(keras, self.net, self.side, weights=None)
         model.set_weights([values.astype(np.float32) for values in self.weights])
+        for layer in model.layers if self.finalizes else ():
+            if hasattr(layer, "finalize_state"):  # it has made copies of the weights that it was built with
+                layer.finalize_state()
         factor, classic = (3 if self.shape[2] == 1 else 1), self.net == "ResNet50"
 
         def forward(pixels: Any) -> Any:
@@ -181,7 +189,8 @@ class BackboneEstimator:
             return model(colored, training=False)
 
         signature = [tf.TensorSpec([None, *self.shape], tf.uint8)]
-        return tf.function(forward, input_signature=signature, autograph=False)
+        # traced here: of several folds', traced by their first call, TensorFlow warns as if one were traced again
+        return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what TensorFlow has compiled, which is made again when it is needed."""
@@ -210,6 +219,7 @@ class BackboneEstimator:
             "shape": list(self.shape),
             "n_outputs": self.n_outputs,
             "classification": self.classification,
+            "finalizes": self.finalizes,
             "scale": None if self.scale is None else self.scale.to_json(),
         }
         write_record(folder, NAME, facts)
@@ -228,6 +238,7 @@ class BackboneEstimator:
         estimator.side = check_int(folder, facts, "side", 32, 1024)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classification = check_fact(folder, facts, "classification", bool)
+        estimator.finalizes = facts.get("finalizes") is True
         shape = check_fact(folder, facts, "shape", list)
         if estimator.net not in FILES or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
             raise refuse(folder, "its net or its pictures are of no known kind")
@@ -246,6 +257,16 @@ class BackboneEstimator:
 def _build(keras: Any, name: str, side: int, weights: str | None) -> Any:
     options = {"include_top": False, "pooling": "avg", "input_shape": (side, side, 3)}
     return getattr(keras.applications, name)(weights=weights, **options)
+
+
+def _set_scale(model: Any, name: str) -> None:
+    """What keras.applications does with weights that it fetched itself and not with those of a file: EfficientNet's
+    colours are divided by the root of their spread once more, as in its training; here within the variances."""
+    if not name.startswith("EfficientNet"):
+        return
+    layer = next(layer for layer in model.layers if hasattr(layer, "adapt_variance"))
+    layer.adapt_variance.assign(layer.adapt_variance.value.numpy() * np.array(SPREADS, dtype=np.float32))
+    layer.finalize_state()
 
 
 def _halve(values: Array) -> Array:

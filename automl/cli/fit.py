@@ -53,6 +53,7 @@ def fit_command(
     sensitive: opt.SensitiveOption = None,
     encoding: opt.EncodingOption = None,
     embeddings: opt.EmbeddingsOption = None,
+    backbone: opt.BackboneOption = None,
     recipe: opt.RecipeOption = None,
     include_samples: Annotated[
         bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
@@ -72,7 +73,7 @@ def fit_command(
         recipe, time=time, trials=trials, metric=metric, task=task, jobs=jobs, memory=memory, device=device, seed=seed,
         group=group, time_column=time_column, weight=weight, drop=drop, role=role, encoding=encoding, positive=positive,
         max_latency=max_latency, max_size=max_size, sensitive=sensitive, include_samples=include_samples,
-        embeddings=embeddings,
+        embeddings=embeddings, backbone=backbone,
     )  # fmt: skip
     from automl import flow
     from automl.cli.live import open_view
@@ -110,6 +111,7 @@ def build_recipe_from(
     role: list[str] | None = None,
     encoding: str | None = None,
     embeddings: str | None = None,
+    backbone: str | None = None,
     positive: str | None = None,
     max_latency: str | None = None,
     max_size: str | None = None,
@@ -137,7 +139,7 @@ def build_recipe_from(
         "group": group, "time": time_column, "weight": weight, "drop": tuple(drop) if drop else None,
         "roles": opt.parse_roles(role) or None, "encoding": encoding, "positive": positive,
         "sensitive": tuple(sensitive) if sensitive else None,
-        "embeddings": embeddings,
+        "embeddings": embeddings, "backbone": backbone,
     }  # fmt: skip
     changes: dict[str, Any] = {"metric": metric, "task": task, "seed": seed}
     changes = {key: value for key, value in changes.items() if value is not None}

@@ -44,6 +44,10 @@ EmbeddingsOption = Annotated[
         "--embeddings", metavar="FILE", help="Word vectors (GloVe, word2vec as text) that networks start from."
     ),
 ]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option("--backbone", metavar="DIR", help="A BERT in Hugging Face's format that reads texts; stays there."),
+]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")
 ]

@@ -1,8 +1,9 @@
-"""Sentence embeddings from a small BERT encoder whose weights ship in a package, in plain numpy.
+"""Sentence embeddings from a small BERT encoder whose weights ship in a package, or from a given one, in plain numpy.
 
 The weights are those of all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957; Reimers and Gurevych 2019,
 arXiv:1908.10084): six layers, 384 numbers a sentence. The package brings PyTorch along; here only its files are read,
-so that a model that uses them needs neither PyTorch nor code from a file.
+so that a model that uses them needs neither PyTorch nor code from a file. Any BERT (Devlin et al. 2019,
+arXiv:1810.04805) that lies in a folder in the format of Hugging Face is read in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.errors import MissingExtraError
+from automl.errors import MissingExtraError, UsageError
 from automl.files import write_array
 from automl.matrix import Array, FloatArray
 from automl.preprocess.corpus import Texts
@@ -29,12 +30,38 @@ MAX_PIECES = 128  # of a longer text the beginning is read, as the encoder was t
 BATCH = 64
 CHUNK = 256  # texts that are encoded and kept together
 DECIMALS = 3  # what float32 arithmetic leaves the same whatever the batch
+FILES = ("config.json", "vocab.txt", "model.safetensors")
+MAX_READ = 20_000  # characters
+_TYPES = {"F32": "<f4", "F16": "<f2"}
 UNKNOWN, START, END = "[UNK]", "[CLS]", "[SEP]"
 
 
-def is_available() -> bool:
-    """Whether the package with the weights is installed."""
-    return _folder() is not None
+def is_available(backbone: str = "") -> bool:
+    """Whether there is an encoder: the one in the folder `backbone`, or the package with the weights."""
+    return bool(backbone) or _folder() is not None
+
+
+def check_encoder(folder: Path) -> None:
+    """Refuse what is no BERT that can be read, before any work is done.
+
+    Raises:
+        UsageError: saying what is missing, or what it is instead.
+    """
+    hint = "Name a folder that holds config.json, vocab.txt and model.safetensors, as save_pretrained writes them"
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {str(folder)!r} with an encoder, and nothing is downloaded", hint=hint)
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise UsageError(f"{folder} has no {name}", hint=hint)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind, activation = str(config.get("model_type")), str(config.get("hidden_act", "gelu"))
+        if kind != "bert" or activation != "gelu":
+            raise UsageError(f"{folder} holds a {kind} with {activation}, not a BERT with gelu", hint=hint)
+        Encoder(folder).encode(["a text"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        text = f"{folder} holds no BERT that can be read: {type(error).__name__}: {str(error)[:100]}"
+        raise UsageError(text, hint=hint) from error
 
 
 def _folder() -> Path | None:
@@ -43,14 +70,17 @@ def _folder() -> Path | None:
     return place if place is not None and (place / "model.safetensors").is_file() else None
 
 
-def embed(texts: Texts) -> FloatArray:
-    """(n, 384) float32, each number about 1 in size; zeros for an empty text.
+def embed(texts: Texts, backbone: str = "") -> FloatArray:
+    """(n, width) float32, each number about 1 in size; zeros for an empty text.
 
     Each text is encoded once a run: finished chunks of the corpus are kept below `texts.store`, where workers share
     the work, and what a killed worker had finished is not lost.
 
+    Args:
+        backbone: folder of the encoder; "" for that of the package, whose width is 384.
+
     Raises:
-        MissingExtraError: if the package is not installed.
+        MissingExtraError: if the package is not installed, or the folder not there.
     """
     corpus = texts.corpus
     wanted = np.unique(texts.rows // CHUNK)
@@ -65,11 +95,12 @@ def embed(texts: Texts) -> FloatArray:
             found[chunk] = np.load(path, allow_pickle=False)
             continue
         rows = np.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, len(corpus)))
-        found[chunk] = load_encoder().encode(list(Texts(corpus, rows)))
+        found[chunk] = load_encoder(backbone).encode(list(Texts(corpus, rows)))
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_array(path, lambda file, array=found[chunk]: np.save(file, array))  # type: ignore[misc]
-    result = np.zeros((len(texts.rows), WIDTH), dtype=np.float32)
+    width = found[int(wanted[0])].shape[1] if len(wanted) else load_encoder(backbone).width
+    result = np.zeros((len(texts.rows), width), dtype=np.float32)
     for chunk in wanted.tolist():
         here = texts.rows // CHUNK == chunk
         result[here] = found[chunk][texts.rows[here] - chunk * CHUNK]
@@ -88,12 +119,17 @@ class Encoder:
         words = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
         self.vocabulary = {word: place for place, word in enumerate(words)}
         self.weights = read_safetensors(folder / "model.safetensors")
+        self.width = int(self.weights["embeddings.word_embeddings.weight"].shape[1])
+        self.most = min(MAX_PIECES, len(self.weights["embeddings.position_embeddings.weight"]))
+        named = folder / "tokenizer_config.json"
+        facts = json.loads(named.read_text(encoding="utf-8")) if named.is_file() else {}
+        self.lower = bool(facts.get("do_lower_case", True))
 
     def encode(self, texts: list[str | None]) -> FloatArray:
-        """(n, 384) float32."""
+        """(n, width) float32."""
         pieces = [self.split(text or "") for text in texts]
         order = np.argsort([len(part) for part in pieces], kind="stable")
-        result = np.zeros((len(texts), WIDTH), dtype=np.float32)
+        result = np.zeros((len(texts), self.width), dtype=np.float32)
         for at in range(0, len(texts), BATCH):
             rows = order[at : at + BATCH]
             length = max(len(pieces[row]) for row in rows)
@@ -104,16 +140,16 @@ class Encoder:
                 mask[place, : len(pieces[row])] = 1.0
             result[rows] = self._forward(numbers, mask)
         result[[place for place, part in enumerate(pieces) if len(part) <= 2]] = 0.0  # nothing between start and end
-        return np.round(result * np.float32(np.sqrt(WIDTH)), DECIMALS)
+        return np.round(result * np.float32(np.sqrt(self.width)), DECIMALS)
 
     def split(self, text: str) -> list[int]:
         """Numbers of the word pieces, longest match first (Wu et al. 2016, arXiv:1609.08144)."""
         numbers = [self.vocabulary[START]]
-        for word in _split_words(text):
+        for word in _split_words(text, lower=self.lower):
             numbers += self._split_word(word)
-            if len(numbers) >= MAX_PIECES - 1:
+            if len(numbers) >= self.most - 1:
                 break
-        return [*numbers[: MAX_PIECES - 1], self.vocabulary[END]]
+        return [*numbers[: self.most - 1], self.vocabulary[END]]
 
     def _split_word(self, word: str) -> list[int]:
         found: list[int] = []
@@ -169,14 +205,19 @@ class Encoder:
         return result
 
 
-@lru_cache(maxsize=1)
-def load_encoder() -> Encoder:
-    """The encoder of the installed package, read once a process.
+@lru_cache(maxsize=2)
+def load_encoder(backbone: str = "") -> Encoder:
+    """The encoder of a folder or of the installed package, read once a process.
 
     Raises:
         MissingExtraError: if there is none.
     """
-    folder = _folder()
+    folder = Path(backbone) if backbone else _folder()
+    if folder is not None and backbone and not all((folder / name).is_file() for name in FILES):
+        raise MissingExtraError(
+            f"This model reads texts by the encoder in {backbone}, which is not there",
+            hint="Put the folder that --backbone named back in its place",
+        )
     if folder is None:
         raise MissingExtraError(
             "This model reads texts by sentence embeddings, and their encoder is not installed",
@@ -194,11 +235,12 @@ def read_safetensors(path: Path) -> dict[str, FloatArray]:
     header = json.loads(content[8 : 8 + length].tobytes())
     found = {}
     for name, facts in header.items():
-        if name == "__metadata__" or facts["dtype"] != "F32":
+        if name == "__metadata__" or facts["dtype"] not in _TYPES:
             continue
         start, end = facts["data_offsets"]
-        array = content[8 + length + start : 8 + length + end].view("<f4").reshape(facts["shape"])
-        found[name.removeprefix("bert.")] = array
+        plain = content[8 + length + start : 8 + length + end].view(_TYPES[facts["dtype"]]).reshape(facts["shape"])
+        name = name.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
+        found[name.replace("LayerNorm.beta", "LayerNorm.bias")] = plain.astype(np.float32, copy=False)
     return found
 
 
@@ -222,13 +264,13 @@ def gelu(x: FloatArray) -> FloatArray:
     return sums
 
 
-def _split_words(text: str) -> list[str]:
-    """Words, single punctuation marks and single ideographs, without accents."""
-    plain = unicodedata.normalize("NFD", normalize(text))
+def _split_words(text: str, *, lower: bool = True) -> list[str]:
+    """Words, single punctuation marks and single ideographs; with `lower` in lower case and without accents."""
+    plain = unicodedata.normalize("NFD", normalize(text)) if lower else unicodedata.normalize("NFC", text[:MAX_READ])
     parts = []
     for character in plain:
         category = unicodedata.category(character)
-        if category == "Mn":
+        if category == "Mn" and lower:
             continue
         alone = category[0] in "PS" or 0x4E00 <= ord(character) <= 0x9FFF or 0x3400 <= ord(character) <= 0x4DBF
         parts.append(f" {character} " if alone else character)

@@ -40,6 +40,7 @@ class Layout:
 
     Attributes:
         encoder: whether a sentence encoder may read the texts, where one is installed.
+        backbone: folder of the one that was asked for; "" for that of the extra `text`.
     """
 
     numbers: tuple[str, ...]
@@ -50,6 +51,7 @@ class Layout:
     texts: tuple[str, ...] = ()
     text_bytes: int = 0
     encoder: bool = True
+    backbone: str = ""
     pictures: tuple[str, ...] = ()
     picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
@@ -82,6 +84,7 @@ class Layout:
             texts=tuple(record.get("texts", ())),
             text_bytes=int(record.get("text_bytes", 0)),
             encoder=bool(record.get("encoder", True)),
+            backbone=str(record.get("backbone", "")),
             pictures=tuple(record.get("pictures", ())),
             picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
@@ -142,6 +145,7 @@ class Table:
             text_bytes=self.layout.text_bytes,
             pictures=len(self.layout.pictures),
             pixels=sum(h * w * c for h, w, c in self.layout.picture_shapes),
+            colored=any(c == 3 for _, _, c in self.layout.picture_shapes),
         )
 
     def save(self, folder: Path) -> None:
@@ -192,9 +196,10 @@ class TableEncoder:
 
     Args:
         sentences: see `Layout.encoder`.
+        backbone: see `Layout.backbone`.
     """
 
-    def __init__(self, schema: Schema, *, sentences: bool = True) -> None:
+    def __init__(self, schema: Schema, *, sentences: bool = True, backbone: str = "") -> None:
         self._numbers = schema.of(Role.NUMBER)
         self._categories = schema.of(Role.CATEGORY)
         self._dates = schema.of(Role.DATE)
@@ -210,6 +215,7 @@ class TableEncoder:
             sources=dict(text_names),
             texts=tuple(column.name for column in self._texts),
             encoder=sentences,
+            backbone=backbone,
             pictures=tuple(column.name for column in self._pictures),
             picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )

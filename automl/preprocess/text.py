@@ -57,7 +57,8 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
             "text_components": Choice((0, 16, 32, 64, 128, 256), few),
             "text_chars": Choice((False, True), not large),
         }
-        if not (layout.encoder and sentences.is_available()) or layout.text_bytes > SENTENCE_BYTES:
+        too_long = layout.text_bytes > SENTENCE_BYTES and not layout.backbone  # who names one has the time for it
+        if not (layout.encoder and sentences.is_available(layout.backbone)) or too_long:
             return SearchSpace(themes)
         kind = {"text_features": Choice(("themes", "sentences"), "themes")}
         return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})
@@ -88,11 +89,18 @@ class TextPart:
         self.params = params
         self.columns = layout.texts
         self.state: State = {}
+        if self.reads_sentences and layout.backbone:
+            self.state["backbone"] = np.array(layout.backbone)
 
     @property
     def reads_sentences(self) -> bool:
         """Whether an encoder's embeddings stand for the texts."""
         return self.needs.text == "dense" and self.params.get("text_features") == "sentences"
+
+    @property
+    def _backbone(self) -> str:
+        """Folder of the encoder that reads sentences; "" for that of the extra `text`."""
+        return str(self.state.get("backbone", ""))
 
     # ---- what is read --------------------------------------------------------------------------------------------
 
@@ -198,7 +206,7 @@ class TextPart:
             return self._number_tokens(table)
         if self.needs.text == "dense":
             if self.reads_sentences:
-                return np.hstack([sentences.embed(texts) for texts in table.texts])
+                return np.hstack([sentences.embed(texts, self._backbone) for texts in table.texts])
             if "axes" not in self.state:
                 return np.empty((len(table), 0), dtype=np.float32)
             return _project(self._weigh(table), self.state["axes"])
@@ -285,7 +293,7 @@ class TextPart:
             return tuple(
                 Feature(name=f"{column} [sentence {place}]", source=column)
                 for column in self.columns
-                for place in range(sentences.WIDTH)
+                for place in range(sentences.load_encoder(self._backbone).width)
             )
         if self.needs.text == "dense":
             count = self.state["axes"].shape[1] if "axes" in self.state else 0
@@ -301,7 +309,7 @@ class TextPart:
         Raises:
             ValueError, KeyError: saying what is wrong.
         """
-        if self.needs.text == "dense" and not self.state:
+        if self.needs.text == "dense" and not set(self.state) - {"backbone"}:
             return
         keys = self.state["keys"]
         blocks = 1 if self.needs.text == "tokens" else len(self._blocks())

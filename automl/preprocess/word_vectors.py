@@ -17,6 +17,7 @@ from automl.preprocess.tokens import find_ngrams, to_points
 FILE = "word_vectors.npz"
 MAX_WIDTH = 1024
 MAX_LINE = 64 * 1024
+LINES_AT_ONCE = 4096
 
 
 def store_word_vectors(path: Path, table: Table, folder: Path) -> tuple[int, int]:
@@ -24,6 +25,7 @@ def store_word_vectors(path: Path, table: Table, folder: Path) -> tuple[int, int
 
     Args:
         path: one word a line, then its numbers, all separated by blanks; a first line of two counts is passed over.
+            A word may have blanks in it, as some of the large published files have.
 
     Returns:
         Words found, and words of the table.
@@ -35,19 +37,10 @@ def store_word_vectors(path: Path, table: Table, folder: Path) -> tuple[int, int
     for texts in table.texts:
         keys |= set(texts.counts("word", 1)[1].keys.tolist())
     found: dict[int, FloatArray] = {}
-    width = 0
-    for number, word, rest in _read_lines(path):
-        numbers = rest.split()
-        if number == 1 and len(numbers) == 1:
-            continue
-        if not width:
-            width = len(numbers)
-            if not 1 < width <= MAX_WIDTH:
-                raise _refuse(path, f"line {number} has {width} numbers", "Give vectors of 2 to 1,024 numbers")
-        if len(numbers) != width:
-            raise _refuse(path, f"line {number} has {len(numbers)} numbers, not {width}", "Mend or delete that line")
-        key = _key(word)
-        if key in keys and key not in found:
+    for lines in _batch_lines(path):
+        for key, (number, _, numbers) in zip(_find_keys([word for _, word, _ in lines]), lines, strict=True):
+            if key not in keys or key in found:
+                continue
             try:
                 found[key] = np.array(numbers, dtype=np.float32)
             except ValueError as error:
@@ -70,10 +63,37 @@ def read_word_vectors(folder: Path, vocabulary: Array) -> FloatArray | None:
     return np.where(places[:, None] >= 0, vectors[np.maximum(places, 0)], np.float32(np.nan))
 
 
-def _key(word: str) -> int:
-    """The key of a word that is one token; 0, which no word has, for anything else."""
-    keys = find_ngrams(to_points([word]), "word", 1)[0]
-    return int(keys[0]) if len(keys) == 1 else 0
+def _find_keys(words: list[str]) -> list[int]:
+    """The key of each word that is one token; 0, which no word has, for anything else."""
+    keys, owners = find_ngrams(to_points(words), "word", 1)[:2]
+    counts = np.bincount(owners, minlength=len(words))
+    single = np.zeros(len(words), dtype=np.uint64)
+    alone = counts[owners] == 1
+    single[owners[alone]] = keys[alone]
+    return [int(key) for key in single]
+
+
+def _batch_lines(path: Path) -> Iterator[list[tuple[int, str, list[str]]]]:
+    """Number, word and numbers of so many lines at a time that looking their words up costs little."""
+    width = 0
+    lines: list[tuple[int, str, list[str]]] = []
+    for number, word, rest in _read_lines(path):
+        numbers = rest.split()
+        if number == 1 and len(numbers) == 1:
+            continue
+        if not width:
+            width = len(numbers)
+            if not 1 < width <= MAX_WIDTH:
+                raise _refuse(path, f"line {number} has {width} numbers", "Give vectors of 2 to 1,024 numbers")
+        if len(numbers) < width:
+            raise _refuse(path, f"line {number} has {len(numbers)} numbers, not {width}", "Mend or delete that line")
+        if len(numbers) > width:
+            word, numbers = " ".join([word, *numbers[:-width]]), numbers[-width:]
+        lines.append((number, word, numbers))
+        if len(lines) == LINES_AT_ONCE:
+            yield lines
+            lines = []
+    yield lines
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, str, str]]:

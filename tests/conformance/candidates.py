@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 import pickle
 import time
@@ -273,6 +274,21 @@ class CandidateConformance:
             expected = estimator.predict(rows)
             check_predictions(loaded.predict(rows), problem, rows.shape[0])
             np.testing.assert_allclose(loaded.predict(rows), expected, rtol=self.tolerance, atol=self.tolerance)
+
+    def test_the_models_of_a_bag_answer_without_a_word(
+        self, some_kind: TaskKind, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Seven of the same kind, loaded one after the other, as a bag of folds is."""
+        problem = make_problem(some_kind, self.plugin.needs, rows=120)
+        self.fitted(some_kind).save(tmp_path)
+        logging.getLogger("tensorflow").addHandler(caplog.handler)
+        try:
+            for model in [self.plugin.load(tmp_path) for _ in range(7)]:
+                model.predict(problem.matrix[:3])
+        finally:
+            logging.getLogger("tensorflow").removeHandler(caplog.handler)
+        assert [record.getMessage() for record in caplog.records] == []
+        assert capfd.readouterr() == ("", "")
 
     def test_one_row_gets_what_it_gets_among_others(self, kind: TaskKind) -> None:
         problem = make_problem(kind, self.plugin.needs, rows=120)

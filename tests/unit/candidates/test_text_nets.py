@@ -9,7 +9,7 @@ import pytest
 
 from automl.candidates import FitContext
 from automl.candidates._keras import start_keras
-from automl.candidates._text_nets import TextNetEstimator
+from automl.candidates._text_nets import TextNetEstimator, _make_word_swap
 from automl.candidates.keras_text_bag import Bag
 from automl.candidates.keras_text_cnn import Convolutions
 from automl.candidates.keras_text_gru import Recurrent
@@ -39,3 +39,15 @@ def test_numpy_answers_as_keras_does(net: Any, layers: int) -> None:
         np.testing.assert_allclose(
             estimator.forward(matrix[row : row + 1]), model(matrix).numpy()[row : row + 1], atol=2e-4
         )
+
+
+def test_swapped_words_stay_the_words_of_their_text() -> None:
+    keras = start_keras(0, 1)
+    tokens = np.arange(3, 15).reshape(2, 6)
+    tokens[1, 4:] = 0
+    swap = _make_word_swap(keras, 0.9, seed=1)
+    np.testing.assert_array_equal(swap(tokens), tokens)  # not when it predicts
+    found = np.asarray(swap(tokens, training=True))
+    assert (found != tokens).any()
+    np.testing.assert_array_equal(np.sort(found), np.sort(tokens))
+    np.testing.assert_array_equal(found[1, 4:], 0)  # none is moved behind the end

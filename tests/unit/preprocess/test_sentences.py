@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from automl.errors import MissingExtraError
+from automl.errors import MissingExtraError, UsageError
 from automl.matrix import Needs
 from automl.preprocess import sentences
 from automl.preprocess.corpus import Texts
+from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
-from automl.preprocess.sentences import WIDTH, Encoder, embed, gelu, read_safetensors
-from automl.preprocess.table import Layout
+from automl.preprocess.sentences import (
+    WIDTH,
+    Encoder,
+    check_encoder,
+    embed,
+    gelu,
+    load_encoder,
+    read_safetensors,
+)
+from automl.preprocess.table import Layout, TableEncoder
+from automl.schema import Column, Role, Schema
+from automl.task import Task, TaskKind
 
+TASK = Task(kind=TaskKind.BINARY, target="y", classes=("a", "b"), metric="accuracy", maximize=True)
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "cafe", ",", "漢", "字", "good", "food"]
 
 
-def write_encoder(folder: Path) -> Path:
-    """One layer of 384 numbers with random weights."""
+def write_encoder(folder: Path, width: int = WIDTH) -> Path:
+    """One layer of so many numbers with random weights."""
     rng = np.random.default_rng(0)
     shapes = {
-        "embeddings.word_embeddings.weight": (len(VOCABULARY), WIDTH),
-        "embeddings.position_embeddings.weight": (sentences.MAX_PIECES, WIDTH),
-        "embeddings.token_type_embeddings.weight": (2, WIDTH),
+        "embeddings.word_embeddings.weight": (len(VOCABULARY), width),
+        "embeddings.position_embeddings.weight": (sentences.MAX_PIECES, width),
+        "embeddings.token_type_embeddings.weight": (2, width),
     }
     for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
-        shapes[f"encoder.layer.0.{name}.weight"] = (WIDTH, WIDTH)
-    shapes["encoder.layer.0.intermediate.dense.weight"] = (64, WIDTH)
-    shapes["encoder.layer.0.output.dense.weight"] = (WIDTH, 64)
+        shapes[f"encoder.layer.0.{name}.weight"] = (width, width)
+    shapes["encoder.layer.0.intermediate.dense.weight"] = (64, width)
+    shapes["encoder.layer.0.output.dense.weight"] = (width, 64)
     for name in ("embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"):
-        shapes[f"{name}.LayerNorm.weight"] = (WIDTH,)
+        shapes[f"{name}.LayerNorm.weight"] = (width,)
     for name in [name for name in shapes if "embeddings.weight" not in name and "_embeddings" not in name]:
         shapes[name.removesuffix("weight") + "bias"] = (shapes[name][0],)
     header, content = {}, b""
@@ -47,7 +62,7 @@ def write_encoder(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "model.safetensors").write_bytes(np.uint64(len(said)).tobytes() + said + content)
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
-    config = {"num_hidden_layers": 1, "num_attention_heads": 12, "layer_norm_eps": 1e-12}
+    config = {"model_type": "bert", "num_hidden_layers": 1, "num_attention_heads": 12, "layer_norm_eps": 1e-12}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
@@ -129,3 +144,60 @@ def test_a_recipe_can_leave_the_encoder_out_where_it_is_installed(encoder: Encod
     assert "text_features" in plan_space(Needs(), layout).parameters
     told = Layout.from_json(dataclasses.replace(layout, encoder=False).to_json())
     assert "text_features" not in plan_space(Needs(), told).parameters
+
+
+def test_a_given_encoder_reads_the_texts_and_is_named_by_the_model(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "bert", width=24)
+    check_encoder(folder)
+    encoder = TableEncoder(
+        Schema((Column(name="said", role=Role.TEXT, reason=""),)), sentences=True, backbone=str(folder)
+    )
+    table = encoder.encode(pd.DataFrame({"said": ["good food", "cafe", "good"]}))
+    needs = Needs(text="dense")
+    params = plan_space(needs, table.layout).complete({"text_features": "sentences"})
+    transformer = Transformer(needs, params, table.layout)
+    fit_rows = FitRows(task=TASK, target=np.array([0, 1, 0]), seed=0)
+    matrix = transformer.fit(table, fit_rows)
+    assert len(transformer.features()) == matrix.shape[1] == 24 + len(table.layout.numbers)
+    transformer.save(tmp_path / "transform.npz")
+
+    plain = TableEncoder(Schema((Column(name="said", role=Role.TEXT, reason=""),))).encode(
+        pd.DataFrame({"said": ["good food", "cafe", "good"]})
+    )
+    loaded = Transformer.load(tmp_path / "transform.npz", plain.layout)  # who predicts names no encoder
+    np.testing.assert_array_equal(loaded.transform(plain), matrix)
+
+    (folder / "model.safetensors").rename(tmp_path / "away")
+    load_encoder.cache_clear()
+    with pytest.raises(MissingExtraError, match="which is not there"):
+        Transformer.load(tmp_path / "transform.npz", plain.layout).transform(
+            TableEncoder(Schema((Column(name="said", role=Role.TEXT, reason=""),))).encode(
+                pd.DataFrame({"said": ["another"]})
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda folder: shutil.rmtree(folder), "There is no folder"),
+        (lambda folder: (folder / "vocab.txt").unlink(), "has no vocab.txt"),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "roberta"}'), "a roberta with gelu, not"),
+        (lambda folder: (folder / "config.json").write_text("no json"), "holds no BERT that can be read"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 100), "holds no BERT that can be read"),
+        (lambda folder: (folder / "vocab.txt").write_text("a\nb"), "holds no BERT that can be read"),
+    ],
+)
+def test_what_is_no_encoder_is_refused_in_one_sentence(tmp_path: Path, break_it: Any, said: str) -> None:
+    folder = write_encoder(tmp_path / "bert", width=24)
+    break_it(folder)
+    with pytest.raises(UsageError, match=said) as caught:
+        check_encoder(folder)
+    assert "save_pretrained" in caught.value.hint
+
+
+def test_a_vocabulary_of_both_cases_keeps_them(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "bert", width=24)
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
+    names = [VOCABULARY[number] for number in Encoder(folder).split("good Good café")]
+    assert names == ["[CLS]", "good", "[UNK]", "[UNK]", "[SEP]"]

@@ -53,3 +53,16 @@ def test_a_file_of_something_else_is_refused_with_its_line(tmp_path: Path, conte
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Cannot read"):
         store_word_vectors(tmp_path / "none.txt", make_table(["good food"] * 5), tmp_path)
+
+
+def test_words_with_blanks_in_them_are_passed_over(tmp_path: Path) -> None:
+    """As in the largest file of GloVe, where ". . ." is a word."""
+    path = write(tmp_path / "glove.txt", "good 1 2\n. . . 3 4\nat name@domain.com 5 6\nwine -1 0.5\n")
+    assert store_word_vectors(path, make_table(["good food", "bad wine"] * 5), tmp_path) == (2, 4)
+
+
+def test_words_are_looked_up_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.preprocess.word_vectors.LINES_AT_ONCE", 3)
+    lines = "".join(f"w{number} {number} 1\n" for number in range(10))
+    path = write(tmp_path / "glove.txt", lines + "good 7 8\n")
+    assert store_word_vectors(path, make_table(["good food"] * 5), tmp_path) == (1, 2)

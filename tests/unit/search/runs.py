@@ -11,7 +11,6 @@ import pandas as pd
 
 from automl import prepare
 from automl.data import Dataset, Split
-from automl.preprocess.table import TableEncoder
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
@@ -84,7 +83,7 @@ def store_run(path: Path, frame: pd.DataFrame, target: str, made: Split | None =
     asked = Recipe().override({"budget": {"trials": 8, "seconds": None}, **recipe})
     run = Run.create(path, data_name="table", record={})
     dataset = prepare.load(frame, target=target, recipe=asked)
-    encoder = TableEncoder(dataset.schema)
+    encoder = prepare.make_encoder(dataset.schema, asked)
     table = encoder.encode(dataset.frame)
     split = made or prepare.choose_split(dataset, [], asked, table)
     prepare.store_dataset(run.data, dataset, table, split, dataset.groups, encoder, asked.seed)

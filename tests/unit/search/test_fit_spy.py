@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 
 from automl import prepare
-from automl.preprocess.table import TableEncoder
 from automl.search.families import Families
 from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
 from tests.unit.search.runs import StoredRun, store_run
@@ -59,7 +58,7 @@ def change_scored_rows(stored: StoredRun, path: Path) -> SearchData:
     golden = {name: (path / "data" / name) for name in ("golden", "golden.json")}
     for place in golden.values():
         shutil.move(place, path / place.name)
-    encoder = TableEncoder(dataset.schema)
+    encoder = prepare.make_encoder(dataset.schema, stored.recipe)
     prepare.store_dataset(path / "data", changed, encoder.encode(frame), stored.split, None, encoder, 0)
     for name, place in golden.items():
         shutil.rmtree(place) if place.is_dir() else place.unlink()
@@ -86,7 +85,7 @@ def spy(tmp_path: Path, families: tuple[str, ...], numbers: range) -> None:
     for at, kind in enumerate(("binary", "multiclass", "regression")):
         stored = store_run(
             tmp_path / kind / "run", make_table(kind, at), "y", split={"folds": 3, "repeats": 1},
-            data={"roles": {"note": "text"}},
+            data={"roles": {"note": "text"}, "encoder": False},  # whose last digit hangs on the others of a batch
         )  # fmt: skip
         changed = tmp_path / kind / "changed"
         data = change_scored_rows(stored, changed)
