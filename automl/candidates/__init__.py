@@ -16,6 +16,22 @@ from automl.space import Params, SearchSpace
 from automl.task import Task
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """How long the fit of one fold went on, as its stop rows told: with it the other folds of the same configuration
+    need no stop rows and learn from all of theirs.
+
+    Attributes:
+        rounds: that were best.
+        rate: the learning rate that they were made at; the time may have asked for a larger one than the parameter.
+        rows: how many rows they learned from.
+    """
+
+    rounds: int
+    rate: float
+    rows: int
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FitContext:
     """What an estimator is told beside its rows.
@@ -26,8 +42,10 @@ class FitContext:
         seed: for everything random.
         deadline: `time.monotonic()` at which the fit must have returned its best so far; inf in runs by `--trials`,
             where rounds and epochs are capped instead.
-        stop_rows: rows of the training matrix (s,) int64 held out for early stopping; they never enter the score.
+        stop_rows: rows of the training matrix (s,) int64 held out for early stopping; they never enter this fold's
+            score. Those of a fold that leads are scored in other folds, of which they tell one number.
         refit: early stopping may be followed by a fit on all rows with the rounds found, where that is cheap.
+        lead: what another fold found; there are then no stop rows.
         threads: threads the fit may use.
         word_vectors: of a family over word numbers, vectors (v, width) float32 of the words from number 3 on, NaN
             for words without one; None if none are given.
@@ -39,6 +57,7 @@ class FitContext:
     deadline: float = float("inf")
     stop_rows: IntArray
     refit: bool = False
+    lead: Lead | None = None
     threads: int = 1
     word_vectors: FloatArray | None = None
 
@@ -108,6 +127,8 @@ class Estimator(Protocol):
     early by rows of their own, beginning with what `start`, an estimator of the same family and parameters, has learned
     from a sample of them (None: from nothing). A family whose estimators have it says so by `fits_pieces = True`; one
     whose estimators learn from `Shares` on a cluster in the same way, by `fit_shares` and `fits_shares = True`.
+
+    One whose fit may be led by that of another fold leaves as `lead` what its own stop rows told, or None.
 
     One of a pool of networks whose `predict` is plain arrays, so that several threads may call it at once, says so by
     `is_thread_safe = True`; those of the pool "core" all are.

@@ -156,6 +156,7 @@ class Fitting:
         self.epochs_done = 0.0
         self.best_epoch = 0.0
         self.best_loss = math.inf
+        self.out_of_time = False
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=schedule.learning_rate,
             weight_decay=schedule.weight_decay,
@@ -165,8 +166,26 @@ class Fitting:
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "embedding", "gamma", "beta"])
         self._optimizer.build(model.trainable_variables)
 
-    def run(self, inputs: Array, targets: Array, weight: Array | None, rows: IntArray, stop_rows: IntArray) -> None:
-        """Learn from `rows`; leaves the weights of the lowest loss on `stop_rows`, or the last where there are none."""
+    @property
+    def best_round(self) -> int:
+        """The epoch after which the loss on the stop rows was lowest."""
+        return round(self.best_epoch)
+
+    def run(
+        self,
+        inputs: Array,
+        targets: Array,
+        weight: Array | None,
+        rows: IntArray,
+        stop_rows: IntArray,
+        *,
+        epochs: int | None = None,
+    ) -> None:
+        """Learn from `rows`; leaves the weights of the lowest loss on `stop_rows`, or the last where there are none.
+
+        Args:
+            epochs: after which to stop, the rates being those of the whole schedule.
+        """
         import tensorflow as tf
 
         started = time.monotonic()
@@ -182,7 +201,8 @@ class Fitting:
         for end_of_epoch in self._train(step, rows, started):
             if end_of_epoch:
                 best = self._look(score, stop_rows, best)
-                if self.epochs_done - self.best_epoch > self.schedule.patience:
+                is_led = epochs is not None and self.epochs_done >= epochs
+                if is_led or self.epochs_done - self.best_epoch > self.schedule.patience:
                     break
         else:
             best = self._look(score, stop_rows, best)
@@ -203,9 +223,11 @@ class Fitting:
             at = 0
             while at < per_epoch:
                 if pace.is_over():
+                    self.out_of_time = True
                     return
                 size = min(call, per_epoch - at)
                 planned = pace.plan_steps(done, total)
+                self.out_of_time = self.out_of_time or planned < total
                 rates = [self._rate((done + i + 0.5) / planned) for i in range(size)]
                 pace.begin()
                 step(order[at : at + size], np.asarray(rates, dtype=np.float32))

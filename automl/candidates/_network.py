@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from automl.candidates import FitContext
+from automl.candidates import FitContext, Lead
 from automl.candidates._keras import Fitting, Schedule, start_keras
 from automl.candidates._record import (
     check_array,
@@ -20,7 +20,7 @@ from automl.candidates._record import (
     write_arrays,
     write_record,
 )
-from automl.candidates._rounds import split_stop_rows
+from automl.candidates._rounds import make_lead, split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Shape
@@ -131,6 +131,7 @@ class NetworkEstimator:
         self.classification = context.task.is_classification
         self.scale: TargetScale | None = None
         self.weights: dict[str, FloatArray] = {}
+        self.lead: Lead | None = None
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         context = self.context
@@ -151,7 +152,9 @@ class NetworkEstimator:
         batch = int(min(self.schedule.batch_size, max(16, len(rows) // 8)))
         schedule = dataclasses.replace(self.schedule, batch_size=batch)
         fitting = Fitting(model, self._loss(), schedule, context, stop_loss=self._stop_loss())
-        fitting.run(inputs, learned, weight, rows, stop_rows)
+        fitting.run(inputs, learned, weight, rows, stop_rows, epochs=context.lead.rounds if context.lead else None)
+        whole = not self.classification or len(np.unique(target[rows])) == self.network.outputs
+        self.lead = make_lead(fitting, len(rows), len(stop_rows), self.schedule.learning_rate, whole=whole)
         self.weights = self.network.read_keras(model)
 
     def _loss(self) -> Any:

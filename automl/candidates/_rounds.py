@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Protocol, overload
+from collections.abc import Mapping
+from typing import Any, Protocol, overload
 
 import numpy as np
 
-from automl.candidates import FitContext
+from automl.candidates import FitContext, Lead
 from automl.matrix import Array, IntArray
+
+# A fold whose stop rows are fewer tells too little to lead others: each finds its own rounds, and luck evens out.
+LEAST_LEADING_ROWS = 1_000
+USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
+MAX_RATE = 0.4
 
 
 class Timed(Protocol):
@@ -87,6 +93,52 @@ def keep_evenly(count: int, share: float) -> Array:
 def refit_rounds(best_rounds: int, n: int, stop: int) -> int:
     """Rounds for all `n` rows when `best_rounds` were best without `stop` of them: more rows bear more rounds."""
     return max(1, round(best_rounds * n / max(1, n - stop)))
+
+
+class Told(Protocol):
+    """A fit that was watched by stop rows: `Stopping`, or a net's."""
+
+    out_of_time: bool
+
+    @property
+    def best_round(self) -> int: ...
+
+
+def make_lead(watch: Told, rows: int, stop: int, rate: float, *, whole: bool) -> Lead | None:
+    """What a fit that learned from `rows` and was stopped by `stop` others tells those of other folds.
+
+    Args:
+        whole: whether all classes were among the rows.
+
+    Returns:
+        None if the time cut the fit short, it had not all classes, or so few rows told it that each fold had better
+        find its own.
+    """
+    if watch.out_of_time or not whole or stop < LEAST_LEADING_ROWS or watch.best_round < 1:
+        return None
+    return Lead(rounds=watch.best_round, rate=rate, rows=rows)
+
+
+def led_rounds(lead: Lead, n: int) -> int:
+    """Rounds for `n` rows, as `refit_rounds`."""
+    return max(1, round(lead.rounds * n / max(1, lead.rows)))
+
+
+def read_rate(facts: Mapping[str, Any]) -> float:
+    """The learning rate in a saved model's record; NaN in one of an earlier version."""
+    rate = facts.get("rate")
+    return float(rate) if isinstance(rate, float) else math.nan
+
+
+def affordable_rate(rate: float, rounds_left: float, steps: float = USUAL_STEPS) -> float:
+    """A larger learning rate where there are fewer rounds, in the time or at all, than the asked one needs.
+
+    A slow learner cut off halfway is far worse than a faster one that arrives.
+
+    Args:
+        steps: rounds × learning rate that are needed.
+    """
+    return max(rate, min(MAX_RATE, steps / max(rounds_left, 1.0)))
 
 
 @overload

@@ -17,6 +17,7 @@ from automl.task import Task
 
 ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
 LOGARITHM = "target_transform"
+CAPPED_SHARE = 0.01  # of the rows at one end of the values, from which on the end is one that values were cut at
 
 
 def target_space(task: Task) -> dict[str, Parameter]:
@@ -110,22 +111,26 @@ class TargetScale:
 
     @staticmethod
     def learn(target: Array, weight: Array | None, *, log: bool = False, margin: float = 0.0) -> TargetScale:
-        """Learn from training rows; predictions may leave the training range by `margin` times its width."""
+        """Learn from training rows; predictions may leave the training range by `margin` times its width, but not at
+        an end that many rows share: there the values were capped."""
         values = np.asarray(target, dtype=np.float64)
         sizes = np.abs(values)
         unit = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
         inner = np.sign(values) * np.log1p(sizes / unit) if log else values
         mean = float(np.average(inner, weights=weight))
         deviation = float(np.sqrt(np.average((inner - mean) ** 2, weights=weight)))
-        slack = margin * float(values.max() - values.min())
+        low, high = float(values.min()), float(values.max())
+        slack = margin * (high - low)
+        capped = max(2.0, CAPPED_SHARE * len(values))
+        below, above = (slack * float(np.sum(values == end) < capped) for end in (low, high))
         scale = deviation if np.isfinite(deviation) and deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
         return TargetScale(
             log=log,
             unit=unit,
             mean=mean,
             deviation=scale,
-            low=float(values.min()) - slack,
-            high=float(values.max()) + slack,
+            low=low - below,
+            high=high + above,
         )
 
     def apply(self, target: Array) -> Array:

@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates import Candidate, Estimator, FitContext, Lead
 from automl.candidates._record import check_int, check_numbers, read_record, refuse, write_record
-from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
+from automl.candidates._rounds import (
+    Stopping,
+    affordable_rate,
+    led_rounds,
+    make_lead,
+    read_rate,
+    refit_rounds,
+    split_stop_rows,
+    take,
+)
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import (
     TargetScale,
@@ -81,6 +90,8 @@ class HistGradientBoostingEstimator:
         self.scale: TargetScale | None = None
         self.baseline: Array = np.zeros(1, dtype=np.float64)
         self.trees = Trees.join([], 0, 1)
+        self.rate = float(params.get("learning_rate", 0.1))
+        self.lead: Lead | None = None
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         context = self.context
@@ -95,8 +106,16 @@ class HistGradientBoostingEstimator:
         if self.classification and len(stop_rows):  # a class that is only among the stop rows cannot be scored
             known = np.unique(take(target, rows))
             stop_rows = stop_rows[np.isin(target[stop_rows], known)]
+        if context.lead is not None:
+            self.rate, rounds = context.lead.rate, led_rounds(context.lead, n)
+            self._fit_rows(matrix, target, weight, None, stop_rows[:0], Stopping(context, offset=rounds), rounds)
+            return
         stopping = Stopping(context, offset=int(np.clip(300_000 / max(1, n), 15, 60)))
-        self._fit_rows(matrix, target, weight, rows, stop_rows, stopping, self._max_rounds(early=len(stop_rows) > 0))
+        rounds = self._max_rounds(early=len(stop_rows) > 0)
+        self.rate = affordable_rate(self.rate, rounds)
+        self._fit_rows(matrix, target, weight, rows, stop_rows, stopping, rounds)
+        whole = not self.classification or len(self.classes) == self.n_outputs
+        self.lead = make_lead(stopping, n - len(stop_rows), len(stop_rows), self.rate, whole=whole)
         if len(stop_rows) == 0 or not context.refit or stopping.out_of_time:
             return
         rounds = refit_rounds(stopping.best_round, n, len(stop_rows))
@@ -124,7 +143,8 @@ class HistGradientBoostingEstimator:
             if len(self.classes) == 1:
                 return
         assert self.context is not None
-        model = _build_model(self.params, self.context, stopping, rounds)
+        params = {**self.params, "learning_rate": self.rate}
+        model = _build_model(params, self.context, stopping, rounds)
         extra: dict[str, Any] = {"sample_weight": take(weight, rows)}
         if len(stop_rows):
             scored = target[stop_rows]
@@ -170,6 +190,7 @@ class HistGradientBoostingEstimator:
         facts = {
             "n_outputs": self.n_outputs,
             "n_features": self.trees.n_features,
+            "rate": self.rate,
             "classes": self.classes.tolist(),
             "baseline": self.baseline.tolist(),
             "scale": None if self.scale is None else self.scale.to_json(),
@@ -185,7 +206,8 @@ class HistGradientBoostingEstimator:
         """
         facts = read_record(folder, NAME, (FILE,))
         estimator = cls.__new__(cls)
-        estimator.params, estimator.context = {}, None
+        estimator.params, estimator.context, estimator.lead = {}, None, None
+        estimator.rate = read_rate(facts)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classes = check_classes(folder, facts, estimator.n_outputs)
         estimator.classification = len(estimator.classes) > 0

@@ -10,11 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, Estimator, FitContext, Pieces, Shares
+from automl.candidates import Candidate, Estimator, FitContext, Lead, Pieces, Shares
 from automl.candidates._graph_trees import add_trees
 from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
-from automl.candidates._rounds import Stopping, refit_rounds, split_stop_rows, take
+from automl.candidates._rounds import (
+    USUAL_STEPS,
+    Stopping,
+    affordable_rate,
+    led_rounds,
+    make_lead,
+    read_rate,
+    refit_rounds,
+    split_stop_rows,
+    take,
+)
 from automl.candidates._targets import (
     TargetScale,
     learns_logarithm,
@@ -37,8 +47,6 @@ FILE = "model.ubj"
 MAX_ROUNDS = 2000
 TREES = 8000  # trees of all classes together
 PROBE_ROUNDS = 5
-USUAL_STEPS = 12.0  # rounds × learning rate at which most boosters are near their best
-MAX_RATE = 0.4
 MAX_DEEPER = 10
 # Of a fit that goes on, what may pass before its first new tree; and rows that tell how long that takes.
 BEGIN_SHARE, PROBE_ROWS = 0.5, 50_000
@@ -98,6 +106,8 @@ class XGBoostEstimator:
         self.classification = context.task.is_classification
         self.booster: Any = None
         self.scale: TargetScale | None = None
+        self.rate = float(params.get("learning_rate", 0.3))  # that the rounds were made at
+        self.lead: Lead | None = None
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         import xgboost
@@ -110,6 +120,9 @@ class XGBoostEstimator:
             log = learns_logarithm(self.params)
             self.scale = TargetScale.learn(take(target, rows), take(weight, rows), log=log, margin=0.1)
             target = self.scale.apply(target)
+        if context.lead is not None:
+            self._fit_led(matrix, target, weight, context.lead)
+            return
         offset = int(np.clip(400_000 / max(1, len(matrix)), 20, 100))
         stopping = Stopping(context, offset=offset)
         train = self._quantise(matrix, target, weight, rows)
@@ -118,11 +131,30 @@ class XGBoostEstimator:
             evals = [(self._quantise(matrix, target, weight, stop_rows, train), "stop")]
         cap = self._max_rounds(early=bool(evals))
         settings = self._settings(target, weight, rows)
-        booster = _train(xgboost, settings, train, cap, evals, stopping, probes=True)
+        booster = _train(xgboost, settings, train, cap, evals, stopping, steps=USUAL_STEPS)
         self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
+        self.rate, learned = settings["learning_rate"], len(matrix) - len(stop_rows)
+        whole = self._has_all_classes(target, rows)
+        self.lead = make_lead(stopping, learned, len(stop_rows), self.rate, whole=whole)
         if len(stop_rows) and context.refit and not stopping.out_of_time:
-            self._refit(matrix, target, weight, stopping, len(stop_rows), settings["learning_rate"])
+            self._refit(matrix, target, weight, stopping, len(stop_rows))
         self.booster.set_param({"nthread": context.threads})
+
+    def _fit_led(self, matrix: FloatArray, target: Array, weight: Array | None, lead: Lead) -> None:
+        """As many rounds as another fold found best, on all rows."""
+        import xgboost
+
+        assert self.context is not None
+        rounds = led_rounds(lead, len(matrix))
+        settings = {**self._settings(target, weight, None), "learning_rate": lead.rate}
+        train = self._quantise(matrix, target, weight, None)
+        watch, steps = Stopping(self.context, offset=rounds), rounds * lead.rate
+        self.booster = _train(xgboost, settings, train, rounds, [], watch, steps=steps)
+        self.rate = settings["learning_rate"]
+        self.booster.set_param({"nthread": self.context.threads})
+
+    def _has_all_classes(self, target: Array, rows: IntArray | None) -> bool:
+        return not self.classification or len(np.unique(take(target, rows))) == self.n_outputs
 
     def fit_pieces(
         self, pieces: Pieces, stop_matrix: FloatArray, stop_target: Array, start: XGBoostEstimator | None
@@ -146,7 +178,8 @@ class XGBoostEstimator:
         evals = [(self._quantise(stop_matrix, stop, None, None, train), "stop")] if len(stop) else []
         settings, rounds = self._settings_after(before, target), self._max_rounds(early=bool(evals))
         # what goes on from others is past the steps that a rate is chosen by
-        booster = _train(xgboost, settings, train, rounds, evals, stopping, before, probes=before is None)
+        steps = USUAL_STEPS if before is None else None
+        booster = _train(xgboost, settings, train, rounds, evals, stopping, before, steps=steps)
         self.booster = keep_best(booster, before, stopping.best_round, stopping.rounds)
         self.booster.set_param({"nthread": context.threads})
 
@@ -233,9 +266,7 @@ class XGBoostEstimator:
             before.inplace_predict(probe)
         return seconds / max(time.monotonic() - began, 1e-9) * len(probe)
 
-    def _refit(
-        self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int, rate: float
-    ) -> None:
+    def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, at their learning rate, if the time allows; a refit cut short is
         thrown away."""
         import xgboost
@@ -246,7 +277,7 @@ class XGBoostEstimator:
             return
         again = Stopping(self.context, offset=rounds)
         train = self._quantise(matrix, target, weight, None)
-        settings = {**self._settings(target, weight, None), "learning_rate": rate}
+        settings = {**self._settings(target, weight, None), "learning_rate": self.rate}
         booster = _train(xgboost, settings, train, rounds, [], again)
         if again.rounds == rounds:
             self.booster = booster
@@ -318,6 +349,7 @@ class XGBoostEstimator:
                 "n_outputs": self.n_outputs,
                 "classification": self.classification,
                 "n_features": self.booster.num_features(),
+                "rate": self.rate,
                 "scale": None if self.scale is None else self.scale.to_json(),
             },
         )
@@ -333,7 +365,8 @@ class XGBoostEstimator:
 
         facts = read_record(folder, NAME, (FILE,))
         estimator = cls.__new__(cls)
-        estimator.params, estimator.context = {}, None
+        estimator.params, estimator.context, estimator.lead = {}, None, None
+        estimator.rate = read_rate(facts)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classification = check_fact(folder, facts, "classification", bool)
         estimator.scale = None if estimator.classification else TargetScale.from_json(folder, facts)
@@ -384,14 +417,6 @@ def _objective(task: Task) -> dict[str, Any]:
     return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": task.n_classes}
 
 
-def affordable_rate(rate: float, rounds_left: float) -> float:
-    """A larger learning rate where the time allows fewer rounds than the asked one usually needs.
-
-    A slow learner cut off halfway is far worse than a faster one that arrives.
-    """
-    return max(rate, min(MAX_RATE, rate * (USUAL_STEPS / rate) / max(rounds_left, 1.0)))
-
-
 def _train(
     xgboost: Any,
     settings: dict[str, Any],
@@ -401,20 +426,21 @@ def _train(
     watch: Stopping,
     before: Any = None,
     *,
-    probes: bool = False,
+    steps: float | None = None,
 ) -> Any:
     """A booster; its first trees are those of `before`.
 
     Args:
-        settings: with `probes` the learning rate among them becomes the one that the time allows, if it is larger.
+        steps: rounds × learning rate that are needed: where there are fewer rounds in the time or at all, the learning
+            rate of `settings` becomes a larger one. None: it stays.
     """
 
     class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         """Tells the loss on the stop rows after each round; True ends the training."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
-            if probes and watch.rounds + 1 == PROBE_ROUNDS:
-                rate = affordable_rate(settings["learning_rate"], watch.rounds_left())
+            if steps is not None and watch.rounds + 1 == PROBE_ROUNDS:
+                rate = affordable_rate(settings["learning_rate"], min(rounds, watch.rounds_left()), steps)
                 if rate > settings["learning_rate"]:
                     settings["learning_rate"] = rate
                     model.set_param({"learning_rate": rate})

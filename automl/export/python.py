@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
         winner = Winner(
             name=result.label,
             candidate=result.candidate,
-            params=result.params,
+            params={**result.params, **_find_rate(member.folds)},
             schema=source.predictor.schema,
             task=source.predictor.task,
             columns=len(member.folds[0].transformer.features()),
@@ -116,6 +117,13 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
         return winner, passed
     assert first is not None
     raise first
+
+
+def _find_rate(folds: Any) -> dict[str, float]:
+    """The learning rate that the rounds of a boosted model were made at, where the time or their number asked for a
+    larger one than the parameter."""
+    rates = [rate for fold in folds if math.isfinite(rate := getattr(fold.estimator, "rate", math.nan))]
+    return {"model.learning_rate": float(f"{np.mean(rates):.4g}")} if rates else {}
 
 
 def _count_rounds(folds: Any) -> int:

@@ -21,6 +21,7 @@ class Active:
         started: seconds since the run's start.
         fold_limit: seconds that one fold may take; None for no limit.
         waits_for_verdict: its first fold decides whether the others are run.
+        begins_with_one: whether its first fold was run alone, so that all others may follow what it tells.
     """
 
     spec: TrialSpec
@@ -32,6 +33,7 @@ class Active:
     started: float = 0.0
     fold_limit: float | None = None
     waits_for_verdict: bool = False
+    begins_with_one: bool = False
     ended: bool = False
 
     def end(self, status: str, reason: str, score: float | None, *, finished: float) -> TrialResult:

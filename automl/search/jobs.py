@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from automl.engines import Files, Job, Limits
 from automl.search.trial import TrialSpec, fold_folder, run_fold
 
 
 def make_fold_job(
-    run_path: Path, spec: TrialSpec, fold: int, *, pool: str, seed: int, seconds: float | None, limits: Limits
+    run_path: Path,
+    spec: TrialSpec,
+    fold: int,
+    *,
+    pool: str,
+    seed: int,
+    seconds: float | None,
+    limits: Limits,
+    lead: dict[str, Any] | None = None,
 ) -> Job:
     """A job that runs `automl.search.trial.run_fold`.
 
@@ -17,6 +26,7 @@ def make_fold_job(
         seed: the run's.
         seconds: after which the fit should return its best; None: never.
         limits: at which it is ended by force.
+        lead: what another fold's record says of how long a fit goes on.
     """
     payload = {
         "run": str(run_path),
@@ -27,6 +37,7 @@ def make_fold_job(
         "seed": seed,
         "seconds": seconds,
         "threads": 1,
+        "lead": lead,
     }
     place = fold_folder(run_path, spec.number, fold)
     return Job(

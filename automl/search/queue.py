@@ -25,8 +25,12 @@ class Queue:
         self._specs = list(specs)
         self._families, self._allotment = families, allotment
 
-    def __iter__(self) -> Iterator[TrialSpec]:
-        return iter(self._specs)
+    def within_reach(self) -> Iterator[TrialSpec]:
+        """Those that will likely be tried: that fit into the time left and would not take most of it."""
+        for spec in self._specs:
+            fits = self._allotment.fits(spec.candidate, spec.origin, spec.reference_seconds)
+            if fits and self._allotment.share(spec) <= HEAVY_SHARE:
+                yield spec
 
     def take(self) -> TrialSpec | None:
         """The first that fits into the time left; one that would take much of it lets the next few go first."""

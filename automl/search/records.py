@@ -19,6 +19,7 @@ from automl.files import environment_error
 from automl.search.trial import TrialResult, TrialSpec
 
 Made = TypeVar("Made")
+CONSTANT = "dummy"
 
 
 class Records:
@@ -46,6 +47,11 @@ class Records:
 
     def next_number(self) -> int:
         return max((*self.specs, *self.results), default=-1) + 1
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a configuration other than the constant is complete."""
+        return any(result.status == "ok" and result.candidate != CONSTANT for result in self.results.values())
 
     def unfinished(self) -> list[TrialSpec]:
         """Configurations that were begun and have no result, in order."""

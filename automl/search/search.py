@@ -10,6 +10,7 @@ import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -28,17 +29,15 @@ from automl.search.families import Families
 from automl.search.jobs import make_fold_job
 from automl.search.oof import Oofs
 from automl.search.plans import Plans
-from automl.search.portfolio import make_portfolio, make_quickest
-from automl.search.queue import Queue
+from automl.search.proposals import Proposals
 from automl.search.racing import Race
-from automl.search.records import Records
+from automl.search.records import CONSTANT, Records
 from automl.search.recovery import tell_again, tell_damage
 from automl.search.sparing import Sparing, rest_for
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 
-CONSTANT = "dummy"
 LOOK_SECONDS = 0.25
 MAX_ATTEMPTS = 2
 # How long after the time is up the baselines may still run if there is no model at all.
@@ -47,8 +46,6 @@ LATE_SECONDS = 2.0
 MAX_CELLS_HERE = 2_000_000
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
-# With less than this for the search, the first model is the one that takes milliseconds.
-SHORT_SECONDS = 5.0
 
 OnBag = Callable[[], FloatArray | None]
 
@@ -104,11 +101,15 @@ class Search:
         self.plans = Plans(self.families, self.records.specs.values())
         self._late = find_late(self.records) if self.by_trials else set()
         self._recover()
-        self._waiting = Queue(self._remaining_portfolio(), self.families, self.allotment)
-
-    @property
-    def _has_model(self) -> bool:
-        return any(result.status == "ok" and result.candidate != CONSTANT for result in self.records.results.values())
+        self.proposals = Proposals(
+            recipe=recipe,
+            kind=data.task.kind,
+            families=self.families,
+            records=self.records,
+            study=self.study,
+            allotment=self.allotment,
+            clock=clock,
+        )
 
     @property
     def by_trials(self) -> bool:
@@ -132,7 +133,7 @@ class Search:
     def _warm_pools(self) -> None:
         """Have slow pools import while quick models are fitted, so that no worker waits for it."""
         if self.by_trials or self.clock.search_left() > EARLY_WARM_SECONDS:
-            for spec in self._waiting:
+            for spec in self.proposals.within_reach():
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
                 self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
 
@@ -140,10 +141,10 @@ class Search:
         """Fit the constant model in this process: workers take seconds to start, and there shall be a model by then."""
         table = self.data.table
         is_small = not table.layout.pictures and table.shape(self.data.task).cells <= MAX_CELLS_HERE
-        spec = self._waiting.take_if_first(CONSTANT) if is_small else None
+        spec = self.proposals.take_constant() if is_small else None
         if spec is None:
             return
-        active = self._begin(dataclasses.replace(spec, number=self.records.next_number()))
+        active = self._begin(spec)
         while active.pending and not active.ended:
             fold = active.pending.popleft()
             job = self._make_job(active, fold)
@@ -201,13 +202,13 @@ class Search:
         if self.clock.search_left() > 0:
             return ""
         # if reading took all the time, the baselines may use what is kept for the rest: better a late model than none
-        return "" if not self._has_model and self.clock.left() > -LATE_SECONDS else "complete"
+        return "" if not self.records.has_model and self.clock.left() > -LATE_SECONDS else "complete"
 
     def _next_job(self) -> tuple[Active, int] | None:
         for active in self.active.values():
             if active.pending:
                 return active, active.pending.popleft()
-        spec = self._next_spec()
+        spec = self.proposals.take()
         if spec is None:
             return None
         active = self._begin(spec)
@@ -241,7 +242,7 @@ class Search:
         batch = list(self.active.values())
         # a resumed run asks with the same knowledge as an unbroken one
         end = min(wanted, end_of_batch(len(self.records.specs) + (0 if batch else 1)))
-        while len(self.records.specs) < end and (spec := self._next_spec()):
+        while len(self.records.specs) < end and (spec := self.proposals.take()):
             batch.append(self._begin(spec))
         return batch
 
@@ -268,7 +269,7 @@ class Search:
             self._take_all(self.engine.wait(LOOK_SECONDS))
         return ""
 
-    # ---- what to try ---------------------------------------------------------------------------------------------
+    # ---- configurations -------------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
         """Take up a search that a kill cut short."""
@@ -286,36 +287,6 @@ class Search:
             else:
                 self._begin(spec, attempt=self.records.attempts[spec.number] + 1)
 
-    def _remaining_portfolio(self) -> list[TrialSpec]:
-        begun = {(spec.candidate, spec.label) for spec in self.records.specs.values()}
-        listed = make_portfolio(
-            self.families, self.data.task.kind, use=self.recipe.search.portfolio, first=self.recipe.search.first
-        )
-        return [spec for spec in listed if (spec.candidate, spec.label) not in begun]
-
-    def _next_spec(self) -> TrialSpec | None:
-        number = self.records.next_number()
-        if spec := self._take_quick() or self._waiting.take():
-            return dataclasses.replace(spec, number=number)
-        if not self.recipe.search.tune:
-            return None
-        rng = np.random.default_rng([self.recipe.seed, 11, number])
-        name = self.families.choose(rng, [name for name in self.families.usable if self.allotment.fits(name, "tpe")])
-        if name is None:
-            return None
-        space = self.families[name].space
-        params = self.study.ask(name, space, number)
-        label = f"{name} #{number}"
-        return TrialSpec(number=number, candidate=name, params=params, origin="tpe", label=label)
-
-    def _take_quick(self) -> TrialSpec | None:
-        """The quickest model there is, where the time is so short that another may come too late to be the first."""
-        if self.by_trials or self._has_model or self.clock.search_left() > SHORT_SECONDS:
-            return None
-        quickest = make_quickest(self.families)
-        begun = quickest and any(spec.label == quickest.label for spec in self.records.specs.values())
-        return None if begun else quickest
-
     def _begin(self, spec: TrialSpec, attempt: int = 1) -> Active:
         self.records.add_spec(spec)
         folds = range(len(self.data.folds))
@@ -327,6 +298,7 @@ class Search:
             started=self.clock.elapsed(),
             fold_limit=self.allotment.fold_seconds(spec),
             waits_for_verdict=raced,
+            begins_with_one=raced,
         )
         self.active[spec.number] = active
         return active
@@ -350,12 +322,22 @@ class Search:
             seed=self.recipe.seed,
             seconds=soft,
             limits=Limits(seconds=hard, memory_mb=self.memory_mb),
+            lead=self._find_lead(active, fold),
         )
         if self.all_rows is not None and spec.origin == ORIGIN:
             job = self.all_rows.make_job(job, self.recipe, self.engine, self.clock)
         active.running.add(fold)
         self.jobs[job.id] = (active, fold)
         return job
+
+    def _find_lead(self, active: Active, fold: int) -> dict[str, Any] | None:
+        """What the first fold tells this one. Limited by trials, only if it always comes first: else what a fold is
+        told would hang on how many workers there are. Folds of later and later rows differ too much."""
+        chief = self.data.chief_fold
+        if fold == chief or self.data.times is not None or (self.by_trials and not active.begins_with_one):
+            return None
+        lead: dict[str, Any] | None = active.done.get(chief, {}).get("lead")
+        return lead
 
     def _take_all(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

@@ -117,10 +117,12 @@ class Study:
         if known is not None:
             self._settle(study, known[1], score)
         elif score is not None and math.isfinite(score):
-            distributions = {name: _distribution(parameter) for name, parameter in space.walk(params)}
+            walked = dict(space.walk(params))
+            distributions = {name: _distribution(parameter) for name, parameter in walked.items()}
             study.add_trial(
                 self._optuna.trial.create_trial(
-                    params={name: params[name] for name in distributions},
+                    # a run that an earlier version began may lack a parameter
+                    params={name: params.get(name, parameter.default) for name, parameter in walked.items()},
                     distributions=distributions,
                     value=score,
                     user_attrs={"trial": number},

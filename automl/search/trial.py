@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates import Candidate, Estimator, FitContext, Lead
 from automl.errors import AutoMLError
 from automl.files import read_json, write_json
 from automl.matrix import Array, FloatArray, IntArray
@@ -209,10 +209,11 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     """Train and score one fold of one configuration.
 
     Args:
-        payload: run (path), trial, fold, candidate, params, seed, seconds (None: no deadline), threads.
+        payload: run (path), trial, fold, candidate, params, seed, seconds (None: no deadline), threads, lead (of
+            another fold's record, or None).
 
     Returns:
-        The record of `fold.json`: score, seconds and their parts, size_bytes, predict_row_seconds.
+        The record of `fold.json`: score, seconds and their parts, size_bytes, predict_row_seconds, lead.
 
     Raises:
         Exception: whatever the family raises; ValueError("non-finite predictions …") if they are of no use.
@@ -260,13 +261,15 @@ def make_context(payload: dict[str, Any], data: SearchData, matrices: FoldMatric
     fold, seconds = int(payload["fold"]), payload.get("seconds")
     seed, train = fold_seed(int(payload["seed"]), fold), data.trains[fold]
     candidate = candidates.get(payload["candidate"])
+    lead = Lead(**payload["lead"]) if payload.get("lead") else None
     return FitContext(
         task=data.task,
         features=matrices.features,
         seed=seed,
         deadline=began + float(seconds) if seconds is not None else float("inf"),
-        stop_rows=choose_stop_rows(data, train, seed),
+        stop_rows=choose_stop_rows(data, train, seed) if lead is None else np.empty(0, dtype=np.int64),
         refit=len(train) <= REFIT_ROWS,
+        lead=lead,
         threads=int(payload.get("threads", 1)),
         word_vectors=_word_vectors(payload["run"], candidate, matrices.transformer_path, data.table),
     )
@@ -298,6 +301,7 @@ def keep_fold(
         "prepare_seconds": prepared - began,
         "predict_row_seconds": (predicted - fitted) / max(1, len(score_rows)),
         "row_seconds": row_seconds,
+        "lead": dataclasses.asdict(lead) if (lead := getattr(estimator, "lead", None)) else None,
         "made_by": _mark(payload),
     }
     _keep(place, estimator, matrices.transformer_path, outputs, golden, record, began)

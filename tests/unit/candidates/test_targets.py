@@ -76,3 +76,10 @@ def test_a_scale_survives_json_and_a_strange_one_is_refused(tmp_path: Path) -> N
     for change in ({"mean": "1"}, {"log": 1}, {"mean": float("inf")}, {"more": 1}):
         with pytest.raises(ArtifactError):
             TargetScale.from_json(tmp_path, {"scale": {**scale.to_json(), **change}})
+
+
+def test_where_values_were_cut_off_no_prediction_goes_beyond() -> None:
+    """A price that is at most 500 and often just that, as in a survey, but has no such lower end."""
+    target = np.concatenate([np.linspace(100, 499, 95), np.full(5, 500.0)])
+    scale = TargetScale.learn(target, None, margin=0.1)
+    assert (scale.low, scale.high) == (100 - 40, 500)

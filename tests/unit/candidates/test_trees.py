@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.candidates import _trees
 from automl.candidates._record import read_arrays, write_arrays
 from automl.candidates._trees import ARRAYS, FILE, Trees, floor_float32, read_boosted_tree, read_sklearn_tree
 from automl.errors import ArtifactError
@@ -86,3 +87,22 @@ def test_forged_trees_are_refused(tmp_path: Path) -> None:
         write_arrays(tmp_path / FILE, {**honest, name: honest[name].astype(np.complex64)})
         with pytest.raises(ArtifactError, match="complex64"):
             Trees.load(tmp_path, 4, 1)
+
+
+def test_a_few_rows_take_the_same_way_however_they_are_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees of many depths, one of them a single leaf; holes in some cells."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(300, 4)).astype(np.float32)
+    target = matrix[:, 0] * matrix[:, 1] + rng.normal(scale=0.1, size=300)
+    fitted = [DecisionTreeRegressor(max_depth=depth, random_state=0).fit(matrix, target) for depth in (3, None, 7, 1)]
+    still = DecisionTreeRegressor().fit(matrix, np.ones(300))
+    trees = Trees.join([read_sklearn_tree(model.tree_) for model in (*fitted, still)], 4, 1)
+    few = matrix[:9].copy()
+    few[2, 1] = few[5] = np.nan
+    quick = trees._walk(few)
+    monkeypatch.setattr(_trees, "MAX_ROUTE_NODES", 0)
+    np.testing.assert_array_equal(trees._walk(few), quick)
+    expected = sum(model.predict(few[:2]) for model in (*fitted, still))
+    np.testing.assert_allclose(trees.add_up(few[:2])[:, 0], expected, rtol=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.candidates import _rounds
 from automl.clock import Clock
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
@@ -17,6 +18,7 @@ from automl.events import Event
 from automl.search.queue import Queue
 from automl.search.records import read_results
 from automl.search.search import Search
+from automl.search.trial import run_fold
 from tests.unit.search.runs import StoredRun, store_run
 
 
@@ -90,7 +92,7 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
     )
     linear, trees = crossed.spec(1, "linear"), crossed.spec(2, "xgboost")
     constant = dataclasses.replace(crossed.spec(0, "dummy"), origin="baseline", raced=False)
-    search._waiting = Queue(
+    search.proposals._waiting = Queue(
         [constant, linear, dataclasses.replace(trees, raced=False)], search.families, search.allotment
     )
 
@@ -158,7 +160,7 @@ def test_where_seconds_decide_the_quickest_model_is_fitted_first(
     search = make_search(crossed, seconds)
     search._fit_constant()
 
-    labels = [search._begin(spec).spec.label for _ in range(2) if (spec := search._next_spec())]
+    labels = [search._begin(spec).spec.label for _ in range(2) if (spec := search.proposals.take())]
 
     assert labels[0] == first
     assert "quick decision tree" not in labels[1:]  # once, while its folds are running
@@ -169,7 +171,35 @@ def test_where_the_user_leaves_trees_out_none_is_fitted_first(crossed: StoredRun
     del search.families.usable["decision_tree"]
     search._fit_constant()
 
-    spec = search._next_spec()
+    spec = search.proposals.take()
 
     assert spec is not None
     assert spec.label == "linear"
+
+
+def test_the_other_folds_follow_what_the_first_one_tells(crossed: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rounds, "LEAST_LEADING_ROWS", 50)
+    search = make_search(crossed, 60.0)
+    active = search._begin(crossed.spec(7, "xgboost"))
+    chief = search._make_job(active, 0)
+    assert chief.payload["lead"] is None
+    assert search._make_job(active, 1).payload["lead"] is None  # it is not known yet
+    active.done[0] = run_fold(chief.payload)
+    lead = active.done[0]["lead"]
+    assert lead["rounds"] > 1 and 900 < lead["rows"] < 1200
+    led = search._make_job(active, 1)
+    assert led.payload["lead"] == lead
+    assert run_fold(led.payload)["lead"] is None
+
+
+@pytest.mark.parametrize(("begins_with_one", "follows"), [(True, True), (False, False)])
+def test_limited_by_trials_a_fold_follows_only_one_that_always_comes_first(
+    crossed: StoredRun, begins_with_one: bool, follows: bool
+) -> None:
+    """Else what it is told would hang on how many workers there are."""
+    search = make_search(crossed, 60.0)
+    search.recipe = crossed.recipe.override({"budget": {"seconds": None, "trials": 5}})
+    active = search._begin(crossed.spec(8, "xgboost"))
+    active.begins_with_one = begins_with_one
+    active.done[0] = {"lead": {"rounds": 9, "rate": 0.1, "rows": 900}}
+    assert (search._find_lead(active, 1) is not None) is follows
