@@ -52,6 +52,7 @@ from automl.prepare import (
     store_dataset,
     tell_of_data,
 )
+from automl.preprocess.text import has_encoder, takes_encoder_too_long
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
@@ -291,6 +292,9 @@ class _Session:
             self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
         elif self.recipe.data.embeddings:
             self.emit(Decision(topic="texts", text="--embeddings is not used", reason="no column holds texts"))
+        if has_encoder(table.layout) and takes_encoder_too_long(table.layout):
+            reason = f"{table.layout.text_bytes / 1e6:.1f} MB of text would take it too long"
+            self.emit(Decision(topic="texts", text="the sentence encoder is left out", reason=reason))
         if self.recipe.data.backbone and not table.texts:
             self.emit(Decision(topic="texts", text="--backbone is not used", reason="no column holds texts"))
         self.run.update(

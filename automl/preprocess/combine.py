@@ -1,4 +1,4 @@
-"""Columns made of two: products, ratios and differences of numbers, target means of category pairs, level counts.
+"""Columns made of two: products, ratios, differences and sums of numbers, target means of category pairs, level counts.
 
 Trees cut one column at a time; what lies in the relation of two costs them many cuts, and one here. Everything is
 chosen on training rows: pairs of the columns that go with the target, kept where they go with it more than either.
@@ -18,15 +18,18 @@ from automl.preprocess.table import MISSING, UNSEEN, Layout, Table, TableNames
 from automl.preprocess.target_means import fit_target_means
 from automl.space import Choice, Params, SearchSpace
 
-NUMBERS = 5  # the numbers, strongest first, of which pairs are made
+NUMBERS = 12  # the numbers, strongest first, of which pairs are made: one that is weak alone may be strong in a sum
 KEPT_NUMBERS = 10
 CATEGORIES = 5
 KEPT_CATEGORIES = 6
 MAX_PAIR_CODES = 100_000
 MAX_CLASSES = 10  # a pair of categories becomes a column a class
-MAX_ROWS = 20_000  # rows that associations are measured on
+MAX_ROWS = 5_000  # rows that associations are measured on
+SMOOTHING = 10.0  # rows of the overall mean that a code's own are mixed with
 LIMIT = np.float32(1e30)
-SIGNS = ("×", "/", "−")
+SIGNS = ("×", "/", "−", "+")
+PRODUCT, RATIO, DIFFERENCE, SUM = range(4)
+_OPERATORS = {PRODUCT: "Mul", DIFFERENCE: "Sub", SUM: "Add"}
 
 
 def space(needs: Needs, layout: Layout) -> SearchSpace:
@@ -63,10 +66,10 @@ class CombinePart:
             )
         blocks = [self._numbers(table)]
         if self.categories:
-            self._fit_categories(table, fit, blocks)
+            self._fit_categories(table, fit, rows, blocks)
         return np.hstack(blocks).astype(np.float32, copy=False)
 
-    def _fit_categories(self, table: Table, fit: FitRows, blocks: list[FloatArray]) -> None:
+    def _fit_categories(self, table: Table, fit: FitRows, rows: Array, blocks: list[FloatArray]) -> None:
         levels = table.layout.levels
         for place, size in enumerate(levels):
             counts = np.log1p(count_codes(table.categories[:, place], size)).astype(np.float32)
@@ -74,7 +77,7 @@ class CombinePart:
             blocks.append(counts[table.categories[:, place]][:, None])
         if fit.task.n_classes > MAX_CLASSES:
             return
-        pairs = choose_pairs(levels)
+        pairs = choose_pairs(levels, table.categories[rows], fit.target[rows], fit.task.is_classification)
         crossed = [cross(table.categories, one, other, levels) for one, other in pairs]
         for lookup, block in fit_target_means([codes for codes, _ in crossed], [size for _, size in crossed], fit):
             self.state["means"].append(lookup)
@@ -108,12 +111,12 @@ class CombinePart:
 
     def _pair_to_graph(self, graph: Graph, table: TableNames, one: int, other: int, sign: int) -> str:
         a, b = graph.columns(table.numbers, [one]), graph.columns(table.numbers, [other])
-        if sign == 1:
+        if sign == RATIO:
             nothing = graph.add("Equal", b, np.float32(0))
             ratio = graph.add("Div", a, graph.add("Where", nothing, np.float32(1), b))
             made = graph.add("Where", nothing, np.float32(np.nan), ratio)
         else:
-            made = graph.add("Mul" if sign == 0 else "Sub", a, b)
+            made = graph.add(_OPERATORS[sign], a, b)
         return graph.clip(made, -LIMIT, LIMIT)
 
     def _numbers(self, table: Table) -> FloatArray:
@@ -140,12 +143,13 @@ class CombinePart:
 
 
 def combine(numbers: FloatArray, one: int, other: int, sign: int) -> FloatArray:
-    """Product, ratio or difference (n,) float32 of two columns; NaN where it has no value, clipped to ±1e30."""
+    """Product, ratio, difference or sum (n,) float32 of two columns; NaN where it has no value, clipped to ±1e30."""
     a, b = numbers[:, one], numbers[:, other]
     with np.errstate(all="ignore"):
-        made = a * b if sign == 0 else np.where(b != 0, a / np.where(b != 0, b, np.float32(1)), np.nan)
-        if sign == 2:
-            made = a - b
+        if sign == RATIO:
+            made = np.where(b != 0, a / np.where(b != 0, b, np.float32(1)), np.nan)
+        else:
+            made = a * b if sign == PRODUCT else a - b if sign == DIFFERENCE else a + b
         clipped = np.clip(made, -LIMIT, LIMIT)
     return np.asarray(clipped, dtype=np.float32)
 
@@ -155,15 +159,16 @@ def choose_numbers(numbers: FloatArray, target: Array, classes: bool, weight: Ar
 
     Kept are pairs whose rank goes with the target more than that of either column alone.
     """
+    ranks = None if classes else _rank(target)  # once for all pairs
     with np.errstate(all="ignore"):
-        alone = np.array([association(column, target, classes, weight) for column in numbers.T])
+        alone = np.array([association(column, target, classes, weight, ranks) for column in numbers.T])
     strongest = np.argsort(-alone, kind="stable")[:NUMBERS]
     found = []
     for one, other in itertools.permutations(sorted(int(place) for place in strongest), 2):
-        for sign in range(3):
-            if sign != 1 and one > other:  # only a ratio differs when turned round
+        for sign in range(len(SIGNS)):
+            if sign != RATIO and one > other:  # only a ratio differs when turned round
                 continue
-            together = association(combine(numbers, one, other, sign), target, classes, weight)
+            together = association(combine(numbers, one, other, sign), target, classes, weight, ranks)
             gain = together - max(alone[one], alone[other])
             if gain > 0.01:
                 found.append((-gain, one, other, sign))
@@ -171,7 +176,9 @@ def choose_numbers(numbers: FloatArray, target: Array, classes: bool, weight: Ar
     return np.array(chosen, dtype=np.int64).reshape(-1, 3)
 
 
-def association(column: FloatArray, target: Array, classes: bool, weight: Array | None = None) -> float:
+def association(
+    column: FloatArray, target: Array, classes: bool, weight: Array | None = None, target_ranks: Array | None = None
+) -> float:
     """Share of the target's spread that goes with the column's ranks, 0 to 1: the squared rank correlation, or for
     classes the correlation ratio of the ranks. A row counts for its weight."""
     from scipy.stats import rankdata
@@ -191,10 +198,17 @@ def association(column: FloatArray, target: Array, classes: bool, weight: Array 
         sums = np.bincount(values, inside * ranks)
         between = float((sums[sizes > 0] ** 2 / sizes[sizes > 0]).sum())
         return between / spread * coverage
-    other = center(rankdata(values), inside)
+    whole = target_ranks is not None and bool(known.all())
+    other = center(target_ranks if whole and target_ranks is not None else rankdata(values), inside)
     product = float((inside * ranks * other).sum())
     size = spread * float((inside * other**2).sum())
     return product**2 / size * coverage if size > 0 else 0.0
+
+
+def _rank(values: Array) -> Array:
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values))
 
 
 def center(values: Array, weight: Array) -> Array:
@@ -202,15 +216,40 @@ def center(values: Array, weight: Array) -> Array:
     return values - np.average(values, weights=weight) if weight.any() else np.zeros(len(values))
 
 
-def choose_pairs(levels: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Pairs of the categories with most levels whose crossing stays small enough to be learned."""
+def choose_pairs(levels: tuple[int, ...], categories: Array, target: Array, classes: bool) -> list[tuple[int, int]]:
+    """Pairs of the categories with most levels whose crossing stays small enough to be learned; those first of which
+    one half of the rows tells most of the other half's target.
+
+    Args:
+        levels: of each column.
+        categories: codes (n, columns) and target (n,) of some rows.
+    """
     largest = sorted(sorted(range(len(levels)), key=lambda place: (-levels[place], place))[:CATEGORIES])
     pairs = [
         (one, other)
         for one, other in itertools.combinations(largest, 2)
         if (levels[one] + 2) * (levels[other] + 2) <= MAX_PAIR_CODES
     ]
-    return pairs[:KEPT_CATEGORIES]
+    if len(pairs) > KEPT_CATEGORIES:
+        told = {pair: tell_by_halves(*cross(categories, *pair, levels), target, classes) for pair in pairs}
+        pairs = sorted(sorted(pairs, key=lambda pair: -told[pair])[:KEPT_CATEGORIES])
+    return pairs
+
+
+def tell_by_halves(codes: Array, count: int, target: Array, classes: bool) -> float:
+    """Share of the spread of one half's target that goes with the means of the other half's, a code each; at most 1."""
+    one_hot = np.eye(int(target.max()) + 1)[target] if classes else target[:, None]
+    values = one_hot - one_hot.mean(axis=0)
+    spread = float((values**2).sum())
+    if spread <= 0:
+        return 0.0
+    gained = 0.0
+    for learned, asked in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+        rows = np.bincount(codes[learned], minlength=count)[:, None]
+        sums = np.column_stack([np.bincount(codes[learned], column, count) for column in values[learned].T])
+        expected = (sums / (rows + SMOOTHING))[codes[asked]]
+        gained += spread / 2 - float(((values[asked] - expected) ** 2).sum())
+    return gained / spread
 
 
 def cross(categories: Array, one: int, other: int, levels: tuple[int, ...]) -> tuple[Array, int]:

@@ -57,8 +57,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
             "text_components": Choice((0, 16, 32, 64, 128, 256), few),
             "text_chars": Choice((False, True), not large),
         }
-        too_long = layout.text_bytes > SENTENCE_BYTES and not layout.backbone  # who names one has the time for it
-        if not (layout.encoder and sentences.is_available(layout.backbone)) or too_long:
+        if not has_encoder(layout) or takes_encoder_too_long(layout):
             return SearchSpace(themes)
         kind = {"text_features": Choice(("themes", "sentences"), "themes")}
         return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})
@@ -74,6 +73,16 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         "others": Choice((0.0, 0.03, 0.1, 0.3, 1.0), 0.1 if layout.has_only_texts else 1.0),
     }
     return SearchSpace(parameters)
+
+
+def has_encoder(layout: Layout) -> bool:
+    """Whether there is a sentence encoder that may read the table's texts."""
+    return bool(layout.texts) and layout.encoder and sentences.is_available(layout.backbone)
+
+
+def takes_encoder_too_long(layout: Layout) -> bool:
+    """Whether the texts are more than the encoder of the extra is asked to read; who names another has the time."""
+    return layout.text_bytes > SENTENCE_BYTES and not layout.backbone
 
 
 class TextPart:

@@ -30,6 +30,7 @@ def test_products_ratios_and_differences_by_hand() -> None:
     np.testing.assert_array_equal(combine(numbers, 0, 1, 0), np.float32([18, 0, np.nan, 1e30]))
     np.testing.assert_array_equal(combine(numbers, 0, 1, 1), np.float32([2, np.nan, np.nan, 1]))
     np.testing.assert_array_equal(combine(numbers, 0, 1, 2), np.float32([3, 1, np.nan, 0]))
+    np.testing.assert_array_equal(combine(numbers, 0, 1, 3), np.float32([9, 1, np.nan, 2e30]).clip(max=1e30))
 
 
 def test_a_ratio_that_rules_the_target_is_found() -> None:
@@ -39,6 +40,25 @@ def test_a_ratio_that_rules_the_target_is_found() -> None:
     chosen = choose_numbers(numbers, target, classes=False)
     assert tuple(chosen[0]) in {(2, 0, 1), (0, 2, 1)}
     assert association(combine(numbers, 2, 0, 1), target, classes=False) > 0.999
+
+
+def test_two_numbers_that_are_weak_alone_are_found_in_their_sum() -> None:
+    """Among ten others that go with the target more than either."""
+    rng = np.random.default_rng(0)
+    line, spread = rng.normal(size=2_000), 20 * rng.normal(size=2_000)
+    others = [line + 3 * rng.normal(size=2_000) for _ in range(10)]
+    numbers = np.column_stack([line + spread, -spread, *others]).astype(np.float32)
+    assert tuple(choose_numbers(numbers, line, classes=False)[0]) == (0, 1, 3)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_of_many_pairs_of_categories_those_are_kept_that_tell_of_the_target(classes: bool) -> None:
+    rng = np.random.default_rng(0)
+    categories = rng.integers(0, 6, size=(3_000, 5)).astype(np.int32)
+    told = (categories[:, 3] + categories[:, 4]) % 2
+    target = told if classes else told + rng.normal(scale=0.5, size=3_000)
+    pairs = choose_pairs((6,) * 5, categories, target, classes)
+    assert len(pairs) == 6 and (3, 4) in pairs  # by the order of the columns it would be the last of ten
 
 
 def test_noise_gives_no_pair() -> None:
@@ -74,7 +94,9 @@ def test_a_pair_of_categories_is_one_code_and_holes_are_levels() -> None:
     crossed, size = cross(codes, 0, 1, (2, 2))
     assert size == 16
     np.testing.assert_array_equal(crossed, [1, 4, 13, 10])
-    assert choose_pairs((2, 400, 400)) == [(0, 1), (0, 2)]  # the two large ones would be 161,604 codes
+    some = np.zeros((40, 3), dtype=np.int32)
+    pairs = choose_pairs((2, 400, 400), some, np.arange(40) % 2, classes=True)
+    assert pairs == [(0, 1), (0, 2)]  # the two large ones would be 161,604 codes
 
 
 def test_what_two_categories_say_together_is_learned_and_looked_up_again(tmp_path: object) -> None:
