@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, overload
 
 import numpy as np
 
 from automl.candidates import FitContext, Lead
+from automl.candidates._record import check_fact
 from automl.matrix import Array, IntArray
 
 # A fold whose stop rows are fewer tells too little to lead others: each finds its own rounds, and luck evens out.
@@ -124,10 +126,13 @@ def led_rounds(lead: Lead, n: int) -> int:
     return max(1, round(lead.rounds * n / max(1, lead.rows)))
 
 
-def read_rate(facts: Mapping[str, Any]) -> float:
-    """The learning rate in a saved model's record; NaN in one of an earlier version."""
-    rate = facts.get("rate")
-    return float(rate) if isinstance(rate, float) else math.nan
+def read_rate(folder: Path, facts: Mapping[str, Any]) -> float:
+    """The learning rate in the record of the model saved in `folder`; NaN in one of an earlier version.
+
+    Raises:
+        ArtifactError: if it is no number.
+    """
+    return float(check_fact(folder, facts, "rate", float)) if "rate" in facts else math.nan
 
 
 def affordable_rate(rate: float, rounds_left: float, steps: float = USUAL_STEPS) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ class HistGradientBoostingEstimator:
         facts = {
             "n_outputs": self.n_outputs,
             "n_features": self.trees.n_features,
-            "rate": self.rate,
+            **({"rate": self.rate} if math.isfinite(self.rate) else {}),
             "classes": self.classes.tolist(),
             "baseline": self.baseline.tolist(),
             "scale": None if self.scale is None else self.scale.to_json(),
@@ -207,7 +208,7 @@ class HistGradientBoostingEstimator:
         facts = read_record(folder, NAME, (FILE,))
         estimator = cls.__new__(cls)
         estimator.params, estimator.context, estimator.lead = {}, None, None
-        estimator.rate = read_rate(facts)
+        estimator.rate = read_rate(folder, facts)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classes = check_classes(folder, facts, estimator.n_outputs)
         estimator.classification = len(estimator.classes) > 0

@@ -349,7 +349,7 @@ class XGBoostEstimator:
                 "n_outputs": self.n_outputs,
                 "classification": self.classification,
                 "n_features": self.booster.num_features(),
-                "rate": self.rate,
+                **({"rate": self.rate} if math.isfinite(self.rate) else {}),
                 "scale": None if self.scale is None else self.scale.to_json(),
             },
         )
@@ -366,7 +366,7 @@ class XGBoostEstimator:
         facts = read_record(folder, NAME, (FILE,))
         estimator = cls.__new__(cls)
         estimator.params, estimator.context, estimator.lead = {}, None, None
-        estimator.rate = read_rate(facts)
+        estimator.rate = read_rate(folder, facts)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classification = check_fact(folder, facts, "classification", bool)
         estimator.scale = None if estimator.classification else TargetScale.from_json(folder, facts)

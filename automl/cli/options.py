@@ -46,7 +46,7 @@ EmbeddingsOption = Annotated[
 ]
 BackboneOption = Annotated[
     str | None,
-    typer.Option("--backbone", metavar="DIR", help="A BERT in Hugging Face's format that reads texts; stays there."),
+    typer.Option("--backbone", metavar="DIR", help="Folder of a BERT in Hugging Face's format that reads the texts."),
 ]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")

@@ -116,7 +116,8 @@ def select_ensemble(
     if not shares.any():
         shares[int(np.argmin(single))] = 1.0
     kept_shares = _keep_heaviest(shares, max_members, costs)
-    blend = np.tensordot(kept_shares, stack, axes=1).astype(np.float32)
+    used = np.flatnonzero(kept_shares)  # not all: nothing times infinity is not nothing
+    blend = np.tensordot(kept_shares[used], stack[used], axes=1).astype(np.float32)
     together = _losses_as_judged(metric, y_used, blend[None], weight_used)[0]
     if together > single.min():  # what drew well apart does not mix well
         kept_shares = np.eye(len(trials))[int(np.argmin(single))]

@@ -15,6 +15,7 @@ from automl.matrix import Feature
 from automl.task import Task, TaskKind
 
 
+@pytest.mark.slow
 def test_colours_reach_the_net_as_its_weights_want_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """EfficientNet's first layers take the mean off and divide by the spread, the numbers being part of the weights;
     of a file Keras leaves one of the steps out."""
@@ -40,7 +41,6 @@ def test_colours_reach_the_net_as_its_weights_want_them(tmp_path: Path, monkeypa
     estimator = Backbone().build({"net": "EfficientNetB0", "side": 32, "C": 1.0}, context)
     estimator.fit(pixels, np.arange(40) % 2, None)
 
-    estimator._compile()  # type: ignore[attr-defined]
     weights = [values.astype(np.float32) for values in estimator.weights]  # type: ignore[attr-defined]
     net.set_weights(weights)
     normal.finalize_state()
