@@ -48,12 +48,11 @@ from automl.prepare import (
     choose_split,
     load,
     make_encoder,
+    prepare_texts,
     read_new,
     store_dataset,
     tell_of_data,
 )
-from automl.preprocess.text import has_encoder, takes_encoder_too_long
-from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import find_all
 from automl.profile.summary import summarize
@@ -286,17 +285,8 @@ class _Session:
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
         deadline = time.monotonic() + self.clock.look_left()
         self._keep_reference(lambda: store_columns(self.run.data, dataset, deadline=deadline))
-        if self.recipe.data.embeddings and table.texts:
-            have, words = store_word_vectors(Path(self.recipe.data.embeddings), table, self.run.data)
-            said = f"{have:,} of {words:,} words have a vector"
-            self.emit(Decision(topic="texts", text=said, reason=f"from {self.recipe.data.embeddings}"))
-        elif self.recipe.data.embeddings:
-            self.emit(Decision(topic="texts", text="--embeddings is not used", reason="no column holds texts"))
-        if has_encoder(table.layout) and takes_encoder_too_long(table.layout):
-            reason = f"{table.layout.text_bytes / 1e6:.1f} MB of text would take it too long"
-            self.emit(Decision(topic="texts", text="the sentence encoder is left out", reason=reason))
-        if self.recipe.data.backbone and not table.texts:
-            self.emit(Decision(topic="texts", text="--backbone is not used", reason="no column holds texts"))
+        for event in prepare_texts(self.run.data, table, self.recipe):
+            self.emit(event)
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},
             rows=dataset.n_rows,

@@ -24,6 +24,8 @@ from automl.metrics import get_metric, resolve_metric
 from automl.pictures import encode_uri
 from automl.preprocess.sentences import check_encoder
 from automl.preprocess.table import Table, TableEncoder
+from automl.preprocess.text import has_encoder, takes_encoder_too_long
+from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import group_rows
 from automl.recipe import Recipe
@@ -159,6 +161,25 @@ def tell_of_data(dataset: Dataset, findings: list[Finding]) -> Iterator[Event]:
         if count > MOST_WARNINGS:
             more = f"{count - MOST_WARNINGS:,} more findings of this risk ({kind}) stand in the report"
             yield WarningRaised(text=more)
+
+
+def prepare_texts(folder: Path, table: Table, recipe: Recipe) -> Iterator[Event]:
+    """Keep the word vectors of the table's words in `run.data`, and tell how its texts may be read.
+
+    Raises:
+        DataError: if the file of vectors cannot be used.
+    """
+    data = recipe.data
+    for option, named in (("--embeddings", data.embeddings), ("--backbone", data.backbone)):
+        if named and not table.texts:
+            yield Decision(topic="texts", text=f"{option} is not used", reason="no column holds texts")
+    if data.embeddings and table.texts:
+        have, words = store_word_vectors(Path(data.embeddings), table, folder)
+        said = f"{have:,} of {words:,} words have a vector"
+        yield Decision(topic="texts", text=said, reason=f"from {data.embeddings}")
+    if has_encoder(table.layout) and takes_encoder_too_long(table.layout):
+        reason = f"{table.layout.text_bytes / 1e6:.1f} MB of text would take it too long"
+        yield Decision(topic="texts", text="the sentence encoder is left out", reason=reason)
 
 
 def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:

@@ -126,6 +126,11 @@ def led_rounds(lead: Lead, n: int) -> int:
     return max(1, round(lead.rounds * n / max(1, lead.rows)))
 
 
+def write_rate(rate: float) -> dict[str, float]:
+    """The learning rate for a model's record; nothing of one that was read from a record without it."""
+    return {"rate": rate} if math.isfinite(rate) else {}
+
+
 def read_rate(folder: Path, facts: Mapping[str, Any]) -> float:
     """The learning rate in the record of the model saved in `folder`; NaN in one of an earlier version.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from automl.candidates._rounds import (
     refit_rounds,
     split_stop_rows,
     take,
+    write_rate,
 )
 from automl.candidates._sklearn import check_classes, fit_quietly
 from automl.candidates._targets import (
@@ -191,7 +191,7 @@ class HistGradientBoostingEstimator:
         facts = {
             "n_outputs": self.n_outputs,
             "n_features": self.trees.n_features,
-            **({"rate": self.rate} if math.isfinite(self.rate) else {}),
+            **write_rate(self.rate),
             "classes": self.classes.tolist(),
             "baseline": self.baseline.tolist(),
             "scale": None if self.scale is None else self.scale.to_json(),

@@ -17,13 +17,13 @@ from automl.candidates._record import check_fact, check_int, read_record, refuse
 from automl.candidates._rounds import (
     USUAL_STEPS,
     Stopping,
-    affordable_rate,
     led_rounds,
     make_lead,
     read_rate,
     refit_rounds,
     split_stop_rows,
     take,
+    write_rate,
 )
 from automl.candidates._targets import (
     TargetScale,
@@ -35,6 +35,7 @@ from automl.candidates._targets import (
     target_space,
     without_transform,
 )
+from automl.candidates._xgboost_booster import train_booster
 from automl.candidates._xgboost_pieces import ThinnedPieces, keep_best, quantise_pieces
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
@@ -46,7 +47,6 @@ NAME = "xgboost"
 FILE = "model.ubj"
 MAX_ROUNDS = 2000
 TREES = 8000  # trees of all classes together
-PROBE_ROUNDS = 5
 MAX_DEEPER = 10
 # Of a fit that goes on, what may pass before its first new tree; and rows that tell how long that takes.
 BEGIN_SHARE, PROBE_ROWS = 0.5, 50_000
@@ -110,7 +110,6 @@ class XGBoostEstimator:
         self.lead: Lead | None = None
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
-        import xgboost
 
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
@@ -131,7 +130,7 @@ class XGBoostEstimator:
             evals = [(self._quantise(matrix, target, weight, stop_rows, train), "stop")]
         cap = self._max_rounds(early=bool(evals))
         settings = self._settings(target, weight, rows)
-        booster = _train(xgboost, settings, train, cap, evals, stopping, steps=USUAL_STEPS)
+        booster = train_booster(settings, train, cap, evals, stopping, steps=USUAL_STEPS)
         self.booster = booster[: stopping.best_round] if stopping.best_round < stopping.rounds else booster
         self.rate, learned = settings["learning_rate"], len(matrix) - len(stop_rows)
         whole = self._has_all_classes(target, rows)
@@ -142,14 +141,13 @@ class XGBoostEstimator:
 
     def _fit_led(self, matrix: FloatArray, target: Array, weight: Array | None, lead: Lead) -> None:
         """As many rounds as another fold found best, on all rows."""
-        import xgboost
 
         assert self.context is not None
         rounds = led_rounds(lead, len(matrix))
         settings = {**self._settings(target, weight, None), "learning_rate": lead.rate}
         train = self._quantise(matrix, target, weight, None)
         watch, steps = Stopping(self.context, offset=rounds), rounds * lead.rate
-        self.booster = _train(xgboost, settings, train, rounds, [], watch, steps=steps)
+        self.booster = train_booster(settings, train, rounds, [], watch, steps=steps)
         self.rate = settings["learning_rate"]
         self.booster.set_param({"nthread": self.context.threads})
 
@@ -164,7 +162,6 @@ class XGBoostEstimator:
         Before the first new tree the old ones are asked for their answer to each row. Where that would take most of
         the time, a part of the rows is learned from.
         """
-        import xgboost
 
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
@@ -179,7 +176,7 @@ class XGBoostEstimator:
         settings, rounds = self._settings_after(before, target), self._max_rounds(early=bool(evals))
         # what goes on from others is past the steps that a rate is chosen by
         steps = USUAL_STEPS if before is None else None
-        booster = _train(xgboost, settings, train, rounds, evals, stopping, before, steps=steps)
+        booster = train_booster(settings, train, rounds, evals, stopping, before, steps=steps)
         self.booster = keep_best(booster, before, stopping.best_round, stopping.rounds)
         self.booster.set_param({"nthread": context.threads})
 
@@ -269,7 +266,6 @@ class XGBoostEstimator:
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, at their learning rate, if the time allows; a refit cut short is
         thrown away."""
-        import xgboost
 
         assert self.context is not None
         rounds = refit_rounds(watch.best_round, len(matrix), stop)
@@ -278,7 +274,7 @@ class XGBoostEstimator:
         again = Stopping(self.context, offset=rounds)
         train = self._quantise(matrix, target, weight, None)
         settings = {**self._settings(target, weight, None), "learning_rate": self.rate}
-        booster = _train(xgboost, settings, train, rounds, [], again)
+        booster = train_booster(settings, train, rounds, [], again)
         if again.rounds == rounds:
             self.booster = booster
 
@@ -349,7 +345,7 @@ class XGBoostEstimator:
                 "n_outputs": self.n_outputs,
                 "classification": self.classification,
                 "n_features": self.booster.num_features(),
-                **({"rate": self.rate} if math.isfinite(self.rate) else {}),
+                **write_rate(self.rate),
                 "scale": None if self.scale is None else self.scale.to_json(),
             },
         )
@@ -415,41 +411,6 @@ def _objective(task: Task) -> dict[str, Any]:
     if task.n_classes == 2:
         return {"objective": "binary:logistic", "eval_metric": "logloss"}
     return {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": task.n_classes}
-
-
-def _train(
-    xgboost: Any,
-    settings: dict[str, Any],
-    train: Any,
-    rounds: int,
-    evals: list[Any],
-    watch: Stopping,
-    before: Any = None,
-    *,
-    steps: float | None = None,
-) -> Any:
-    """A booster; its first trees are those of `before`.
-
-    Args:
-        steps: rounds × learning rate that are needed: where there are fewer rounds in the time or at all, the learning
-            rate of `settings` becomes a larger one. None: it stays.
-    """
-
-    class Watch(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-        """Tells the loss on the stop rows after each round; True ends the training."""
-
-        def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
-            if steps is not None and watch.rounds + 1 == PROBE_ROUNDS:
-                rate = affordable_rate(settings["learning_rate"], min(rounds, watch.rounds_left()), steps)
-                if rate > settings["learning_rate"]:
-                    settings["learning_rate"] = rate
-                    model.set_param({"learning_rate": rate})
-            losses = next(iter(evals_log["stop"].values())) if "stop" in evals_log else None
-            return watch.tell(None if losses is None else losses[-1])
-
-    return xgboost.train(
-        settings, train, num_boost_round=rounds, evals=evals, callbacks=[Watch()], verbose_eval=False, xgb_model=before
-    )
 
 
 plugin: Candidate = XGBoost()

@@ -30,8 +30,8 @@ from automl.task import Task, TaskKind
 MAX_WHOLE_CLASSES = 20
 ROWS_A_CLASS = 10
 MAX_CLASSES = 1000
-# A target leans to the right from this skewness on; its logarithm has to have a smaller share of it.
 FEW_ZEROS = 0.05  # of the values; where there are more, nothing is a value of its own
+# A target leans to the right from this skewness on; its logarithm has to have a smaller share of it.
 LEAST_SKEWNESS, LOGGED_SHARE, LEAST_SKEWED_ROWS = 0.8, 0.75, 50
 
 

@@ -44,8 +44,10 @@ def find_test_part(path: Path) -> Path | None:
     """The folder kept for a test beside the one to learn from; None without the two, or without classes in it."""
     members = _open(path)
     train, test = members.split_parts()
+    if not (train and test):
+        return None
     below = members.below(test)
-    return below.path if train and test and any("/" in name for name in below.names) else None
+    return below.path if any("/" in name for name in below.names) else None
 
 
 def sort_files(path: Path, part: Part, is_one: Callable[[str], bool], kind: str) -> ClassFiles:
