@@ -112,7 +112,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_share(share: float | None) -> str:
-    """A share of one as a percentage: "0%", "<0.1%", "3.4%", "62%"."""
+    """A share of one as a percentage: "0%", "<0.1%", "3.4%", "62%", "99.6%"; what is not all is never 100%."""
     if share is None or not math.isfinite(share):
         return "–"
     if share == 0:
@@ -122,7 +122,7 @@ def format_share(share: float | None) -> str:
         return "<0.1%"
     if percent > 99.9 and share < 1:
         return ">99.9%"
-    return f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%"
+    return f"{percent:.1f}%" if percent < 10 or 99.5 <= percent < 100 else f"{percent:.0f}%"
 
 
 def format_count(count: int, noun: str, plural: str = "") -> str:

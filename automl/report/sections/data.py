@@ -11,6 +11,14 @@ from automl.report.text import format_count, format_date, format_figure, format_
 
 LIMIT = 100
 GALLERY = 24
+_NOUNS = {
+    "number": ("number", "numbers"),
+    "category": ("category", "categories"),
+    "date": ("date", "dates"),
+    "text": ("text", "texts"),
+    "image": ("picture", "pictures"),
+    "ignore": ("left out", "left out"),
+}
 _TONES: dict[str, Tone] = {"ignore": "warn"}
 
 
@@ -49,7 +57,7 @@ def _facts(source: RunSource, columns: list[dict[str, Any]]) -> Facts:
         items.append(("Rows", f"{rows:,}", ""))
     roles = collections.Counter(str(column.get("role") or "?") for column in columns)
     if roles:
-        note = join_words([f"{count} {role}" for role, count in roles.most_common()])
+        note = join_words([format_count(count, *_NOUNS.get(role, (role, role))) for role, count in roles.most_common()])
         items.append(("Columns", f"{len(columns):,}", note))
     elif is_figure(source.record.get("columns")):
         items.append(("Columns", f"{source.record['columns']:,}", ""))

@@ -53,11 +53,13 @@ def test_durations_are_told_in_two_units_at_most() -> None:
 
 
 def test_shares_never_round_to_none_or_all() -> None:
-    assert [format_share(share) for share in (0, 0.0004, 0.034, 0.62, 0.99999, 1)] == [
+    assert [format_share(share) for share in (0, 0.0004, 0.034, 0.62, 0.994, 0.997, 0.99999, 1)] == [
         "0%",
         "<0.1%",
         "3.4%",
         "62%",
+        "99%",
+        "99.7%",
         ">99.9%",
         "100%",
     ]
