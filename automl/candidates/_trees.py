@@ -11,6 +11,7 @@ import numpy as np
 
 from automl.candidates._graph_trees import AT_MOST, Splits, add_trees
 from automl.candidates._record import check_array, read_arrays, refuse, write_arrays
+from automl.candidates._tree_walk import Walk
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 
@@ -18,7 +19,7 @@ FILE = "trees.npz"
 ARRAYS = ("sizes", "leaf", "right", "feature", "threshold", "missing_left", "leaf_row", "leaf_values")
 LEAF = -1  # scikit-learn's TREE_LEAF
 FEW_ROWS = 16
-MAX_ROUTE_NODES = 500_000
+MAX_WALK_NODES = 500_000
 NO_FEATURE = -2  # scikit-learn's TREE_UNDEFINED
 
 
@@ -82,42 +83,6 @@ def read_boosted_tree(nodes: Array) -> Nodes:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Route:
-    """How a row goes from node to node of all trees at once.
-
-    Attributes:
-        starts: (t,) int64 first node of each tree, the deepest tree first.
-        order: (t,) int64 where in that order each tree stands.
-        feature: (n,) int64 of each node.
-        children: (2n,) int64: at 2i the right one of node i, at 2i + 1 the left one; of a leaf, itself.
-        deep: for each step, how many trees have nodes so far from their first.
-    """
-
-    starts: Array
-    order: Array
-    feature: Array
-    children: Array
-    deep: tuple[int, ...]
-
-    @staticmethod
-    def through(arrays: dict[str, Array]) -> Route:
-        sizes = arrays["sizes"].astype(np.int64)
-        starts = np.cumsum(sizes) - sizes
-        nodes, leaf = np.arange(len(arrays["right"])), arrays["right"] < 0
-        right = np.where(leaf, nodes, np.repeat(starts, sizes) + arrays["right"])
-        children = np.stack([right, np.where(leaf, nodes, nodes + 1)], axis=1).reshape(-1)
-        trees, depths = np.repeat(np.arange(len(sizes)), sizes), np.zeros(len(sizes), dtype=np.int64)
-        level = starts[~leaf[starts]]
-        while len(level):
-            depths[trees[level]] += 1
-            level = np.concatenate([children[2 * level], children[2 * level + 1]])
-            level = level[~leaf[level]]
-        ranked = np.argsort(-depths, kind="stable")
-        deep = tuple(int((depths > step).sum()) for step in range(depths.max(initial=0)))
-        return Route(starts[ranked], np.argsort(ranked), arrays["feature"].astype(np.int64), children, deep)
-
-
 class Trees:
     """Trees over the same columns.
 
@@ -134,7 +99,7 @@ class Trees:
         self.arrays = arrays
         self.n_features = n_features
         self._walkers: list[Any] | None = None
-        self._route: Route | None = None
+        self._plan: Walk | None = None
 
     @property
     def count(self) -> int:
@@ -182,23 +147,19 @@ class Trees:
         return total.reshape(len(matrix), -1)
 
     def _walk(self, matrix: FloatArray) -> Array:
-        """Leaf rows (n, trees) of a few rows, all trees at once: a call per tree would cost more than the walk."""
-        if len(self.arrays["right"]) > MAX_ROUTE_NODES:
+        """Leaf rows (n, trees) of a few rows."""
+        if len(self.arrays["right"]) > MAX_WALK_NODES:
             return self._walk_while_going(matrix)
-        route = self._route = self._route or Route.through(self.arrays)
-        at = np.tile(route.starts, (len(matrix), 1))
-        cells, before = matrix.reshape(-1), np.arange(len(matrix))[:, None] * matrix.shape[1]
-        has_holes = bool(np.isnan(matrix).any())
-        threshold, missing_left = self.arrays["threshold"], self.arrays["missing_left"]
-        for deep in route.deep:
-            here = at[:, :deep]  # where a leaf was reached, it leads to itself
-            values = cells.take(route.feature.take(here) + before)
-            left = values <= threshold.take(here)
-            if has_holes:
-                left = np.where(np.isnan(values), missing_left.take(here), left)
-            at[:, :deep] = route.children.take(2 * here + left)
-        leaves: Array = self.arrays["leaf_row"].take(at[:, route.order])
+        self._plan = self._plan or self._plan_walk()
+        leaves: Array = self.arrays["leaf_row"].take(self._plan.go(matrix))
         return leaves
+
+    def _plan_walk(self) -> Walk:
+        sizes, leaf = self.arrays["sizes"].astype(np.int64), self.arrays["right"] < 0
+        nodes = np.arange(len(leaf))
+        left = np.where(leaf, nodes, nodes + 1)
+        right = np.where(leaf, nodes, np.repeat(np.cumsum(sizes) - sizes, sizes) + self.arrays["right"])
+        return Walk.plan(sizes, left, right, *(self.arrays[name] for name in ("feature", "threshold", "missing_left")))
 
     def _walk_while_going(self, matrix: FloatArray) -> Array:
         """`_walk` of trees with so many nodes that what makes it quick would take much memory."""

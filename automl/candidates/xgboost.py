@@ -12,7 +12,6 @@ import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext, Lead, Pieces, Shares
 from automl.candidates._graph_trees import add_trees
-from automl.candidates._graph_xgboost import read_booster
 from automl.candidates._record import check_fact, check_int, read_record, refuse, write_record
 from automl.candidates._rounds import (
     USUAL_STEPS,
@@ -31,12 +30,14 @@ from automl.candidates._targets import (
     regression_loss,
     sigmoid_columns,
     sigmoid_in_graph,
+    softmax,
     spread_probabilities,
     target_space,
     without_transform,
 )
 from automl.candidates._xgboost_booster import train_booster
 from automl.candidates._xgboost_pieces import ThinnedPieces, keep_best, quantise_pieces
+from automl.candidates._xgboost_trees import BoosterTrees, FewRowsAnswerer
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray, Needs, Shape
 from automl.space import Choice, Float, Int, Params, SearchSpace
@@ -108,6 +109,7 @@ class XGBoostEstimator:
         self.scale: TargetScale | None = None
         self.rate = float(params.get("learning_rate", 0.3))  # that the rounds were made at
         self.lead: Lead | None = None
+        self._answerer = FewRowsAnswerer()
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
 
@@ -321,15 +323,16 @@ class XGBoostEstimator:
     def predict(self, matrix: FloatArray) -> FloatArray:
         if len(matrix) == 0:
             return np.zeros((0, self.n_outputs), dtype=np.float32)
-        raw = self.booster.inplace_predict(matrix, predict_type="margin" if self.n_outputs == 2 else "value")
+        scores = self._answerer.predict(self.booster, matrix)
         if self.scale is not None:
-            return self.scale.invert(raw)
-        probabilities = sigmoid_columns(raw) if self.n_outputs == 2 else raw
+            return self.scale.invert(scores[:, 0])
+        probabilities = sigmoid_columns(scores[:, 0]) if self.n_outputs == 2 else softmax(scores.astype(np.float64))
         return spread_probabilities(probabilities, np.arange(self.n_outputs), self.n_outputs)
 
     def to_graph(self, graph: Graph, matrix: str) -> str:
-        splits, base = read_booster(self.booster)
-        scores = graph.add("Add", graph.cast(add_trees(graph, matrix, splits, len(base)), "float64"), base)
+        trees = BoosterTrees.of(self.booster)
+        base = trees.base
+        scores = graph.add("Add", graph.cast(add_trees(graph, matrix, trees.to_splits(), len(base)), "float64"), base)
         if self.scale is not None:
             return self.scale.to_graph(graph, scores)
         if len(base) == 1:
@@ -362,6 +365,7 @@ class XGBoostEstimator:
         facts = read_record(folder, NAME, (FILE,))
         estimator = cls.__new__(cls)
         estimator.params, estimator.context, estimator.lead = {}, None, None
+        estimator._answerer = FewRowsAnswerer()
         estimator.rate = read_rate(folder, facts)
         estimator.n_outputs = check_int(folder, facts, "n_outputs", 1, 1_000_000)
         estimator.classification = check_fact(folder, facts, "classification", bool)

@@ -54,7 +54,12 @@ class Active:
             seconds=round(sum(fold["seconds"] for fold in folds), 4),
             peak_mb=round(self.peak_mb, 1),
             predict_row_seconds=float(np.mean([fold["predict_row_seconds"] for fold in folds])) if folds else 0.0,
-            row_seconds=float(np.mean([fold.get("row_seconds", 0.0) for fold in folds])) if folds else 0.0,
+            row_seconds=_mean_known([fold.get("row_seconds") for fold in folds]),
             size_bytes=sum(fold["size_bytes"] for fold in folds),
             reason=reason, started=round(self.started, 3), finished=round(finished, 3),
         )  # fmt: skip
+
+
+def _mean_known(values: list[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else 0.0

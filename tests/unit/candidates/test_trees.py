@@ -102,7 +102,7 @@ def test_a_few_rows_take_the_same_way_however_they_are_walked(monkeypatch: pytes
     few = matrix[:9].copy()
     few[2, 1] = few[5] = np.nan
     quick = trees._walk(few)
-    monkeypatch.setattr(_trees, "MAX_ROUTE_NODES", 0)
+    monkeypatch.setattr(_trees, "MAX_WALK_NODES", 0)
     np.testing.assert_array_equal(trees._walk(few), quick)
     expected = sum(model.predict(few[:2]) for model in (*fitted, still))
     np.testing.assert_allclose(trees.add_up(few[:2])[:, 0], expected, rtol=1e-6)
