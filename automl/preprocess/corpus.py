@@ -21,6 +21,8 @@ from automl.preprocess.tokens import Kind
 
 # A chain of characters that stands in one text of the whole table only is never looked up again.
 LEAST_CHAR = 2
+# N-grams of one order that are kept of a whole table: several times what a model may have.
+MOST_STORED = 2**20
 
 
 class Corpus:
@@ -60,7 +62,8 @@ class Corpus:
     def count(self, kind: Kind, n: int, store: Path | None) -> Counts:
         """The n-grams of every text, from memory, from `store`, or counted and put there.
 
-        Only what is stored, a whole table, is without what stands in one text: no fold has a use for it.
+        Only what is stored, a whole table, is without what stands in one text, and without the rarest of more than
+        `MOST_STORED`: no fold has a use for it. What a model reads to answer is counted as it is.
         """
         key = (kind, n)
         if key not in self._counts:
@@ -69,7 +72,8 @@ class Corpus:
                 self._counts[key] = _read_counts(place)
             else:
                 least = LEAST_CHAR if store is not None and kind != "word" else 1
-                self._counts[key] = count_ngrams(list(self), kind, n, least=least)
+                most = MOST_STORED if store is not None else None
+                self._counts[key] = count_ngrams(self, kind, n, least=least, most=most)
                 if place is not None:
                     _write_counts(place, self._counts[key])
         return self._counts[key]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from automl.matrix import Array
+from automl.preprocess.sketch import FrequencySketch, find_floor
 from automl.preprocess.tokens import Kind, Points, find_ngrams, to_points
 
 # Characters looked at at once, so that memory stays flat however large the texts are.
@@ -36,39 +37,119 @@ class Counts:
         return [words[place] for place in places]
 
 
-def count_ngrams(texts: Sequence[str | None], kind: Kind, n: int, *, least: int = 1) -> Counts:
+def count_ngrams(texts: Iterable[str | None], kind: Kind, n: int, *, least: int = 1, most: int | None = None) -> Counts:
     """Count the n-grams of every text.
 
     Args:
+        texts: something that can be gone through more than once.
         kind: "word" for n tokens in a row, "char" for n characters in a row inside a word and its two blanks, "span"
             for n characters in a row wherever the blanks are.
         least: n-grams that stand in fewer texts are left out.
+        most: where there are more n-grams, those that stand in the fewest texts are left out, and memory does not
+            grow with their number (see `sketch.py`); None for all of them.
     """
+    whole = _count_exactly(texts, kind, n, most=most)
+    if whole is None:
+        assert most is not None, "all n-grams were asked for"
+        sketch = FrequencySketch()
+        for points in _blocks(texts):
+            found = _count_block(points, kind, n)
+            sketch.add(found.keys, found.frequencies())
+        least = max(least, sketch.find_floor(most))
+        whole = _count_exactly(texts, kind, n, is_wanted=lambda keys: sketch.bound(keys) >= least)
+        assert whole is not None, "nothing bounds this count"
+        least = max(least, find_floor(whole.frequencies(), most))
+    return whole.take(np.flatnonzero(whole.frequencies() >= least)) if least > 1 else whole.join()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """The n-grams of some texts before their terms are joined.
+
+    Attributes:
+        matrix, keys: see `Counts`.
+        terms: keys and what they stand for, block by block.
+    """
+
+    matrix: Any
+    keys: Array
+    terms: list[tuple[Array, list[str]]]
+
+    def frequencies(self) -> Array:
+        """(v,) int64 texts that each n-gram stands in."""
+        return np.bincount(self.matrix.indices, minlength=len(self.keys))
+
+    def join(self) -> Counts:
+        return Counts(matrix=self.matrix, keys=self.keys, terms=_join_terms(self.terms, self.keys))
+
+    def take(self, columns: Array) -> Counts:
+        """These columns only."""
+        kept = self.keys[columns]
+        return Counts(matrix=select_columns(self.matrix, columns), keys=kept, terms=_join_terms(self.terms, kept))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """The n-grams of one block of texts, and where the first of each lies in its code points."""
+
+    matrix: Any
+    keys: Array
+    starts: Array
+    lengths: Array
+
+    def frequencies(self) -> Array:
+        """(v,) int64 texts that each n-gram stands in."""
+        return np.bincount(self.matrix.indices, minlength=len(self.keys))
+
+    def take(self, columns: Array) -> _Block:
+        return _Block(
+            matrix=select_columns(self.matrix, columns),
+            keys=self.keys[columns],
+            starts=self.starts[columns],
+            lengths=self.lengths[columns],
+        )
+
+
+def _count_block(points: Points, kind: Kind, n: int) -> _Block:
+    from scipy.sparse import csr_matrix
+
+    own, owners, starts, lengths = find_ngrams(points, kind, n)
+    keys, first, places = np.unique(own, return_index=True, return_inverse=True)
+    matrix = csr_matrix(
+        (np.ones(len(own), dtype=np.float32), (owners, places.reshape(-1))), shape=(points.count, len(keys))
+    )
+    matrix.sum_duplicates()
+    return _Block(matrix=matrix, keys=keys, starts=starts[first], lengths=lengths[first])
+
+
+def _count_exactly(
+    texts: Iterable[str | None],
+    kind: Kind,
+    n: int,
+    *,
+    most: int | None = None,
+    is_wanted: Callable[[Array], Array] | None = None,
+) -> _Found | None:
+    """All n-grams, or those whose keys `is_wanted` says yes to; None as soon as they are more than `most`."""
     from scipy.sparse import csr_matrix, vstack
 
     keys, parts, terms = np.zeros(0, dtype=np.uint64), [], []
     known: list[tuple[Array, Any]] = []
     for points in _blocks(texts):
-        own, owners, starts, lengths = find_ngrams(points, kind, n)
-        fresh, first, places = np.unique(own, return_index=True, return_inverse=True)
-        matrix = csr_matrix(
-            (np.ones(len(own), dtype=np.float32), (owners, places.reshape(-1))), shape=(points.count, len(fresh))
-        )
-        matrix.sum_duplicates()
-        known.append((fresh, matrix))
-        new = ~np.isin(fresh, keys, assume_unique=True)
-        terms.append((fresh[new], _spell(points.codes, starts[first[new]], lengths[first[new]])))
-        keys = np.union1d(keys, fresh)
-    for fresh, matrix in known:
-        matrix.indices = np.searchsorted(keys, fresh).astype(np.int32)[matrix.indices]
+        block = _count_block(points, kind, n)
+        if is_wanted is not None:
+            block = block.take(np.flatnonzero(is_wanted(block.keys)))
+        known.append((block.keys, block.matrix))
+        new = match_keys(block.keys, keys) < 0
+        terms.append((block.keys[new], _spell(points.codes, block.starts[new], block.lengths[new])))
+        keys = np.insert(keys, np.searchsorted(keys, block.keys[new]), block.keys[new])
+        if most is not None and len(keys) > most:
+            return None
+    for own, matrix in known:
+        matrix.indices = np.searchsorted(keys, own).astype(np.int32)[matrix.indices]
         parts.append(csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], len(keys))))
     whole = parts[0] if len(parts) == 1 else vstack(parts, format="csr") if parts else csr_matrix((0, 0), dtype="f4")
-    if least > 1:
-        keep = np.flatnonzero(np.bincount(whole.indices, minlength=len(keys)) >= least)
-        whole, kept = select_columns(whole, keep), keys[keep]
-    else:
-        kept = keys
-    return Counts(matrix=whole, keys=kept, terms=_join_terms(terms, kept))
+    return _Found(matrix=whole, keys=keys, terms=terms)
 
 
 def select_columns(matrix: Any, columns: Array) -> Any:
@@ -94,7 +175,7 @@ def match_keys(wanted: Array, keys: Array) -> Array:
     return np.where(keys[places] == wanted, places, -1)
 
 
-def _blocks(texts: Sequence[str | None]) -> Iterator[Points]:
+def _blocks(texts: Iterable[str | None]) -> Iterator[Points]:
     block: list[str | None] = []
     size = 0
     for text in texts:

@@ -94,3 +94,34 @@ def test_spans_reach_across_words_but_never_across_texts() -> None:
     counts = count_ngrams(["ab c", "d"], "span", 3)
     assert as_dict(counts, 0) == {" ab": 1, "ab ": 1, "b c": 1, " c ": 1}
     assert as_dict(counts, 1) == {" d ": 1}
+
+
+def make_zipf_texts(rows: int) -> list[str]:
+    """Sentences of words of which some are common and most are rare."""
+    rng = np.random.default_rng(3)
+    words = np.minimum(rng.zipf(1.3, (rows, 8)), 5000)
+    return [" ".join(f"w{number}" for number in row) for row in words]
+
+
+def test_beyond_a_bound_the_rarest_are_left_out_and_the_others_are_counted_as_without_it(monkeypatch) -> None:
+    texts = make_zipf_texts(2000)
+    monkeypatch.setattr(ngrams, "BLOCK_CHARACTERS", 5000)
+    whole = count_ngrams(texts, "word", 2)
+    assert len(whole.keys) > 4000
+
+    bounded = count_ngrams(texts, "word", 2, most=500)
+
+    frequencies = np.bincount(bounded.matrix.indices, minlength=len(bounded.keys))
+    floor = int(frequencies.min())
+    assert 200 < len(bounded.keys) <= 500 and floor > 1
+    same = count_ngrams(texts, "word", 2, least=floor)
+    np.testing.assert_array_equal(bounded.keys, same.keys)
+    np.testing.assert_array_equal(bounded.matrix.toarray(), same.matrix.toarray())
+    np.testing.assert_array_equal(bounded.terms, same.terms)
+
+
+def test_a_bound_that_is_not_reached_changes_nothing() -> None:
+    texts = make_zipf_texts(50)
+    bounded, whole = (count_ngrams(texts, "char", 3, most=most) for most in (10_000, None))
+    np.testing.assert_array_equal(bounded.keys, whole.keys)
+    np.testing.assert_array_equal(bounded.matrix.toarray(), whole.matrix.toarray())

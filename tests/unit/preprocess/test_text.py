@@ -11,6 +11,7 @@ import pytest
 
 from automl.errors import ArtifactError
 from automl.matrix import Needs
+from automl.preprocess import corpus
 from automl.preprocess.cache import get_fold_matrices
 from automl.preprocess.corpus import Texts
 from automl.preprocess.part import FitRows
@@ -157,6 +158,24 @@ def test_a_fold_knows_only_the_words_of_its_training_rows(tmp_path: Path) -> Non
     assert (fold.score.toarray()[:, -3:] > 0).sum() == 10  # "common" alone
     again = read_fold()
     np.testing.assert_array_equal(again.train.toarray(), fold.train.toarray())
+
+
+def test_a_huge_vocabulary_is_bounded_where_a_model_learns_and_not_where_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"common word{number % 9} rare{number}" for number in range(90)]
+    params = {**WORDS_ONLY, "min_df": 3}
+    _, expected = fit(make_table(texts), SPARSE, **params)
+    monkeypatch.setattr(corpus, "MOST_STORED", 20)
+    table = make_table(texts).keep_counts(tmp_path)
+
+    transformer, matrix = fit(table, SPARSE, **params)
+
+    np.testing.assert_array_equal(matrix.toarray(), expected.toarray())
+    assert len(table.texts[0].counts("word", 1)[1].keys) == 10
+    # nothing is left out of what is read to answer, however many words of its own it has
+    others = make_table([*(f"new{number}" for number in range(60)), texts[0]])
+    np.testing.assert_array_equal(transformer.transform(others).toarray()[-1, 1:], matrix.toarray()[0, 1:])
 
 
 def test_a_table_with_texts_is_the_same_from_disk(tmp_path: Path) -> None:
