@@ -23,6 +23,7 @@ from automl.candidates._record import (
 )
 from automl.candidates._rounds import split_stop_rows
 from automl.candidates._targets import TargetScale, class_priors, regression_loss, softmax, spread_probabilities
+from automl.candidates._word_noise import FIRST_WORD, SPACE, UNKNOWN, Bigrams, add_noise
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Float, Int, Params, SearchSpace
@@ -30,7 +31,6 @@ from automl.task import Task
 
 FILE = "weights.npz"
 NEEDS = Needs(scaled=True, text="tokens")
-UNKNOWN, FIRST_WORD = 1, 3
 EMBEDDING_SPREAD = 0.1
 CHUNK_ROWS = 512
 MAX_CLASSES = 1000
@@ -95,8 +95,7 @@ def net_space(task: Task, shape: Shape, *, units: int, rate: float = 2e-3) -> Se
             "embedding": Int(16, 128, 64, log=True),
             "units": Int(16, 256, units, log=True),
             "dropout": Float(0.0, 0.6, 0.3),
-            "word_dropout": Float(0.0, 0.3, 0.1),
-            "word_swap": Float(0.0, 0.3, 0.0),
+            **SPACE,
             "learning_rate": Float(3e-4, 2e-2, rate, log=True),
             "weight_decay": Float(1e-6, 0.1, 1e-3, log=True),
         }
@@ -146,7 +145,7 @@ class TextNetEstimator:
         else:
             self.scale = TargetScale.learn(target[rows], None if weight is None else weight[rows])
             learned = self.scale.apply(target).astype(np.float32)
-        model = self._build(keras)
+        model = self._build(keras, self._count_bigrams(matrix, rows))
         if self.classification:  # start from the class shares: a fit without time is then no worse than a constant
             priors = class_priors(target[rows], None if weight is None else weight[rows], self.size.outputs)
             model.get_layer("head").bias.assign(np.log(np.maximum(priors, 1e-4)).astype(np.float32))
@@ -155,24 +154,25 @@ class TextNetEstimator:
         fitting.run(np.ascontiguousarray(matrix, dtype=np.float32), learned, weight, rows, stop_rows)
         self.weights = self._read(model)
 
-    def _build(self, keras: Any) -> Any:
+    def _build(self, keras: Any, bigrams: Bigrams | None = None) -> Any:
         ops, size = keras.ops, self.size
         inputs = keras.Input((size.others + size.length,))
         tokens = ops.cast(inputs[:, size.others :], "int32")
         mask = ops.cast(tokens > 0, "float32")
-        if self.params["word_dropout"] > 0:
-            tokens = _make_word_dropout(keras, self.params["word_dropout"], self.context.seed if self.context else 0)(
-                tokens
-            )
-        if (swap := float(self.params.get("word_swap", 0.0))) > 0:
-            tokens = _make_word_swap(keras, swap, self.context.seed if self.context else 0)(tokens)
-        words = keras.layers.Embedding(size.vocabulary, size.embedding, name="embedding")(tokens)
+        noised = add_noise(keras, tokens, self.params, bigrams, self.context.seed if self.context else 0)
+        words = keras.layers.Embedding(size.vocabulary, size.embedding, name="embedding")(noised)
         words = keras.layers.SpatialDropout1D(0.5 * self.params["dropout"])(words) * ops.expand_dims(mask, -1)
         pooled = self.net.build(keras, words, mask, size, self.params["dropout"])
         if size.others:
             pooled = keras.layers.Concatenate()([pooled, inputs[:, : size.others]])
         pooled = keras.layers.Dropout(self.params["dropout"])(pooled)
         return keras.Model(inputs, keras.layers.Dense(size.outputs, name="head")(pooled))
+
+    def _count_bigrams(self, matrix: FloatArray, rows: Array) -> Bigrams | None:
+        """Of the words of training rows, where some are to be replaced."""
+        if float(self.params.get("word_backoff", 0.0)) <= 0:
+            return None
+        return Bigrams.count(matrix[rows, self.size.others :], self.size.vocabulary)
 
     def _start_from_vectors(self, model: Any, vectors: FloatArray | None) -> None:
         """Put given word vectors, brought to the size of Keras' own, in the place of random ones."""
@@ -300,48 +300,6 @@ class TextNetEstimator:
                 raise refuse(folder, f"{key} has numbers that are not finite")
             estimator.weights[key] = array
         return estimator
-
-
-def _make_word_dropout(keras: Any, rate: float, seed: int) -> Any:
-    """A layer that makes some words unknown while the network learns."""
-
-    class WordDropout(keras.layers.Layer):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.draws = keras.random.SeedGenerator(seed % 2**31)
-
-        def call(self, tokens: Any, training: bool = False) -> Any:
-            if not training:
-                return tokens
-            ops = keras.ops
-            gone = keras.random.uniform(ops.shape(tokens), seed=self.draws) < rate
-            return ops.where(ops.logical_and(gone, tokens > 0), ops.full_like(tokens, UNKNOWN), tokens)
-
-    return WordDropout()
-
-
-def _make_word_swap(keras: Any, rate: float, seed: int) -> Any:
-    """A layer that makes some neighbours change places during training (Wei and Zou 2019, arXiv:1901.11196)."""
-
-    class WordSwap(keras.layers.Layer):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.draws = keras.random.SeedGenerator(seed % 2**31 + 1)
-
-        def call(self, tokens: Any, training: bool = False) -> Any:
-            if not training:
-                return tokens
-            ops = keras.ops
-            places = ops.arange(ops.shape(tokens)[1])
-            odd = ops.cast(keras.random.uniform((), seed=self.draws) < 0.5, places.dtype)
-            after = ops.roll(tokens, -1, axis=1)
-            drawn = keras.random.uniform(ops.shape(tokens), seed=self.draws) < rate
-            first = ops.logical_and(drawn, (places + odd) % 2 == 0)  # pairs never overlap
-            first = ops.logical_and(first, ops.logical_and(after > 0, places < ops.shape(tokens)[1] - 1))
-            second = ops.roll(first, 1, axis=1)
-            return ops.where(first, after, ops.where(second, ops.roll(tokens, 1, axis=1), tokens))
-
-    return WordSwap()
 
 
 def sigmoid(x: FloatArray) -> FloatArray:
