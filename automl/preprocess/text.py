@@ -21,6 +21,7 @@ from automl.preprocess._graph_texts import number_words_in_graph, weigh_in_graph
 from automl.preprocess.corpus import Texts
 from automl.preprocess.ngrams import match_keys, select_columns
 from automl.preprocess.part import FitRows, State
+from automl.preprocess.stop_words import find_empty_chains, find_stop_words
 from automl.preprocess.table import Layout, Table, TableNames
 from automl.preprocess.tokens import Kind
 from automl.space import Choice, Condition, Int, Parameter, Params, SearchSpace
@@ -67,6 +68,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         "min_df": Int(1, 5, 1 if not large else 3),
         "char_min_df": Int(1, 8, 2),
         "max_df": Choice((0.3, 0.5, 1.0), 1.0),
+        "stop_words": Choice((0, 50, 200), 0),  # words in most texts that are left out
         "sublinear": Choice((False, True), True),
         "idf": Choice((False, True), True),
         # what the columns beside the n-grams are multiplied with; 0 leaves them out
@@ -158,6 +160,10 @@ class TextPart:
             least = int(self.params["min_df" if kind == "word" else "char_min_df"])
             most = max(float(self.params["max_df"]) * rows, least + 1) if kind == "word" and n == 1 else rows
         keep = np.flatnonzero((df >= max(1, min(least, rows))) & (df <= most))
+        if kind == "word" and (stop := int(self.params.get("stop_words", 0))):
+            words, known = texts.counts("word", 1)
+            stop_words = find_stop_words(known.keys, np.bincount(words.indices, minlength=len(known.keys)), stop)
+            keep = np.delete(keep, find_empty_chains(counts.keys[keep], stop_words, n))
         names = np.array(counts.spell(keep), dtype=object)
         return np.asarray(counts.keys[keep]), df[keep], names
 

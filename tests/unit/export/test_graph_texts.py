@@ -51,6 +51,7 @@ CHOICES: list[tuple[str, dict[str, Any]]] = [
     ("sparse", {}),
     ("sparse", {"words": 0, "chars": "across 1-6", "idf": False, "others": 0.3}),
     ("sparse", {"words": 3, "chars": "none", "sublinear": False, "max_df": 0.3, "min_df": 5}),
+    ("sparse", {"words": 3, "chars": "none", "stop_words": 50}),
     ("dense", {"text_components": 16}),
     ("dense", {"text_components": 0}),
     ("tokens", {"word_min_df": 2}),

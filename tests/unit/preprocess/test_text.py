@@ -66,6 +66,14 @@ def test_words_of_too_few_or_too_many_texts_are_left_out() -> None:
     assert sorted(ngrams_of(transformer, matrix)[0]) == ["a", "dog"]
 
 
+def test_the_most_common_words_and_pairs_of_them_can_be_left_out() -> None:
+    texts = [f"the end of the word{number}" for number in range(30)]
+    params = {**WORDS_ONLY, "words": 2}
+    every = ngrams_of(*fit(make_table(texts), SPARSE, **params))[0]
+    fewer = ngrams_of(*fit(make_table(texts), SPARSE, **params, stop_words=50))[0]
+    assert set(every) - set(fewer) == {"the", "end", "of", "the end", "end of", "of the"}
+
+
 def test_other_columns_stand_first_and_count_as_much_as_was_chosen() -> None:
     for share in (0.0, 0.1, 1.0):
         _, matrix = fit(make_table(TEXTS), SPARSE, **{**WORDS_ONLY, "others": share})
