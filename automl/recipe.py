@@ -75,7 +75,8 @@ class DataOptions(_Part):
         embeddings: file of word vectors (word2vec or GloVe as text) that networks over words start from.
         encoder: whether texts may be read by a sentence encoder: that of the extra `text`, where it is installed, or
             `backbone`.
-        backbone: folder of a BERT in the format of Hugging Face that reads texts in place of the extra's encoder.
+        backbone: folder of a BERT, in the format of Hugging Face or as a preset of KerasHub, that reads texts in place
+            of the extra's encoder.
         roles: column → role, overriding the guess; "ignore" drops.
         drop: columns to leave out.
         keep: columns to use although they look like an identifier or a leak.

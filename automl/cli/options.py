@@ -46,7 +46,11 @@ EmbeddingsOption = Annotated[
 ]
 BackboneOption = Annotated[
     str | None,
-    typer.Option("--backbone", metavar="DIR", help="Folder of a BERT in Hugging Face's format that reads the texts."),
+    typer.Option(
+        "--backbone",
+        metavar="DIR",
+        help="Folder of a BERT that reads the texts, in Hugging Face's format or KerasHub's.",
+    ),
 ]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression; guessed if not given.")

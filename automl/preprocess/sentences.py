@@ -3,24 +3,23 @@
 The weights are those of all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957; Reimers and Gurevych 2019,
 arXiv:1908.10084): six layers, 384 numbers a sentence. The package brings PyTorch along; here only its files are read,
 so that a model that uses them needs neither PyTorch nor code from a file. Any BERT (Devlin et al. 2019,
-arXiv:1810.04805) that lies in a folder in the format of Hugging Face is read in the same way.
+arXiv:1810.04805) that lies in a folder in one of the two layouts of `bert_files.py` is read in the same way.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from automl.errors import MissingExtraError, UsageError
 from automl.files import write_array
 from automl.matrix import Array, FloatArray
+from automl.preprocess.bert_files import find_layout, read_json_file
 from automl.preprocess.corpus import Texts
 from automl.preprocess.tokens import normalize
 
@@ -30,9 +29,7 @@ MAX_PIECES = 128  # of a longer text the beginning is read, as the encoder was t
 BATCH = 64
 CHUNK = 256  # texts that are encoded and kept together
 DECIMALS = 3  # what float32 arithmetic leaves the same whatever the batch
-FILES = ("config.json", "vocab.txt", "model.safetensors")
 MAX_READ = 20_000  # characters
-_TYPES = {"F32": "<f4", "F16": "<f2"}
 UNKNOWN, START, END = "[UNK]", "[CLS]", "[SEP]"
 
 
@@ -47,17 +44,19 @@ def check_encoder(folder: Path) -> None:
     Raises:
         UsageError: saying what is missing, or what it is instead.
     """
-    hint = "Name a folder that holds config.json, vocab.txt and model.safetensors, as save_pretrained writes them"
+    hint = (
+        "Name a folder that holds config.json, vocab.txt and model.safetensors, as save_pretrained writes them, "
+        "or a preset of KerasHub's BertBackbone"
+    )
     if not folder.is_dir():
         raise UsageError(f"There is no folder {str(folder)!r} with an encoder, and nothing is downloaded", hint=hint)
-    for name in FILES:
+    layout = find_layout(folder)
+    for name in layout.files:
         if not (folder / name).is_file():
             raise UsageError(f"{folder} has no {name}", hint=hint)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind, activation = str(config.get("model_type")), str(config.get("hidden_act", "gelu"))
-        if kind != "bert" or activation != "gelu":
-            raise UsageError(f"{folder} holds a {kind} with {activation}, not a BERT with gelu", hint=hint)
+        if other := layout.describe(read_json_file(folder / "config.json")):
+            raise UsageError(f"{folder} holds {other}, not a BERT with gelu", hint=hint)
         Encoder(folder).encode(["a text"])
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         text = f"{folder} holds no BERT that can be read: {type(error).__name__}: {str(error)[:100]}"
@@ -111,19 +110,16 @@ class Encoder:
     """BERT with mean pooling and rows of one length.
 
     Args:
-        folder: `config.json`, `vocab.txt` and `model.safetensors`, in the format of Hugging Face.
+        folder: see `bert_files.py`.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        words = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
-        self.vocabulary = {word: place for place, word in enumerate(words)}
-        self.weights = read_safetensors(folder / "model.safetensors")
+        self.files = find_layout(folder).read(folder)
+        self.vocabulary = {word: place for place, word in enumerate(self.files.words)}
+        self.weights = self.files.weights
         self.width = int(self.weights["embeddings.word_embeddings.weight"].shape[1])
         self.most = min(MAX_PIECES, len(self.weights["embeddings.position_embeddings.weight"]))
-        named = folder / "tokenizer_config.json"
-        facts = json.loads(named.read_text(encoding="utf-8")) if named.is_file() else {}
-        self.lower = bool(facts.get("do_lower_case", True))
+        self.activate = gelu_by_tanh if self.files.approximates else gelu
 
     def encode(self, texts: list[str | None]) -> FloatArray:
         """(n, width) float32."""
@@ -145,7 +141,7 @@ class Encoder:
     def split(self, text: str) -> list[int]:
         """Numbers of the word pieces, longest match first (Wu et al. 2016, arXiv:1609.08144)."""
         numbers = [self.vocabulary[START]]
-        for word in _split_words(text, lower=self.lower):
+        for word in _split_words(text, lower=self.files.lower, strip=self.files.strips_accents):
             numbers += self._split_word(word)
             if len(numbers) >= self.most - 1:
                 break
@@ -170,17 +166,17 @@ class Encoder:
         x = x + self.weights["embeddings.position_embeddings.weight"][: numbers.shape[1]]
         x = self._normalize("embeddings.LayerNorm", x + self.weights["embeddings.token_type_embeddings.weight"][0])
         hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(-1e9))
-        for layer in range(int(self.config["num_hidden_layers"])):
+        for layer in range(self.files.layers):
             name = f"encoder.layer.{layer}"
             x = self._normalize(f"{name}.attention.output.LayerNorm", x + self._attend(name, x, hidden))
-            inner = gelu(self._apply(f"{name}.intermediate.dense", x))
+            inner = self.activate(self._apply(f"{name}.intermediate.dense", x))
             x = self._normalize(f"{name}.output.LayerNorm", x + self._apply(f"{name}.output.dense", inner))
         pooled = (x * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         return np.asarray(pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
     def _attend(self, name: str, x: FloatArray, hidden: FloatArray) -> FloatArray:
         rows, length, width = x.shape
-        heads = int(self.config["num_attention_heads"])
+        heads = self.files.heads
         query, key, value = (
             self._apply(f"{name}.attention.self.{part}", x)
             .reshape(rows, length, heads, width // heads)
@@ -200,7 +196,7 @@ class Encoder:
 
     def _normalize(self, name: str, x: FloatArray) -> FloatArray:
         centred = x - x.mean(axis=-1, keepdims=True)
-        spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(self.config["layer_norm_eps"]))
+        spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(self.files.epsilon))
         result: FloatArray = centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
         return result
 
@@ -213,7 +209,7 @@ def load_encoder(backbone: str = "") -> Encoder:
         MissingExtraError: if there is none.
     """
     folder = Path(backbone) if backbone else _folder()
-    if folder is not None and backbone and not all((folder / name).is_file() for name in FILES):
+    if folder is not None and backbone and not all((folder / name).is_file() for name in find_layout(folder).files):
         raise MissingExtraError(
             f"This model reads texts by the encoder in {backbone}, which is not there",
             hint="Put the folder that --backbone named back in its place",
@@ -224,24 +220,6 @@ def load_encoder(backbone: str = "") -> Encoder:
             hint="pip install 'automl[text]'",
         )
     return Encoder(folder)
-
-
-def read_safetensors(path: Path) -> dict[str, FloatArray]:
-    """Arrays of a .safetensors file: eight bytes of length, a JSON header, and plain numbers; nothing can execute."""
-    content = np.memmap(path, dtype=np.uint8, mode="r")
-    length = int(content[:8].view("<u8")[0])
-    if not 0 < length < 10_000_000:
-        raise ValueError(f"{path.name} is no safetensors file")
-    header = json.loads(content[8 : 8 + length].tobytes())
-    found = {}
-    for name, facts in header.items():
-        if name == "__metadata__" or facts["dtype"] not in _TYPES:
-            continue
-        start, end = facts["data_offsets"]
-        plain = content[8 + length + start : 8 + length + end].view(_TYPES[facts["dtype"]]).reshape(facts["shape"])
-        name = name.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
-        found[name.replace("LayerNorm.beta", "LayerNorm.bias")] = plain.astype(np.float32, copy=False)
-    return found
 
 
 def gelu(x: FloatArray) -> FloatArray:
@@ -264,13 +242,19 @@ def gelu(x: FloatArray) -> FloatArray:
     return sums
 
 
-def _split_words(text: str, *, lower: bool = True) -> list[str]:
-    """Words, single punctuation marks and single ideographs; with `lower` in lower case and without accents."""
-    plain = unicodedata.normalize("NFD", normalize(text)) if lower else unicodedata.normalize("NFC", text[:MAX_READ])
+def gelu_by_tanh(x: FloatArray) -> FloatArray:
+    """The form with the hyperbolic tangent (Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2)."""
+    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
+    return np.asarray(np.float32(0.5) * x * (np.float32(1) + np.tanh(inner)))
+
+
+def _split_words(text: str, *, lower: bool = True, strip: bool = True) -> list[str]:
+    """Words, single punctuation marks, single ideographs; with `lower` in lower case, with `strip` without accents."""
+    form = normalize(text) if lower else text[:MAX_READ]
     parts = []
-    for character in plain:
+    for character in unicodedata.normalize("NFD" if strip else "NFC", form):
         category = unicodedata.category(character)
-        if category == "Mn" and lower:
+        if category == "Mn" and strip:
             continue
         alone = category[0] in "PS" or 0x4E00 <= ord(character) <= 0x9FFF or 0x3400 <= ord(character) <= 0x4DBF
         parts.append(f" {character} " if alone else character)

@@ -16,6 +16,7 @@ import pytest
 from automl.errors import MissingExtraError, UsageError
 from automl.matrix import Needs
 from automl.preprocess import sentences
+from automl.preprocess.bert_files import read_safetensors
 from automl.preprocess.corpus import Texts
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
@@ -25,8 +26,8 @@ from automl.preprocess.sentences import (
     check_encoder,
     embed,
     gelu,
+    gelu_by_tanh,
     load_encoder,
-    read_safetensors,
 )
 from automl.preprocess.table import Layout, TableEncoder
 from automl.schema import Column, Role, Schema
@@ -201,3 +202,94 @@ def test_a_vocabulary_of_both_cases_keeps_them(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
     names = [VOCABULARY[number] for number in Encoder(folder).split("good Good café")]
     assert names == ["[CLS]", "good", "[UNK]", "[UNK]", "[SEP]"]
+
+
+def write_preset(folder: Path, like: Path, heads: int = 4) -> Path:
+    """The encoder in the folder `like` as KerasHub's `save_to_preset` lays it out."""
+    import h5py
+
+    weights = read_safetensors(like / "model.safetensors")
+    width = weights["embeddings.LayerNorm.bias"].shape[0]
+    arrays: dict[str, tuple[Any, ...]] = {
+        "reversible_embedding": (weights["embeddings.word_embeddings.weight"],),
+        "position_embedding": (weights["embeddings.position_embeddings.weight"],),
+        "embedding": (weights["embeddings.token_type_embeddings.weight"],),
+    }
+    for place, name in {
+        "layer_normalization": "embeddings.LayerNorm",
+        "transformer_encoder/_self_attention_layer_norm": "encoder.layer.0.attention.output.LayerNorm",
+        "transformer_encoder/_feedforward_intermediate_dense": "encoder.layer.0.intermediate.dense",
+        "transformer_encoder/_feedforward_output_dense": "encoder.layer.0.output.dense",
+        "transformer_encoder/_feedforward_layer_norm": "encoder.layer.0.output.LayerNorm",
+    }.items():
+        arrays[place] = (weights[f"{name}.weight"].T, weights[f"{name}.bias"])
+    block = "encoder.layer.0.attention"
+    for part in ("query", "key", "value"):
+        kernel, bias = weights[f"{block}.self.{part}.weight"].T, weights[f"{block}.self.{part}.bias"]
+        shaped = kernel.reshape(width, heads, -1), bias.reshape(heads, -1)
+        arrays[f"transformer_encoder/_self_attention_layer/{part}_dense"] = shaped
+    kernel = weights[f"{block}.output.dense.weight"].T.reshape(heads, -1, width)
+    shaped = kernel, weights[f"{block}.output.dense.bias"]
+    arrays["transformer_encoder/_self_attention_layer/output_dense"] = shaped
+    (folder / "assets" / "tokenizer").mkdir(parents=True)
+    with h5py.File(folder / "model.weights.h5", "w") as file:
+        for place, parts in arrays.items():
+            for number, part in enumerate(parts):
+                file[f"layers/{place}/vars/{number}"] = part
+    (folder / "assets" / "tokenizer" / "vocabulary.txt").write_text("\n".join(VOCABULARY), encoding="utf-8")
+    config = {"num_layers": 1, "num_heads": heads, "hidden_dim": width}
+    (folder / "config.json").write_text(json.dumps({"class_name": "BertBackbone", "config": config}))
+    (folder / "tokenizer.json").write_text(json.dumps({"config": {"lowercase": True, "strip_accents": False}}))
+    return folder
+
+
+def write_both(folder: Path) -> tuple[Path, Path]:
+    """One BERT of four heads in Hugging Face's layout, and in KerasHub's."""
+    like = write_encoder(folder / "bert", width=24)
+    config = json.loads((like / "config.json").read_text()) | {"num_attention_heads": 4}
+    (like / "config.json").write_text(json.dumps(config))
+    return like, write_preset(folder / "preset", like)
+
+
+def test_a_preset_of_kerashub_is_read_as_the_same_bert_in_the_other_layout(tmp_path: Path) -> None:
+    like, preset = (Encoder(folder) for folder in write_both(tmp_path))
+    check_encoder(tmp_path / "preset")
+    assert set(preset.weights) == set(like.weights)
+    for name, array in like.weights.items():
+        np.testing.assert_array_equal(preset.weights[name], array)
+    texts: list[str | None] = ["good food", "unaffable, good", None]
+    # but for the activation, whose form with the hyperbolic tangent differs by less than a thousandth
+    np.testing.assert_allclose(preset.encode(texts), like.encode(texts), atol=5e-3)
+    assert (preset.encode(texts) != 0).any(axis=1).tolist() == [True, True, False]
+
+
+def test_a_preset_says_itself_what_is_done_to_accents_and_cases(tmp_path: Path) -> None:
+    folder = write_both(tmp_path)[1]
+    assert [VOCABULARY[number] for number in Encoder(folder).split("Good café")][1:-1] == ["good", "[UNK]"]
+    (folder / "tokenizer.json").write_text(json.dumps({"config": {"lowercase": False, "strip_accents": True}}))
+    assert [VOCABULARY[number] for number in Encoder(folder).split("Good café")][1:-1] == ["[UNK]", "cafe"]
+
+
+def test_gelu_by_tanh_is_that_of_keras() -> None:
+    import keras
+
+    x = np.linspace(-6, 6, 101, dtype=np.float32)
+    np.testing.assert_allclose(gelu_by_tanh(x), np.asarray(keras.ops.gelu(x, approximate=True)), atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda folder: (folder / "model.weights.h5").unlink(), "has no model.weights.h5"),
+        (lambda folder: (folder / "assets/tokenizer/vocabulary.txt").unlink(), "has no assets/tokenizer/vocab"),
+        (lambda folder: (folder / "config.json").write_text('{"class_name": "GemmaBackbone"}'), "a GemmaBackbone, not"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "holds no BERT that can be read"),
+        (lambda folder: (folder / "model.weights.h5").write_bytes(b"x" * 100), "holds no BERT that can be read"),
+    ],
+)
+def test_a_preset_that_cannot_be_read_is_refused_in_one_sentence(tmp_path: Path, break_it: Any, said: str) -> None:
+    folder = write_both(tmp_path)[1]
+    break_it(folder)
+    with pytest.raises(UsageError, match=said) as caught:
+        check_encoder(folder)
+    assert "BertBackbone" in caught.value.hint
