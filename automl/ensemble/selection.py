@@ -25,7 +25,7 @@ MAX_MODELS = 24
 # Numbers mixed and scored in one step; more rows than this allows are sampled.
 MAX_CELLS = 500_000
 # With so many rows, from and to, the climb is repeated, so often, on at most so many rows drawn with replacement.
-LEAST_BAGGED_ROWS, BAGGED_ROWS, CLIMBS, DRAWN_ROWS = 150, 4_000, 8, 2_000
+LEAST_BAGGED_ROWS, BAGGED_ROWS, CLIMBS, DRAWN_ROWS = 150, 4_000, 12, 2_000
 # Steps without a gain after which the climb is over.
 PATIENCE = 8
 
@@ -103,24 +103,18 @@ def select_ensemble(
         kept = np.sort(np.argsort(single, kind="stable")[:MAX_MODELS])
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
     costs = None if allowance is None else allowance.shares(trials)
-    shares = np.zeros(len(trials))
-    for judge, drawn in _plan_climbs(metric, y_used, stack, seed, climbs if max_members > 1 else 1):
-        part, part_weight = stack[:, drawn], None if weight_used is None else weight_used[drawn]
-        alone = _losses(judge, y_used[drawn], part, part_weight)
-        if not np.isfinite(alone).any():  # the rows drawn are of one class
-            continue
-        order = climb(
-            part, y_used[drawn], judge, part_weight, alone, rounds=rounds, max_members=max_members, costs=costs
-        )
-        shares += np.bincount(order, minlength=len(trials)) / len(order)
-    if not shares.any():
-        shares[int(np.argmin(single))] = 1.0
-    kept_shares = _keep_heaviest(shares, max_members, costs)
-    used = np.flatnonzero(kept_shares)  # not all: nothing times infinity is not nothing
-    blend = np.tensordot(kept_shares[used], stack[used], axes=1).astype(np.float32)
-    together = _losses_as_judged(metric, y_used, blend[None], weight_used)[0]
-    if together > single.min():  # what drew well apart does not mix well
-        kept_shares = np.eye(len(trials))[int(np.argmin(single))]
+    best = np.eye(len(trials))[int(np.argmin(single))]
+    # what drew well apart may not mix well; then once more as all rows together tell
+    for repeats in dict.fromkeys((climbs if max_members > 1 else 1, 1)):
+        plan = _plan_climbs(metric, y_used, stack, seed, repeats)
+        shares = _climb_all(plan, stack, y_used, weight_used, rounds=rounds, max_members=max_members, costs=costs)
+        kept_shares = _keep_heaviest(shares if shares.any() else best, max_members, costs)
+        used = np.flatnonzero(kept_shares)  # not all: nothing times infinity is not nothing
+        blend = np.tensordot(kept_shares[used], stack[used], axes=1).astype(np.float32)
+        if _losses_as_judged(metric, y_used, blend[None], weight_used)[0] <= single.min():
+            break
+    else:
+        kept_shares = best
     ranked = sorted(np.nonzero(kept_shares)[0], key=lambda place: (-kept_shares[place], trials[place]))
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})
 
@@ -140,6 +134,30 @@ def _plan_climbs(metric: Metric, y: Array, stack: FloatArray, seed: int, climbs:
     for number in range(climbs):
         drawn = rng.integers(0, n, min(n, DRAWN_ROWS))
         yield judges[number % len(judges)], drawn
+
+
+def _climb_all(
+    plan: Iterable[tuple[Metric, Array]],
+    stack: FloatArray,
+    y: Array,
+    weight: Array | None,
+    *,
+    rounds: int,
+    max_members: int,
+    costs: Array | None,
+) -> Array:
+    """Sum (m,) of the shares that each climb of the plan gives the models; nothing where all rows drawn are of one
+    class."""
+    shares = np.zeros(len(stack))
+    for judge, drawn in plan:
+        part, part_weight = stack[:, drawn], None if weight is None else weight[drawn]
+        alone = _losses(judge, y[drawn], part, part_weight)
+        if np.isfinite(alone).any():
+            order = climb(
+                part, y[drawn], judge, part_weight, alone, rounds=rounds, max_members=max_members, costs=costs
+            )
+            shares += np.bincount(order, minlength=len(stack)) / len(order)
+    return shares
 
 
 def _keep_heaviest(shares: Array, max_members: int, costs: Array | None) -> Array:

@@ -144,6 +144,21 @@ def test_on_few_rows_repeated_climbs_follow_the_luck_of_the_rows_less(monkeypatc
     assert repeated.std(axis=0).mean() < single.std(axis=0).mean()
 
 
+def test_where_repeated_climbs_mix_worse_than_the_best_model_one_climb_over_all_rows_decides() -> None:
+    """The best of many models by a few rows is lucky as well: it is no reason to leave the others out."""
+    metric = get_metric("roc_auc")
+    rng = np.random.default_rng(16)
+    y = rng.integers(0, 2, 160)
+    odds = [2 * y - 1 + rng.normal(0, 2 if place == 0 else 14, len(y)) for place in range(6)]
+    outputs = {place: _two(1 / (1 + np.exp(-each))) for place, each in enumerate(odds)}
+    best = max(metric.score(y, each) for each in outputs.values())
+
+    once = select_ensemble(outputs, y, metric, climbs=1).weights
+    assert len(once) > 1
+    assert metric.score(y, blend_outputs(outputs, once)) > best
+    assert select_ensemble(outputs, y, metric).weights == pytest.approx(once)
+
+
 @pytest.mark.parametrize("rows", [3_000, 6_000])  # where the climb is repeated, and where it is not
 @pytest.mark.parametrize("name", ["f1", "f1_macro", "balanced_accuracy", "mcc"])
 def test_where_a_class_is_rare_who_knows_more_is_chosen_before_who_is_bold(name: str, rows: int) -> None:
