@@ -73,6 +73,7 @@ class Shape:
         pictures: picture columns.
         pixels: values of a row's pictures together.
         colored: whether any picture column has colours.
+        backbone_file: file of weights, given by the user, that nets on pictures may start from; "" for none.
     """
 
     rows: int
@@ -85,6 +86,7 @@ class Shape:
     pictures: int = 0
     pixels: int = 0
     colored: bool = False
+    backbone_file: str = ""
 
     @property
     def columns(self) -> int:

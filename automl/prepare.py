@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.candidates._backbone_nets import SUFFIXES, check_weights
 from automl.data import Dataset, Split
 from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
@@ -17,7 +18,7 @@ from automl.data.pictures import decode_columns
 from automl.data.sensitive import store_groups
 from automl.data.split import make_split
 from automl.ensemble.artifact import golden_records
-from automl.errors import DataError, did_you_mean
+from automl.errors import DataError, UsageError, did_you_mean
 from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
@@ -45,21 +46,45 @@ def load(
     data: Path | str | pd.DataFrame, *, target: str | None, recipe: Recipe, deadline: float = float("inf")
 ) -> Dataset:
     """Read a table and settle its task and metric; `deadline` as in `automl.data.infer.infer_schema`."""
-    if recipe.data.backbone:
-        check_encoder(Path(recipe.data.backbone).expanduser())
+    backbone = find_backbone(recipe)
+    if backbone.folder:
+        check_encoder(Path(backbone.folder))
+    net = check_weights(Path(backbone.file)).net if backbone.file else ""
     if recipe.data.embeddings and not Path(recipe.data.embeddings).is_file():
         raise DataError(f"There is no file {recipe.data.embeddings!r}", hint="Check the path of --embeddings")
     source = Path(data) if isinstance(data, str) else data
     dataset = load_dataset(source, target=target, recipe=recipe, deadline=deadline)
+    if net and not dataset.schema.of(Role.IMAGE):
+        raise UsageError(
+            f"--backbone {recipe.data.backbone} holds weights of {net} for pictures, and the data has none",
+            hint="Leave --backbone out, or name the column of their paths with --role COL=image",
+        )
     name = resolve_metric(recipe.metric, dataset.task.kind)
     task = dataclasses.replace(dataset.task, metric=name, maximize=get_metric(name).maximize)
     return dataclasses.replace(dataset, task=task)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Backbone:
+    """What --backbone names, as an absolute path: a folder that reads texts, or a file of a net for pictures."""
+
+    folder: str = ""
+    file: str = ""
+
+
+def find_backbone(recipe: Recipe) -> Backbone:
+    """Which of the two is meant; of what is not there, the name's ending tells."""
+    if not recipe.data.backbone:
+        return Backbone()
+    path = Path(recipe.data.backbone).expanduser().absolute()
+    is_file = path.is_file() or (path.suffix.lower() in SUFFIXES and not path.is_dir())
+    return Backbone(file=str(path)) if is_file else Backbone(folder=str(path))
+
+
 def make_encoder(schema: Schema, recipe: Recipe) -> TableEncoder:
-    """What turns the data set's frame into arrays, with what the recipe says of how texts may be read."""
-    backbone = "" if recipe.data.backbone is None else str(Path(recipe.data.backbone).expanduser().absolute())
-    return TableEncoder(schema, sentences=recipe.data.encoder, backbone=backbone)
+    """What turns the data set's frame into arrays, with what the recipe says of how texts and pictures may be read."""
+    backbone = find_backbone(recipe)
+    return TableEncoder(schema, sentences=recipe.data.encoder, backbone=backbone.folder, backbone_file=backbone.file)
 
 
 def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
@@ -170,7 +195,7 @@ def prepare_texts(folder: Path, table: Table, recipe: Recipe) -> Iterator[Event]
         DataError: if the file of vectors cannot be used.
     """
     data = recipe.data
-    for option, named in (("--embeddings", data.embeddings), ("--backbone", data.backbone)):
+    for option, named in (("--embeddings", data.embeddings), ("--backbone", find_backbone(recipe).folder)):
         if named and not table.texts:
             yield Decision(topic="texts", text=f"{option} is not used", reason="no column holds texts")
     if data.embeddings and table.texts:

@@ -49,6 +49,7 @@ class FitContext:
         threads: threads the fit may use.
         word_vectors: of a family over word numbers, vectors (v, width) float32 of the words from number 3 on, NaN
             for words without one; None if none are given.
+        backbone_file: see `automl.matrix.Shape`.
     """
 
     task: Task
@@ -60,6 +61,7 @@ class FitContext:
     lead: Lead | None = None
     threads: int = 1
     word_vectors: FloatArray | None = None
+    backbone_file: str = ""
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()

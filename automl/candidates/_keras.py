@@ -141,6 +141,9 @@ class Fitting:
         schedule: epochs, batches, rates.
         context: gives deadline and seed.
         stop_loss: what is watched on the stop rows, where it is not the loss itself.
+
+    Attributes:
+        first_loss, best_loss: on the stop rows, before the first step and of the weights that are kept.
     """
 
     def __init__(
@@ -156,6 +159,7 @@ class Fitting:
         self.epochs_done = 0.0
         self.best_epoch = 0.0
         self.best_loss = math.inf
+        self.first_loss = math.inf
         self.out_of_time = False
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=schedule.learning_rate,
@@ -198,6 +202,7 @@ class Fitting:
         step = _compile_steps(self.model, self.loss, self._optimizer, data, self.schedule.mixup)
         score = _compile_score(self.model, self.stop_loss, data)
         best = self._look(score, stop_rows, None)
+        self.first_loss = self.best_loss
         for end_of_epoch in self._train(step, rows, started):
             if end_of_epoch:
                 best = self._look(score, stop_rows, best)

@@ -1,9 +1,9 @@
-"""A net that learned from millions of photographs, its weights taken from the Keras cache, under a linear model."""
+"""A net that learned from millions of photographs, its weights from a file or the Keras cache, under a linear model."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
+from automl.candidates._backbone_nets import NETS, find_weights, load_net, look, restore_net
+from automl.candidates._backbone_tuning import Pictures, tune, tuning_space
 from automl.candidates._keras import open_keras, start_keras
 from automl.candidates._record import (
     check_fact,
@@ -23,6 +25,7 @@ from automl.candidates._record import (
 )
 from automl.candidates._sklearn import fit_quietly
 from automl.candidates._targets import TargetScale, encode_classes, softmax, spread_probabilities
+from automl.errors import AutoMLError
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Float, Params, SearchSpace
@@ -33,25 +36,15 @@ NAME = "keras_backbone"
 FILE = "weights.npz"
 BATCH_ROWS = 32
 FIT_SHARE = 0.6  # of the time left: features of the rows to be scored take time as well
+SCORED_SHARE = 0.5  # of the time that the features took, kept for those of the rows to be scored
+MIN_TUNE_SECONDS = 20.0  # what the compilation and a few steps of fine-tuning take
 MIN_ROWS = 40
+MAX_STOP_ROWS = 400
 MAX_CLASSES = 2_000
-# Nets by name, and the file that keras.applications keeps of each, the smallest first.
-FILES = {
-    "MobileNetV3Small": "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
-    "EfficientNetB0": "efficientnetb0_notop.h5",
-    "ResNet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-}
-SPREADS = (0.229, 0.224, 0.225)  # standard deviations of ImageNet's red, green, blue
-
-
-def find_weights() -> dict[str, Path]:
-    """Net → file of weights in the Keras cache (`~/.keras/models`, or below KERAS_HOME); nothing is downloaded."""
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-    return {name: folder / file for name, file in FILES.items() if (folder / file).is_file()}
 
 
 class Backbone:
-    """The net's last maps, averaged, are frozen features; what is learned on them is a linear model."""
+    """The net's last maps, averaged, are features under a linear model; then the net's last blocks may learn along."""
 
     title = "Keras backbone"
     needs = Needs(pictures="pixels")
@@ -63,22 +56,28 @@ class Backbone:
             return "the table has no pictures"
         if shape.outputs > MAX_CLASSES:
             return f"{shape.outputs:,} classes are more than {MAX_CLASSES:,}"
-        if not find_weights():
+        try:
+            has_weights = bool(find_weights(shape.backbone_file))
+        except AutoMLError as refusal:
+            return f"{refusal}: {refusal.hint}"
+        if not has_weights:
+            files = ", ".join(net.cached for net in NETS.values())
             return (
-                "the Keras cache has no weights of " + ", ".join(FILES) + "; nothing is downloaded: put one of "
-                f"{', '.join(FILES.values())} into ~/.keras/models"
+                f"the Keras cache has no weights of {', '.join(NETS)}; nothing is downloaded: name a file of them with "
+                f"--backbone, or put one of {files} into ~/.keras/models"
             )
         return ""
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
-        names = tuple(find_weights()) or tuple(FILES)
-        return SearchSpace(
+        names = tuple(find_weights(shape.backbone_file)) or tuple(NETS)
+        frozen = SearchSpace(
             {
                 "net": Choice(names, names[0]),
                 "side": Choice((96, 128, 160), 128),
                 "C": Float(1e-4, 100.0, 0.1, log=True),
             }
         )
+        return frozen | tuning_space(shape.rows)
 
     def build(self, params: Params, context: FitContext) -> Estimator:
         return BackboneEstimator(params, context)
@@ -88,7 +87,7 @@ class Backbone:
 
 
 class BackboneEstimator:
-    """A frozen net and a linear model over what it sees."""
+    """A net and a linear model over what it sees."""
 
     def __init__(self, params: Params, context: FitContext) -> None:
         self.params = params
@@ -107,18 +106,23 @@ class BackboneEstimator:
     def fit(self, matrix: Array, target: Array, weight: Array | None) -> None:
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
-        path = find_weights().get(self.net)
-        if path is None:
+        file = find_weights(context.backbone_file).get(self.net)
+        if file is None:
             raise FileNotFoundError(f"no weights of {self.net} in the Keras cache")
-        keras = start_keras(context.seed, context.threads)
-        model = _build(keras, self.net, self.side, weights=str(path))
-        _set_scale(model, self.net)
-        # half of the size on disk; what is kept is what is used, from here on
-        self.weights = [_halve(np.asarray(values)) for values in model.get_weights()]
+        self._keep_weights(load_net(start_keras(context.seed, context.threads), file, self.side))
         order = np.random.default_rng(context.seed).permutation(len(matrix))
+        began = time.monotonic()
         seen = self._see_in_time(matrix, order, context)
+        seconds = time.monotonic() - began
         rows = order[: len(seen)]
+        if self._tune(matrix, target, weight, rows=rows, seen=seen, seconds=seconds):
+            return
         self._fit_head(seen, target[rows], None if weight is None else weight[rows], context)
+
+    def _keep_weights(self, model: Any) -> None:
+        """Half of the size on disk; what is kept is what is used, from here on."""
+        self.weights = [_halve(np.asarray(values)) for values in model.get_weights()]
+        self._features = None
 
     def _see_in_time(self, matrix: Array, order: Array, context: FitContext) -> FloatArray:
         """Features of as many rows as the time allows, in this order."""
@@ -130,6 +134,56 @@ class BackboneEstimator:
             parts.append(self._see(matrix[np.sort(order[at : at + BATCH_ROWS])]))
             order[at : at + BATCH_ROWS] = np.sort(order[at : at + BATCH_ROWS])
         return np.concatenate(parts)
+
+    def _tune(
+        self, matrix: Array, target: Array, weight: Array | None, *, rows: Array, seen: FloatArray, seconds: float
+    ) -> bool:
+        """Fine-tune the net if that is wanted, if the time allows, and if there are rows to tell what it is good for.
+
+        Args:
+            rows: of the matrix, in the order of `seen`, their features.
+            seconds: that the features took.
+
+        Returns:
+            Whether net and linear model are now the tuned ones; if not, the net is as it was.
+        """
+        context = self.context
+        assert context is not None
+        stop_rows = context.stop_rows[:: max(1, -(-len(context.stop_rows) // MAX_STOP_ROWS))]
+        scoring = (SCORED_SHARE + 2.0 * len(stop_rows) / len(rows)) * seconds
+        is_wanted = self.params.get("tune") and len(stop_rows) > 0 and len(rows) == len(matrix)
+        if not is_wanted or context.seconds_left() - scoring < MIN_TUNE_SECONDS:
+            return False
+        began = time.monotonic()
+        learned = ~np.isin(rows, context.stop_rows)
+        kept = rows[learned]
+        self._fit_head(seen[learned], target[kept], None if weight is None else weight[kept], context)
+        # the linear model may have to be learned once more, from all rows
+        deadline = context.deadline - scoring - (time.monotonic() - began)
+        has_one_class = self.classification and len(self.head["classes"]) < 2
+        if has_one_class or deadline - time.monotonic() < MIN_TUNE_SECONDS:
+            return False
+        pictures = self._make_pictures(matrix, target, weight, kept, stop_rows)
+        net = restore_net(open_keras(), self.net, self.side, self.weights)
+        late = dataclasses.replace(context, deadline=deadline)
+        tuned = tune(net, self.net, self.head["axes"], self.head["offset"], pictures, self.params, late)
+        if tuned is None:
+            return False
+        self._keep_weights(net)
+        self.head |= {"axes": tuned[0], "offset": tuned[1]}
+        return True
+
+    def _make_pictures(
+        self, matrix: Array, target: Array, weight: Array | None, rows: Array, stop_rows: Array
+    ) -> Pictures:
+        classes = self.head["classes"]
+        if self.scale is not None:
+            learned = self.scale.apply(target).astype(np.float32)
+        else:  # of a class that the linear model has not seen, no row can be scored
+            learned = np.minimum(np.searchsorted(classes, target), len(classes) - 1).astype(np.int32)
+            stop_rows = stop_rows[np.isin(target[stop_rows], classes)]
+        pixels = np.asarray(matrix).reshape(-1, *self.shape)
+        return Pictures(pixels=pixels, target=learned, weight=weight, rows=np.sort(rows), stop_rows=stop_rows)
 
     def _fit_head(self, seen: FloatArray, target: Array, weight: Array | None, context: FitContext) -> None:
         from sklearn.linear_model import LogisticRegression, Ridge
@@ -174,19 +228,10 @@ class BackboneEstimator:
         keras = open_keras()
         import tensorflow as tf
 
-        model = _build(keras, self.net, self.side, weights=None)
-        model.set_weights([values.astype(np.float32) for values in self.weights])
-        for layer in model.layers if self.finalizes else ():
-            if hasattr(layer, "finalize_state"):  # it has made copies of the weights that it was built with
-                layer.finalize_state()
-        factor, classic = (3 if self.shape[2] == 1 else 1), self.net == "ResNet50"
+        model = restore_net(keras, self.net, self.side, self.weights, finalizes=self.finalizes)
 
         def forward(pixels: Any) -> Any:
-            large = tf.image.resize(tf.cast(pixels, tf.float32), (self.side, self.side))
-            colored = tf.repeat(large, factor, axis=3)
-            if classic:  # ResNet's weights are of blue, green, red with the mean of ImageNet taken off
-                colored = colored[..., ::-1] - tf.constant([103.939, 116.779, 123.68])
-            return model(colored, training=False)
+            return model(look(pixels, self.net, self.side), training=False)
 
         signature = [tf.TensorSpec([None, *self.shape], tf.uint8)]
         # traced here: of several folds', traced by their first call, TensorFlow warns as if one were traced again
@@ -240,7 +285,7 @@ class BackboneEstimator:
         estimator.classification = check_fact(folder, facts, "classification", bool)
         estimator.finalizes = facts.get("finalizes") is True
         shape = check_fact(folder, facts, "shape", list)
-        if estimator.net not in FILES or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
+        if estimator.net not in NETS or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
             raise refuse(folder, "its net or its pictures are of no known kind")
         estimator.shape = tuple(shape)
         estimator.scale = None if estimator.classification else TargetScale.from_json(folder, facts)
@@ -252,21 +297,6 @@ class BackboneEstimator:
             raise refuse(folder, f"{FILE} holds other arrays than expected")
         estimator.weights = [arrays[f"w{at}"] for at in range(len(arrays))]
         return estimator
-
-
-def _build(keras: Any, name: str, side: int, weights: str | None) -> Any:
-    options = {"include_top": False, "pooling": "avg", "input_shape": (side, side, 3)}
-    return getattr(keras.applications, name)(weights=weights, **options)
-
-
-def _set_scale(model: Any, name: str) -> None:
-    """What keras.applications does with weights that it fetched itself and not with those of a file: EfficientNet's
-    colours are divided by the root of their spread once more, as in its training; here within the variances."""
-    if not name.startswith("EfficientNet"):
-        return
-    layer = next(layer for layer in model.layers if hasattr(layer, "adapt_variance"))
-    layer.adapt_variance.assign(layer.adapt_variance.value.numpy() * np.array(SPREADS, dtype=np.float32))
-    layer.finalize_state()
 
 
 def _halve(values: Array) -> Array:

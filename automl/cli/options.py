@@ -48,8 +48,8 @@ BackboneOption = Annotated[
     str | None,
     typer.Option(
         "--backbone",
-        metavar="DIR",
-        help="Folder of a BERT that reads the texts, in Hugging Face's format or KerasHub's.",
+        metavar="PATH",
+        help="Folder of a BERT (Hugging Face, KerasHub) for texts, or file of keras.applications weights for pictures.",
     ),
 ]
 TaskOption = Annotated[

@@ -119,6 +119,7 @@ def _fit(data: SearchData, name: str, rows: Array, teacher: FloatArray, *, seed:
         seed=seed,
         stop_rows=np.nonzero(held[places])[0].astype(np.int64),
         refit=True,
+        backbone_file=data.table.layout.backbone_file,
     )
     estimator = candidate.build(split_params(params, "model"), context)
     estimator.fit(np.ascontiguousarray(matrix[places]), target, weight)

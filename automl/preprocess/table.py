@@ -41,6 +41,7 @@ class Layout:
     Attributes:
         encoder: whether a sentence encoder may read the texts, where one is installed.
         backbone: folder of the one that was asked for; "" for that of the extra `text`.
+        backbone_file: see `automl.matrix.Shape`.
     """
 
     numbers: tuple[str, ...]
@@ -52,6 +53,7 @@ class Layout:
     text_bytes: int = 0
     encoder: bool = True
     backbone: str = ""
+    backbone_file: str = ""
     pictures: tuple[str, ...] = ()
     picture_shapes: tuple[tuple[int, int, int], ...] = ()
 
@@ -85,6 +87,7 @@ class Layout:
             text_bytes=int(record.get("text_bytes", 0)),
             encoder=bool(record.get("encoder", True)),
             backbone=str(record.get("backbone", "")),
+            backbone_file=str(record.get("backbone_file", "")),
             pictures=tuple(record.get("pictures", ())),
             picture_shapes=tuple((int(h), int(w), int(c)) for h, w, c in record.get("picture_shapes", ())),
         )
@@ -146,6 +149,7 @@ class Table:
             pictures=len(self.layout.pictures),
             pixels=sum(h * w * c for h, w, c in self.layout.picture_shapes),
             colored=any(c == 3 for _, _, c in self.layout.picture_shapes),
+            backbone_file=self.layout.backbone_file,
         )
 
     def save(self, folder: Path) -> None:
@@ -196,10 +200,10 @@ class TableEncoder:
 
     Args:
         sentences: see `Layout.encoder`.
-        backbone: see `Layout.backbone`.
+        backbone, backbone_file: see `Layout`.
     """
 
-    def __init__(self, schema: Schema, *, sentences: bool = True, backbone: str = "") -> None:
+    def __init__(self, schema: Schema, *, sentences: bool = True, backbone: str = "", backbone_file: str = "") -> None:
         self._numbers = schema.of(Role.NUMBER)
         self._categories = schema.of(Role.CATEGORY)
         self._dates = schema.of(Role.DATE)
@@ -216,6 +220,7 @@ class TableEncoder:
             texts=tuple(column.name for column in self._texts),
             encoder=sentences,
             backbone=backbone,
+            backbone_file=backbone_file,
             pictures=tuple(column.name for column in self._pictures),
             picture_shapes=tuple(column.picture.shape for column in self._pictures if column.picture),
         )

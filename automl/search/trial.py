@@ -272,6 +272,7 @@ def make_context(payload: dict[str, Any], data: SearchData, matrices: FoldMatric
         lead=lead,
         threads=int(payload.get("threads", 1)),
         word_vectors=_word_vectors(payload["run"], candidate, matrices.transformer_path, data.table),
+        backbone_file=data.table.layout.backbone_file,
     )
 
 

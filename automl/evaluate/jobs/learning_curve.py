@@ -136,6 +136,7 @@ def _train(case: Case, chosen: TrialResult, rows: Array, unseen: Array, seed: in
         deadline=case.deadline,
         stop_rows=choose_stop_rows(data, rows, seed),
         refit=len(rows) <= REFIT_ROWS,
+        backbone_file=data.table.layout.backbone_file,
     )
     estimator = candidate.build(split_params(chosen.params, "model"), context)
     estimator.fit(np.ascontiguousarray(matrix), target, None if data.weight is None else data.weight[rows])
