@@ -103,7 +103,7 @@ def fit(
         RunBusyError, UsageError, EngineError: see their classes.
         SearchError: if nothing but the constant model finished.
     """
-    recipe = (recipe or Recipe()).with_shorthands(changes)
+    recipe = (recipe or Recipe()).with_shorthands(changes).anchor()
     for name in () if recipe.search.candidates == "auto" else recipe.search.candidates:
         candidates.check(name)
     clock = Clock(time.monotonic() if started is None else started, recipe.budget.seconds)

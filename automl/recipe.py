@@ -217,6 +217,12 @@ class Recipe(_Part):
             limits["seconds"] = None
         return self.override(nested, source="the call") if nested else self
 
+    def anchor(self) -> Recipe:
+        """The recipe with the paths of its files absolute, so that it may be run again from any folder."""
+        named = {"embeddings": self.data.embeddings, "backbone": self.data.backbone}
+        paths = {name: str(Path(path).expanduser().absolute()) for name, path in named.items() if path}
+        return self.model_copy(update={"data": self.data.model_copy(update=paths)})
+
     def dump_yaml(self) -> str:
         """The complete recipe; running it repeats the run."""
         import yaml

@@ -74,7 +74,7 @@ NETS = {
         top=(1280,),
         top_arrays=2,
         blocks=("block7a_", "block6d_", "block6c_"),
-        batch_size=16,
+        batch_size=8,
     ),
     "ResNet50": Net(
         cached="resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -83,7 +83,7 @@ NETS = {
         top=(2048,),
         top_arrays=2,
         blocks=("conv5_block3_", "conv5_block2_", "conv5_block1_"),
-        batch_size=8,
+        batch_size=4,
         is_classic=True,
     ),
 }

@@ -48,6 +48,7 @@ class Pictures:
         target: class (n,) int32 as position among the linear model's, or value (n,) float32 on its scale.
         weight: (n,) or None.
         rows, stop_rows: those to learn from, and those that tell when to stop.
+        seen: features of some of them, (m, d).
     """
 
     pixels: Array
@@ -55,6 +56,7 @@ class Pictures:
     weight: Array | None
     rows: IntArray
     stop_rows: IntArray
+    seen: FloatArray
 
 
 def tune(
@@ -70,11 +72,14 @@ def tune(
     Returns:
         Axes and offset of the linear model over the tuned net; None if that is no better than the frozen one.
     """
-    model = _assemble(net, name, axes, offset, pictures.pixels.shape[1:])
+    # features as the linear model learned from them: of what is large, a step of Adam would be a leap
+    mean, spread = pictures.seen.mean(axis=0), pictures.seen.std(axis=0) + 1e-3
+    model = _assemble(net, name, pictures.pixels.shape[1:], -mean / spread, 1.0 / spread, outputs=len(offset))
+    model.layers[-1].set_weights([axes * spread[:, None], offset + mean @ axes])
     _freeze_all_but(net, NETS[name].blocks[: int(params["tune_blocks"])])
     schedule = Schedule(
         epochs=int(params["tune_epochs"]),
-        batch_size=NETS[name].batch_size,
+        batch_size=min(NETS[name].batch_size, max(4, len(pictures.rows) // 16)),
         learning_rate=float(params["tune_rate"]),
         weight_decay=1e-3,
         patience=PATIENCE,
@@ -87,11 +92,13 @@ def tune(
     if not fitting.best_loss < (1.0 - LEAST_GAIN) * fitting.first_loss:
         return None
     kernel, bias = model.layers[-1].get_weights()
-    return kernel, bias
+    return kernel / spread[:, None], bias - (mean / spread) @ kernel
 
 
-def _assemble(net: Any, name: str, axes: FloatArray, offset: FloatArray, shape: tuple[int, ...]) -> Any:
-    """Keras model of pixels (n, h, w, c) that gives raw scores (n, k), those of the frozen net to begin with."""
+def _assemble(
+    net: Any, name: str, shape: tuple[int, ...], shift: FloatArray, factor: FloatArray, *, outputs: int
+) -> Any:
+    """Keras model of pixels (n, h, w, c) that gives raw scores (n, outputs), linear in the net's scaled features."""
     import keras
 
     side = int(net.input_shape[1])
@@ -105,11 +112,9 @@ def _assemble(net: Any, name: str, axes: FloatArray, offset: FloatArray, shape: 
     colored = shape[2] == 3
     light = Augmentation(shift=0.08, rotate=8.0, zoom=0.1, flip=colored, color=0.1 if colored else 0.0)
     inputs = keras.Input(shape, dtype="float32")
-    values = net(Look()(make_layer(keras, light)(inputs)))
-    last = keras.layers.Dense(axes.shape[1])
-    model = keras.Model(inputs, last(values))
-    last.set_weights([axes, offset])
-    return model
+    seen = net(Look()(make_layer(keras, light)(inputs)))
+    scaled = keras.layers.Rescaling(factor, offset=shift)(seen)
+    return keras.Model(inputs, keras.layers.Dense(outputs)(scaled))
 
 
 def _freeze_all_but(net: Any, blocks: tuple[str, ...]) -> None:

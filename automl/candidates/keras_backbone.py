@@ -37,7 +37,7 @@ FILE = "weights.npz"
 BATCH_ROWS = 32
 FIT_SHARE = 0.6  # of the time left: features of the rows to be scored take time as well
 SCORED_SHARE = 0.5  # of the time that the features took, kept for those of the rows to be scored
-MIN_TUNE_SECONDS = 20.0  # what the compilation and a few steps of fine-tuning take
+TUNE_START = 5.0  # what compiling a step of fine-tuning takes, as a multiple of what compiling the features took
 MIN_ROWS = 40
 MAX_STOP_ROWS = 400
 MAX_CLASSES = 2_000
@@ -86,6 +86,14 @@ class Backbone:
         return BackboneEstimator.load(folder)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long the frozen net took on this machine: to be compiled, and to see all pictures."""
+
+    compile_seconds: float
+    see_seconds: float
+
+
 class BackboneEstimator:
     """A net and a linear model over what it sees."""
 
@@ -112,10 +120,12 @@ class BackboneEstimator:
         self._keep_weights(load_net(start_keras(context.seed, context.threads), file, self.side))
         order = np.random.default_rng(context.seed).permutation(len(matrix))
         began = time.monotonic()
+        self._see(matrix[:1])
+        compiled = time.monotonic()
         seen = self._see_in_time(matrix, order, context)
-        seconds = time.monotonic() - began
         rows = order[: len(seen)]
-        if self._tune(matrix, target, weight, rows=rows, seen=seen, seconds=seconds):
+        times = Times(compile_seconds=compiled - began, see_seconds=time.monotonic() - compiled)
+        if self._tune(matrix, target, weight, rows=rows, seen=seen, times=times):
             return
         self._fit_head(seen, target[rows], None if weight is None else weight[rows], context)
 
@@ -136,13 +146,13 @@ class BackboneEstimator:
         return np.concatenate(parts)
 
     def _tune(
-        self, matrix: Array, target: Array, weight: Array | None, *, rows: Array, seen: FloatArray, seconds: float
+        self, matrix: Array, target: Array, weight: Array | None, *, rows: Array, seen: FloatArray, times: Times
     ) -> bool:
         """Fine-tune the net if that is wanted, if the time allows, and if there are rows to tell what it is good for.
 
         Args:
             rows: of the matrix, in the order of `seen`, their features.
-            seconds: that the features took.
+            times: what the frozen net took, from which follows what the tuning will take.
 
         Returns:
             Whether net and linear model are now the tuned ones; if not, the net is as it was.
@@ -150,9 +160,10 @@ class BackboneEstimator:
         context = self.context
         assert context is not None
         stop_rows = context.stop_rows[:: max(1, -(-len(context.stop_rows) // MAX_STOP_ROWS))]
-        scoring = (SCORED_SHARE + 2.0 * len(stop_rows) / len(rows)) * seconds
+        scoring = (SCORED_SHARE + 2.0 * len(stop_rows) / len(rows)) * times.see_seconds
+        least_seconds = TUNE_START * times.compile_seconds
         is_wanted = self.params.get("tune") and len(stop_rows) > 0 and len(rows) == len(matrix)
-        if not is_wanted or context.seconds_left() - scoring < MIN_TUNE_SECONDS:
+        if not is_wanted or context.seconds_left() - scoring < least_seconds:
             return False
         began = time.monotonic()
         learned = ~np.isin(rows, context.stop_rows)
@@ -161,9 +172,9 @@ class BackboneEstimator:
         # the linear model may have to be learned once more, from all rows
         deadline = context.deadline - scoring - (time.monotonic() - began)
         has_one_class = self.classification and len(self.head["classes"]) < 2
-        if has_one_class or deadline - time.monotonic() < MIN_TUNE_SECONDS:
+        if has_one_class or deadline - time.monotonic() < least_seconds:
             return False
-        pictures = self._make_pictures(matrix, target, weight, kept, stop_rows)
+        pictures = self._make_pictures(matrix, target, weight, kept, stop_rows, seen)
         net = restore_net(open_keras(), self.net, self.side, self.weights)
         late = dataclasses.replace(context, deadline=deadline)
         tuned = tune(net, self.net, self.head["axes"], self.head["offset"], pictures, self.params, late)
@@ -174,7 +185,7 @@ class BackboneEstimator:
         return True
 
     def _make_pictures(
-        self, matrix: Array, target: Array, weight: Array | None, rows: Array, stop_rows: Array
+        self, matrix: Array, target: Array, weight: Array | None, rows: Array, stop_rows: Array, seen: FloatArray
     ) -> Pictures:
         classes = self.head["classes"]
         if self.scale is not None:
@@ -183,7 +194,9 @@ class BackboneEstimator:
             learned = np.minimum(np.searchsorted(classes, target), len(classes) - 1).astype(np.int32)
             stop_rows = stop_rows[np.isin(target[stop_rows], classes)]
         pixels = np.asarray(matrix).reshape(-1, *self.shape)
-        return Pictures(pixels=pixels, target=learned, weight=weight, rows=np.sort(rows), stop_rows=stop_rows)
+        return Pictures(
+            pixels=pixels, target=learned, weight=weight, rows=np.sort(rows), stop_rows=stop_rows, seen=seen
+        )
 
     def _fit_head(self, seen: FloatArray, target: Array, weight: Array | None, context: FitContext) -> None:
         from sklearn.linear_model import LogisticRegression, Ridge

@@ -59,8 +59,8 @@ class TestKerasBackbone(PictureNets):
     """With weights that were never trained, in a cache of the test's own: even so its features tell a bar's length."""
 
     candidate = "keras_backbone"
-    quick: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96}
-    enough: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96}
+    quick: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96, "tune": False}
+    enough: ClassVar[Params] = {"net": "MobileNetV3Small", "side": 96, "tune_epochs": 2}
 
     @pytest.fixture(autouse=True)
     def _weights(self, keras_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +77,13 @@ def keras_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from keras import applications, utils
     from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
-    from automl.candidates.keras_backbone import FILES
+    from automl.candidates._backbone_nets import NETS
 
     folder = tmp_path_factory.mktemp("keras") / "models"
     folder.mkdir()
     utils.set_random_seed(0)
     net = applications.MobileNetV3Small(weights=None, include_top=False, pooling="avg", input_shape=(96, 96, 3))
-    with h5py.File(folder / FILES["MobileNetV3Small"], "w") as file:
+    with h5py.File(folder / NETS["MobileNetV3Small"].cached, "w") as file:
         save_weights_to_hdf5_group(file, net)
     return folder.parent
 

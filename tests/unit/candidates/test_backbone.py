@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from automl.candidates import FitContext
+from automl.candidates._backbone_nets import NETS, SPREADS
 from automl.candidates._keras import start_keras
-from automl.candidates.keras_backbone import FILES, SPREADS, Backbone
+from automl.candidates.keras_backbone import Backbone
 from automl.matrix import Feature
 from automl.task import Task, TaskKind
 
@@ -28,7 +29,7 @@ def test_colours_reach_the_net_as_its_weights_want_them(tmp_path: Path, monkeypa
     normal.adapt_mean.assign(np.array([0.485, 0.456, 0.406]))
     normal.adapt_variance.assign(np.array(SPREADS))  # as the published files have it
     (tmp_path / "models").mkdir()
-    with h5py.File(tmp_path / "models" / FILES["EfficientNetB0"], "w") as file, warnings.catch_warnings():
+    with h5py.File(tmp_path / "models" / NETS["EfficientNetB0"].cached, "w") as file, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
         save_weights_to_hdf5_group(file, net)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
