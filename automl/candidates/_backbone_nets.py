@@ -161,6 +161,8 @@ def _read_shapes(path: Path) -> tuple[str, list[tuple[int, ...]]]:
     import h5py  # type: ignore[import-untyped]
 
     is_archive = zipfile.is_zipfile(path)
+    if not is_archive and not h5py.is_hdf5(path):
+        raise ValueError("it is neither HDF5 nor an archive of Keras")
     with _open_content(path) if is_archive else path.open("rb") as content, h5py.File(content, "r") as file:
         is_keras = "layers" in file
         group = file["layers"] if is_keras else file.get("model_weights", file)

@@ -139,6 +139,12 @@ FLAGS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "a recipe that is not there": (("plan", "-t", "y", "--recipe", "blanced"), 2, "'blanced'", "balanced"),
     "a recipe file that is not there": (("plan", "-t", "y", "--recipe", "u.yaml"), 2, "u.yaml", ""),
     "a backbone that is not there": (("fit", "-t", "y", "--backbone", "bert-base"), 2, "nothing is downloaded", ""),
+    "weights that are not there": (
+        ("fit", "-t", "y", "--backbone", "net.weights.h5"),
+        2,
+        "nothing is downloaded",
+        ".keras",
+    ),
     "embeddings that are not there": (("fit", "-t", "y", "--embeddings", "glove.txt"), 3, "glove.txt", ""),
     "a group for fairness that is not there": (("fit", "-t", "y", "--sensitive", "sex"), 3, "'sex'", ""),
     "an output in a file": (("fit", "-t", "y", "--out", "t.csv"), 2, "t.csv", "--out"),
