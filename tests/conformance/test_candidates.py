@@ -11,6 +11,7 @@ from automl.matrix import Shape
 from automl.space import Params
 from automl.task import Task, TaskKind
 from tests.conformance.candidates import CANDIDATES, CandidateConformance
+from tests.unit.candidates.backbones import make_net, write_legacy
 
 
 class TestDummy(CandidateConformance):
@@ -73,18 +74,11 @@ class TestKerasBackbone(PictureNets):
 @pytest.fixture(scope="session")
 def keras_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Keras cache with one file of weights, as Keras itself would have put it there."""
-    import h5py
-    from keras import applications, utils
-    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-
     from automl.candidates._backbone_nets import NETS
 
     folder = tmp_path_factory.mktemp("keras") / "models"
     folder.mkdir()
-    utils.set_random_seed(0)
-    net = applications.MobileNetV3Small(weights=None, include_top=False, pooling="avg", input_shape=(96, 96, 3))
-    with h5py.File(folder / NETS["MobileNetV3Small"].cached, "w") as file:
-        save_weights_to_hdf5_group(file, net)
+    write_legacy(folder / NETS["MobileNetV3Small"].cached, make_net())
     return folder.parent
 
 

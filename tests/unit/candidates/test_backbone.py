@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from automl.candidates._keras import start_keras
 from automl.candidates.keras_backbone import Backbone
 from automl.matrix import Feature
 from automl.task import Task, TaskKind
+from tests.unit.candidates.backbones import write_legacy
 
 
 @pytest.mark.slow
@@ -21,17 +21,12 @@ def test_colours_reach_the_net_as_its_weights_want_them(tmp_path: Path, monkeypa
     """EfficientNet's first layers take the mean off and divide by the spread, the numbers being part of the weights;
     of a file Keras leaves one of the steps out."""
     keras = start_keras(0, 1)
-    import h5py
-    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-
     net = keras.applications.EfficientNetB0(weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3))
     normal = next(layer for layer in net.layers if hasattr(layer, "adapt_variance"))
     normal.adapt_mean.assign(np.array([0.485, 0.456, 0.406]))
     normal.adapt_variance.assign(np.array(SPREADS))  # as the published files have it
     (tmp_path / "models").mkdir()
-    with h5py.File(tmp_path / "models" / NETS["EfficientNetB0"].cached, "w") as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-        save_weights_to_hdf5_group(file, net)
+    write_legacy(tmp_path / "models" / NETS["EfficientNetB0"].cached, net)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     rng = np.random.default_rng(0)

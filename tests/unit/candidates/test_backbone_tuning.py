@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.candidates import keras_backbone
+from automl.candidates import _backbone_tuning, keras_backbone
 from automl.candidates.keras_backbone import Backbone, BackboneEstimator
 from automl.matrix import Shape
 from automl.space import Params
@@ -108,13 +108,16 @@ def test_without_time_nothing_is_tuned(
     assert_same_model(fit(weights, TUNED, deadline=time.monotonic() + 1000.0), frozen)
 
 
-def test_tuning_ends_before_its_deadline(weights: Path, frozen: BackboneEstimator) -> None:
+def test_tuning_ends_before_its_deadline(
+    weights: Path, frozen: BackboneEstimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A thousand passes would take many minutes."""
+    monkeypatch.setattr(_backbone_tuning, "PATIENCE", 1000)
     started = time.monotonic()
     params = {**frozen.params, **TUNED, "tune_epochs": 1000}
-    estimator = BackboneEstimator(params, make_context(weights, rows=ROWS, deadline=started + 90.0))
+    estimator = BackboneEstimator(params, make_context(weights, rows=ROWS, deadline=started + 60.0))
     estimator.fit(*draw_pictures(ROWS), None)
-    assert time.monotonic() - started < 90.0
+    assert time.monotonic() - started < 60.0
 
 
 def test_a_class_that_only_stop_rows_have_does_no_harm(weights: Path) -> None:
