@@ -44,6 +44,7 @@ def files(folder: Path, net: Any) -> dict[str, Path]:
     return {**paths, "whole model": folder / "whole.h5", "with classes": write_legacy(folder / "top.weights.h5", full)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_net_is_told_and_loaded_whatever_its_file_is_called(files: dict[str, Path], net: Any, form: str) -> None:
     file = check_weights(files[form])
@@ -69,6 +70,7 @@ def test_each_of_the_other_nets_is_told_and_loaded(tmp_path: Path, name: str, ha
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"), [("MobileNetV3Small", {"alpha": 0.75}), ("MobileNetV3Small", {"minimalistic": True})]
 )
@@ -79,6 +81,7 @@ def test_a_net_of_other_shapes_is_refused(tmp_path: Path, name: str, options: di
         check_weights(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["keras", "legacy"])
 def test_a_net_that_is_a_layer_of_another_is_refused(tmp_path: Path, net: Any, form: str) -> None:
     keras = open_keras()
@@ -98,6 +101,7 @@ def test_what_holds_no_weights_is_refused_in_one_sentence_with_one_hint(tmp_path
         check_weights(tmp_path / "gone.h5")
 
 
+@pytest.mark.slow
 def test_the_given_file_stands_before_the_keras_cache(
     files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
