@@ -158,7 +158,7 @@ def _recognize(path: Path, size: int, modified: int) -> WeightsFile | None:
 
 def _read_shapes(path: Path) -> tuple[str, list[tuple[int, ...]]]:
     """The form of a file and the shapes of its arrays; none of a net that is a layer of another."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     is_archive = zipfile.is_zipfile(path)
     if not is_archive and not h5py.is_hdf5(path):
