@@ -19,7 +19,7 @@ MIN_FOLD_SECONDS = 0.3
 # A fold may take so many times what is expected of it; and a bag this share of the time left, whatever its origin.
 USUAL_FACTOR, END_SHARE = 1.5, 0.9
 # A configuration of the portfolio is begun if at least this share of what it needs is left.
-CUT_SHARE = 0.7
+CUT_SHARE = 0.5
 # What a family of which nothing was learned is thought to take of the time left, at least.
 UNKNOWN_SHARE = 0.2
 # Between the end of a fold and the end of the search: what writing its outputs takes.

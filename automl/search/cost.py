@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from automl.matrix import Shape
 
-MEMORY = 12  # the last fits that the machine's pace is taken from
+MEMORY = 12  # the last fits that a family's pace is taken from
 
 
 @cache
@@ -35,11 +35,13 @@ class CostModel:
 
     Args:
         shape: of the table; a fold trains on `share` of its rows.
-        pools: family → pool of workers. What trees take says nothing of nets: a family's pace is its own, else that of
-            families of its pool.
+        pools: family → pool of workers.
+        quick: families that take no time, and so tell nothing of what others take.
     """
 
-    def __init__(self, shape: Shape, share: float = 0.8, pools: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, shape: Shape, share: float = 0.8, pools: Mapping[str, str] | None = None, quick: Collection[str] = ()
+    ) -> None:
         record = read_portfolio(shape.rows)
         reference, growth = record["reference"], record["growth"]
         facts = {"rows": shape.rows * share, "columns": shape.columns, "outputs": max(1, shape.outputs)}
@@ -50,14 +52,29 @@ class CostModel:
             for family, exponents in growth.items()
         }
         self._pools = pools or {}
+        self._quick = frozenset(quick)
         self._paces: list[tuple[str, float]] = []
 
     def pace(self, family: str) -> float:
-        """Seconds here for a second of the model."""
-        own = [pace for name, pace in self._paces if name == family]
+        """Seconds here for a second of the model.
+
+        Of a family that was not fitted yet, others tell: the quickest of its own pool, for what makes a family slow on
+        a table, such as many rounds of boosting, is mostly its own affair; and a quarter of what is usual elsewhere (as
+        logarithms), for a pool has only the machine in common with another.
+        """
+        paces: dict[str, list[float]] = {}
+        for name, pace in self._paces:
+            paces.setdefault(name, []).append(float(np.log(pace)))
+        usual = {name: float(np.median(found[-MEMORY:])) for name, found in paces.items()}
         pool = self._pools.get(family)
-        paces = own or [pace for name, pace in self._paces if self._pools.get(name) == pool]
-        return float(np.exp(np.median(np.log(paces[-MEMORY:])))) if paces else 1.0
+        near = [pace for name, pace in usual.items() if self._pools.get(name) == pool]
+        if family in usual:
+            expected = usual[family]
+        elif near:
+            expected = min(near)
+        else:
+            expected = float(np.median(list(usual.values()))) / 4 if usual else 0.0
+        return float(np.exp(expected))
 
     def expect(self, family: str, reference_seconds: float | None) -> float | None:
         """Seconds of one fold; None for a family or a configuration that the model does not know."""
@@ -67,5 +84,5 @@ class CostModel:
 
     def note(self, family: str, reference_seconds: float | None, seconds: float) -> None:
         """A fold took so long."""
-        if reference_seconds is not None and family in self._growth:
+        if reference_seconds is not None and family in self._growth and family not in self._quick:
             self._paces.append((family, max(seconds, 1e-3) / (reference_seconds * self._growth[family])))

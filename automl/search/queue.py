@@ -33,7 +33,8 @@ class Queue:
                 yield spec
 
     def take(self) -> TrialSpec | None:
-        """The first that fits into the time left; one that would take much of it lets the next few go first."""
+        """The first that fits into the time left; one that would take much of it lets the next few go first, as long as
+        there is then still time for it."""
         fitting: list[tuple[float, TrialSpec]] = []
         for spec in list(self._specs):
             if self._families[spec.candidate].is_out:
@@ -45,7 +46,10 @@ class Queue:
         if not fitting:
             return None
         # the first of the cheapest class: of equals `min` gives the first
-        _, chosen = min(fitting, key=lambda pair: (pair[0] > DEAR_SHARE) + (pair[0] > HEAVY_SHARE))
+        share, chosen = min(fitting, key=lambda pair: (pair[0] > DEAR_SHARE) + (pair[0] > HEAVY_SHARE))
+        overtaken, first = fitting[0]
+        if overtaken <= HEAVY_SHARE < overtaken / max(1.0 - share, 1e-9):  # after that there would be no time for it
+            chosen = first
         self._specs.remove(chosen)
         return chosen
 

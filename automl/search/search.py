@@ -83,7 +83,8 @@ class Search:
         self.families = Families(recipe, data.task, data.table)
         share = len(data.trains[0]) / max(1, len(data.target))
         pools = {name: family.candidate.pool for name, family in self.families.usable.items()}
-        self.costs = CostModel(data.table.shape(data.task), share, pools)
+        quick = [name for name, family in self.families.usable.items() if family.is_quick]
+        self.costs = CostModel(data.table.shape(data.task), share, pools, quick)
         self.allotment = Allotment(
             clock,
             self.families,

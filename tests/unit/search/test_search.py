@@ -133,6 +133,20 @@ def test_what_would_take_most_of_the_time_comes_after_what_is_merely_dear(
     assert taken == ["cheap", "dear", "dear too", "heavy"]
 
 
+def test_a_dear_configuration_is_not_overtaken_until_there_is_no_time_for_it(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {"dear": 0.56, "cheap": 0.05, "less cheap": 0.1}
+    search = make_search(crossed, seconds=60.0)
+    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
+    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
+    waiting = Queue(specs, search.families, search.allotment)
+
+    taken = [spec.label for _ in shares if (spec := waiting.take())]
+
+    assert taken == ["cheap", "dear", "less cheap"]  # after the second cheap one the dear one would be heavy
+
+
 def test_a_family_of_no_list_is_not_thought_cheap_before_it_was_seen(crossed: StoredRun) -> None:
     allotment = make_search(crossed, seconds=60.0).allotment
     listed = dataclasses.replace(crossed.spec(1, "xgboost"), reference_seconds=0.1)
