@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from automl.matrix import Shape
 
 MEMORY = 12  # the last fits that a family's pace is taken from
+TELLING_SECONDS = 0.25  # a fit that should take less tells of what surrounds it, and nothing of the machine
 
 
 @cache
@@ -27,6 +29,13 @@ def read_portfolio(rows: int) -> dict[str, Any]:
     fitting = [size for size in read_portfolio_file()["sizes"] if size["from_rows"] <= rows]
     found: dict[str, Any] = max(fitting, key=lambda size: int(size["from_rows"]))
     return found
+
+
+class _Fit(NamedTuple):
+    """A fold that was fitted: the seconds that the model expected, and how many times as long it took."""
+
+    seconds: float
+    pace: float
 
 
 class CostModel:
@@ -53,7 +62,7 @@ class CostModel:
         }
         self._pools = pools or {}
         self._quick = frozenset(quick)
-        self._paces: list[tuple[str, float]] = []
+        self._fits: dict[str, deque[_Fit]] = {}
 
     def pace(self, family: str) -> float:
         """Seconds here for a second of the model.
@@ -62,19 +71,19 @@ class CostModel:
         a table, such as many rounds of boosting, is mostly its own affair; and a quarter of what is usual elsewhere (as
         logarithms), for a pool has only the machine in common with another.
         """
-        paces: dict[str, list[float]] = {}
-        for name, pace in self._paces:
-            paces.setdefault(name, []).append(float(np.log(pace)))
-        usual = {name: float(np.median(found[-MEMORY:])) for name, found in paces.items()}
-        pool = self._pools.get(family)
-        near = [pace for name, pace in usual.items() if self._pools.get(name) == pool]
-        if family in usual:
-            expected = usual[family]
+        near = [name for name in self._fits if self._pools.get(name) == self._pools.get(family)]
+        far = [name for name, fits in self._fits.items() if max(fit.seconds for fit in fits) >= TELLING_SECONDS]
+        if family in self._fits:
+            expected = self._usual(family)
         elif near:
-            expected = min(near)
+            expected = min(self._usual(name) for name in near)
         else:
-            expected = float(np.median(list(usual.values()))) / 4 if usual else 0.0
+            expected = float(np.median([self._usual(name) for name in far])) / 4 if far else 0.0
         return float(np.exp(expected))
+
+    def _usual(self, family: str) -> float:
+        """Median of the family's last paces, as a logarithm."""
+        return float(np.median(np.log([fit.pace for fit in self._fits[family]])))
 
     def expect(self, family: str, reference_seconds: float | None) -> float | None:
         """Seconds of one fold; None for a family or a configuration that the model does not know."""
@@ -85,4 +94,6 @@ class CostModel:
     def note(self, family: str, reference_seconds: float | None, seconds: float) -> None:
         """A fold took so long."""
         if reference_seconds is not None and family in self._growth and family not in self._quick:
-            self._paces.append((family, max(seconds, 1e-3) / (reference_seconds * self._growth[family])))
+            modelled = reference_seconds * self._growth[family]
+            last = self._fits.setdefault(family, deque(maxlen=MEMORY))
+            last.append(_Fit(modelled, max(seconds, 1e-3) / modelled))

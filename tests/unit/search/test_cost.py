@@ -52,6 +52,12 @@ def test_what_trees_take_says_little_of_nets() -> None:
     assert expect(costs, "keras_mlp") == pytest.approx(3.0)
 
 
+def test_what_is_over_at_once_tells_nothing_of_nets() -> None:
+    costs = CostModel(SHAPE, pools=POOLS | {"linear": "core"})
+    costs.note("linear", 0.05, 0.8)
+    assert expect(costs, "keras_mlp") == pytest.approx(1.0)
+
+
 def test_what_the_model_does_not_know_has_no_expectation() -> None:
     costs = CostModel(SHAPE, pools=POOLS)
     assert costs.expect("xgboost", None) is None
