@@ -14,7 +14,9 @@ import numpy as np
 from automl.matrix import Shape
 
 MEMORY = 12  # the last fits that a family's pace is taken from
-TELLING_SECONDS = 0.25  # a fit that should take less tells of what surrounds it, and nothing of the machine
+# A fold that should take less tells more of what surrounds it than of the machine; so much of its pace, and of that in
+# other pools, as logarithms, is expected of others.
+TELLING_SECONDS, UNTOLD_SHARE, FAR_SHARE = 0.25, 0.75, 0.25
 
 
 @cache
@@ -68,18 +70,21 @@ class CostModel:
         """Seconds here for a second of the model.
 
         Of a family that was not fitted yet, others tell: the quickest of its own pool, for what makes a family slow on
-        a table, such as many rounds of boosting, is mostly its own affair; and a quarter of what is usual elsewhere (as
-        logarithms), for a pool has only the machine in common with another.
+        a table, such as many rounds of boosting, is mostly its own affair; and a part of what is usual elsewhere, for a
+        pool has only the machine in common with another.
         """
         near = [name for name in self._fits if self._pools.get(name) == self._pools.get(family)]
-        far = [name for name, fits in self._fits.items() if max(fit.seconds for fit in fits) >= TELLING_SECONDS]
+        far = [name for name in self._fits if self._tells(name)]
         if family in self._fits:
             expected = self._usual(family)
         elif near:
-            expected = min(self._usual(name) for name in near)
+            expected = min(self._usual(name) * (1.0 if self._tells(name) else UNTOLD_SHARE) for name in near)
         else:
-            expected = float(np.median([self._usual(name) for name in far])) / 4 if far else 0.0
+            expected = float(np.median([self._usual(name) for name in far])) * FAR_SHARE if far else 0.0
         return float(np.exp(expected))
+
+    def _tells(self, family: str) -> bool:
+        return max(fit.seconds for fit in self._fits[family]) >= TELLING_SECONDS
 
     def _usual(self, family: str) -> float:
         """Median of the family's last paces, as a logarithm."""
