@@ -16,7 +16,7 @@ from automl.matrix import Shape
 MEMORY = 12  # the last fits that a family's pace is taken from
 # A fold that should take less tells more of what surrounds it than of the machine; so much of its pace, and of that in
 # other pools, as logarithms, is expected of others.
-TELLING_SECONDS, UNTOLD_SHARE, FAR_SHARE = 0.25, 0.75, 0.25
+TELLING_SECONDS, UNTOLD_SHARE, FAR_SHARE = 0.5, 0.75, 0.25
 
 
 @cache

@@ -10,7 +10,7 @@ from automl.search.trial import TrialSpec
 
 # A bag that is expected to take more of the workers' time left than this lets cheaper ones go first, so many at a time;
 # one that would take more than the second share lets those go first that are dear themselves.
-DEAR_SHARE, HEAVY_SHARE = 0.12, 0.6
+DEAR_SHARE, HEAVY_SHARE = 0.12, 0.7
 MOST_OVERTAKEN = 8
 
 
