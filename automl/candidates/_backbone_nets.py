@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import os
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.errors import MissingExtraError, UsageError
+from automl.errors import UsageError
 
 SPREADS = (0.229, 0.224, 0.225)  # standard deviations of ImageNet's red, green, blue
 MEANS = (103.939, 116.779, 123.68)  # of ImageNet's blue, green, red
@@ -125,13 +124,10 @@ def check_weights(path: Path) -> WeightsFile:
 
     Raises:
         UsageError: if it is not there, or holds no weights of a net in `NETS`.
-        MissingExtraError: if there is nothing to read it with.
     """
     hint = "Name a .h5, .weights.h5 or .keras file of keras.applications, such as those in ~/.keras/models"
     if not path.is_file():
         raise UsageError(f"There is no file {str(path)!r} with weights, and nothing is downloaded", hint=hint)
-    if importlib.util.find_spec("h5py") is None:
-        raise MissingExtraError(f"Nothing here can read the weights in {path}", hint="pip install 'automl[keras]'")
     facts = path.stat()
     try:
         file = _recognize(path, facts.st_size, facts.st_mtime_ns)

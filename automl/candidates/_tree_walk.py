@@ -8,6 +8,23 @@ import numpy as np
 
 from automl.matrix import Array, FloatArray
 
+# More rows than these are answered sooner tree by tree; with more nodes, what makes a walk quick takes much memory.
+FEW_ROWS, MAX_WALK_NODES = 16, 1_000_000
+
+
+def lead_on(sizes: Array, left: Array, right: Array) -> bool:
+    """Whether every node that is no leaf leads to two later ones of its own tree, and no node is led to twice: then no
+    way is endless, and there are no more ways than nodes.
+
+    Args:
+        sizes, left, right: see `Walk.plan`.
+    """
+    nodes, ends = np.arange(len(left)), np.repeat(np.cumsum(sizes.astype(np.int64)), sizes)
+    inner = (left != nodes) | (right != nodes)
+    children = np.concatenate([left[inner], right[inner]])
+    forward = (children > np.tile(nodes[inner], 2)) & (children < np.tile(ends[inner], 2))
+    return bool((sizes > 0).all() and forward.all() and np.bincount(children).max(initial=0) <= 1)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Walk:
@@ -43,7 +60,7 @@ class Walk:
         """A walk through trees of so many nodes, one after the other.
 
         Args:
-            left, right: (n,) int64 where a node leads to; to itself, if it is a leaf. No way may lead in a circle.
+            left, right: (n,) int64 where a node leads to; to itself, if it is a leaf. See `lead_on`.
         """
         sizes = sizes.astype(np.int64)
         starts = np.cumsum(sizes) - sizes

@@ -11,15 +11,13 @@ import numpy as np
 
 from automl.candidates._graph_trees import AT_MOST, Splits, add_trees
 from automl.candidates._record import check_array, read_arrays, refuse, write_arrays
-from automl.candidates._tree_walk import Walk
+from automl.candidates._tree_walk import FEW_ROWS, MAX_WALK_NODES, Walk, lead_on
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 
 FILE = "trees.npz"
 ARRAYS = ("sizes", "leaf", "right", "feature", "threshold", "missing_left", "leaf_row", "leaf_values")
 LEAF = -1  # scikit-learn's TREE_LEAF
-FEW_ROWS = 16
-MAX_WALK_NODES = 500_000
 NO_FEATURE = -2  # scikit-learn's TREE_UNDEFINED
 
 
@@ -150,16 +148,11 @@ class Trees:
         """Leaf rows (n, trees) of a few rows."""
         if len(self.arrays["right"]) > MAX_WALK_NODES:
             return self._walk_while_going(matrix)
-        self._plan = self._plan or self._plan_walk()
+        if self._plan is None:
+            asked = (self.arrays[name] for name in ("feature", "threshold", "missing_left"))
+            self._plan = Walk.plan(self.arrays["sizes"], *_find_children(self.arrays), *asked)
         leaves: Array = self.arrays["leaf_row"].take(self._plan.go(matrix))
         return leaves
-
-    def _plan_walk(self) -> Walk:
-        sizes, leaf = self.arrays["sizes"].astype(np.int64), self.arrays["right"] < 0
-        nodes = np.arange(len(leaf))
-        left = np.where(leaf, nodes, nodes + 1)
-        right = np.where(leaf, nodes, np.repeat(np.cumsum(sizes) - sizes, sizes) + self.arrays["right"])
-        return Walk.plan(sizes, left, right, *(self.arrays[name] for name in ("feature", "threshold", "missing_left")))
 
     def _walk_while_going(self, matrix: FloatArray) -> Array:
         """`_walk` of trees with so many nodes that what makes it quick would take much memory."""
@@ -286,16 +279,22 @@ class Trees:
         return Trees(arrays, n_features)
 
 
+def _find_children(arrays: dict[str, Array]) -> tuple[Array, Array]:
+    """Left and right child (n,) int64 of each node, by number among all; of a leaf, itself."""
+    sizes, leaf = arrays["sizes"].astype(np.int64), arrays["right"] < 0
+    nodes = np.arange(len(leaf))
+    right = np.repeat(np.cumsum(sizes) - sizes, sizes) + arrays["right"]
+    return np.where(leaf, nodes, nodes + 1), np.where(leaf, nodes, right)
+
+
 def _is_sound(arrays: dict[str, Array], leaf: Array, n_features: int) -> bool:
-    sizes, right = arrays["sizes"].astype(np.int64), arrays["right"].astype(np.int64)
-    within = np.arange(len(right)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    room = np.repeat(sizes, sizes)
     inner = ~leaf
-    forward = (right[inner] > within[inner] + 1) & (right[inner] < room[inner])
     columns = (arrays["feature"][inner] >= 0) & (arrays["feature"][inner] < n_features)
     rows = (arrays["leaf_row"][leaf] >= 0) & (arrays["leaf_row"][leaf] < len(arrays["leaf_values"]))
     numbers = np.isfinite(arrays["leaf_values"]).all() and not np.isnan(arrays["threshold"]).any()
-    return bool(forward.all() and columns.all() and rows.all() and numbers)
+    is_marked = (arrays["right"][inner] >= 0).all()  # else it would pass for a leaf
+    leads = is_marked and lead_on(arrays["sizes"], *_find_children(arrays))
+    return bool(leads and columns.all() and rows.all() and numbers)
 
 
 def _join(parts: Sequence[Array], dtype: Any, shape: tuple[int, ...] = (0,)) -> Array:

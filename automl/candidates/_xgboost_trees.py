@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from automl.candidates._graph_trees import BELOW, MEMBER, Splits
-from automl.candidates._tree_walk import Walk
+from automl.candidates._tree_walk import FEW_ROWS, MAX_WALK_NODES, Walk, lead_on
 from automl.candidates._ubjson import read_ubjson
 from automl.matrix import Array, FloatArray
 
 CATEGORICAL = 1  # XGBoost's mark of a split by a set of codes
-# Rows that a walk answers sooner; it is planned when so few rows were asked for so often.
-FEW_ROWS, PLAN_AFTER = 16, 2
-# With more nodes, or with so many codes in so many sets, what makes a walk quick takes much memory.
-MAX_WALK_NODES, MAX_SET_CELLS = 1_000_000, 30_000_000
+PLAN_AFTER = 2  # times that few rows were asked for, after which a walk is planned
+MAX_SET_CELLS = 30_000_000  # with more codes in all sets, what makes a walk quick takes much memory
 ARRAYS = {
     "left": ("left_children", np.int64),
     "right": ("right_children", np.int64),
@@ -169,19 +167,26 @@ class FewRowsAnswerer:
 
     def predict(self, booster: Any, matrix: FloatArray) -> FloatArray:
         """Raw scores (n, k) float32; equal to the last bit, whoever answers."""
-        if len(matrix) <= FEW_ROWS:
-            self._asked += 1
-            if self._asked == PLAN_AFTER + 1:
-                self._walk = plan_walk(booster)
-            if self._walk is not None:
-                return self._walk.predict(matrix)
+        few = len(matrix) <= FEW_ROWS
+        if few and self._walk is not None:
+            return self._walk.predict(matrix)
         scores = np.asarray(booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float32)
-        return scores.reshape(len(matrix), -1)
+        scores = scores.reshape(len(matrix), -1)
+        self._asked += few
+        if few and self._asked == PLAN_AFTER + 1:
+            walk = plan_walk(booster)
+            # another XGBoost may add up otherwise; then it goes on by itself
+            self._walk = walk if walk is not None and np.array_equal(walk.predict(matrix), scores) else None
+        return scores
 
 
 def plan_walk(booster: Any) -> BoosterWalk | None:
-    """A walk through the trees of an `xgboost.Booster`; None where they are too large, or lead astray."""
-    trees, columns = BoosterTrees.of(booster), booster.num_features()
+    """A walk through the trees of an `xgboost.Booster`; None where they are too large, lead astray or are written in
+    a way that is not known."""
+    try:
+        trees, columns = BoosterTrees.of(booster), booster.num_features()
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
     if not 0 < len(trees.leaf) <= MAX_WALK_NODES or not _is_sound(trees, columns):
         return None
     cells = (int(trees.codes.max(initial=0)) + 2) * len(trees.set_nodes)
@@ -189,14 +194,9 @@ def plan_walk(booster: Any) -> BoosterWalk | None:
 
 
 def _is_sound(trees: BoosterTrees, columns: int) -> bool:
-    """Whether every node leads on to later ones of its own tree, looks at a column that is there, and no code is less
-    than 0."""
-    nodes, inner = np.arange(len(trees.leaf)), ~trees.leaf
-    ends = np.repeat(np.cumsum(trees.sizes), trees.sizes)
-    forward = (trees.left > nodes) & (trees.right > nodes) & (trees.left < ends) & (trees.right < ends)
+    """Whether every node leads on, looks at a column that is there, and no code is less than 0."""
     known = (trees.feature >= 0) & (trees.feature < columns)
-    codes = trees.codes >= 0
-    return bool((trees.sizes > 0).all() and forward[inner].all() and known.all() and codes.all())
+    return bool(lead_on(trees.sizes, trees.left, trees.right) and known.all() and (trees.codes >= 0).all())
 
 
 def _read_sets(trees: list[dict[str, Any]], starts: Array, is_set: Array) -> tuple[Array, Array, Array]:

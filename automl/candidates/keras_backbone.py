@@ -116,7 +116,7 @@ class BackboneEstimator:
         assert context is not None, "a loaded model is not fitted again"
         file = find_weights(context.backbone_file).get(self.net)
         if file is None:
-            raise FileNotFoundError(f"no weights of {self.net} in the Keras cache")
+            raise FileNotFoundError(f"no weights of {self.net} in the file that was named or the Keras cache")
         self._keep_weights(load_net(start_keras(context.seed, context.threads), file, self.side))
         order = np.random.default_rng(context.seed).permutation(len(matrix))
         began = time.monotonic()

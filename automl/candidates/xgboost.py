@@ -112,7 +112,6 @@ class XGBoostEstimator:
         self._answerer = FewRowsAnswerer()
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
-
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
         target = np.asarray(target, dtype=np.float64)
@@ -143,7 +142,6 @@ class XGBoostEstimator:
 
     def _fit_led(self, matrix: FloatArray, target: Array, weight: Array | None, lead: Lead) -> None:
         """As many rounds as another fold found best, on all rows."""
-
         assert self.context is not None
         rounds = led_rounds(lead, len(matrix))
         settings = {**self._settings(target, weight, None), "learning_rate": lead.rate}
@@ -164,7 +162,6 @@ class XGBoostEstimator:
         Before the first new tree the old ones are asked for their answer to each row. Where that would take most of
         the time, a part of the rows is learned from.
         """
-
         context = self.context
         assert context is not None, "a loaded model is not fitted again"
         before = self._take_over(start)
@@ -268,7 +265,6 @@ class XGBoostEstimator:
     def _refit(self, matrix: FloatArray, target: Array, weight: Array | None, watch: Stopping, stop: int) -> None:
         """All rows, as many rounds as were best, at their learning rate, if the time allows; a refit cut short is
         thrown away."""
-
         assert self.context is not None
         rounds = refit_rounds(watch.best_round, len(matrix), stop)
         if 1.3 * rounds * watch.seconds_per_round() > self.context.seconds_left():

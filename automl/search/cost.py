@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl.matrix import Shape
+from automl.search.families import Families
+from automl.search.trial import SearchData
 
 MEMORY = 12  # the last fits that a family's pace is taken from
 # A fold that should take less tells more of what surrounds it than of the machine; so much of its pace, and of that in
@@ -65,6 +67,14 @@ class CostModel:
         self._pools = pools or {}
         self._quick = frozenset(quick)
         self._fits: dict[str, deque[_Fit]] = {}
+
+    @staticmethod
+    def of(families: Families, data: SearchData) -> CostModel:
+        """That of a search."""
+        share = len(data.trains[0]) / max(1, len(data.target))
+        pools = {name: family.candidate.pool for name, family in families.usable.items()}
+        quick = [name for name, family in families.usable.items() if family.is_quick]
+        return CostModel(families.shape, share, pools, quick)
 
     def pace(self, family: str) -> float:
         """Seconds here for a second of the model.

@@ -81,10 +81,7 @@ class Search:
         self.oofs = Oofs(run, data)
         self.race = Race(run, data, self.oofs, wanted=recipe.search.racing)
         self.families = Families(recipe, data.task, data.table)
-        share = len(data.trains[0]) / max(1, len(data.target))
-        pools = {name: family.candidate.pool for name, family in self.families.usable.items()}
-        quick = [name for name, family in self.families.usable.items() if family.is_quick]
-        self.costs = CostModel(data.table.shape(data.task), share, pools, quick)
+        self.costs = CostModel.of(self.families, data)
         self.allotment = Allotment(
             clock,
             self.families,

@@ -103,7 +103,7 @@ class TrialResult:
         score: out-of-fold score over all rows scored, in the metric's own units; None unless ok (or one fold, pruned).
         fold_scores, fold_seconds: a number for each fold that finished; None where the score is not defined.
         predict_row_seconds: mean over the folds, of a row among many.
-        row_seconds: of one row by itself, preprocessing included, in the first fold.
+        row_seconds: of one row by itself, preprocessing included, in the fold that stands for all.
         size_bytes: on disk, of all folds.
         started, finished: seconds since the run began.
     """
@@ -295,8 +295,8 @@ def keep_fold(
     golden = check_outputs(estimator.predict(transformer.transform(data.golden)), data.task)
     alone = data.golden.take(slice(0, 1))
     # one fold tells for all: a model may make itself ready for single rows, which takes a while
-    first = int(payload["fold"]) == 0
-    row_seconds = measure_seconds(lambda: estimator.predict(transformer.transform(alone))) if first else None
+    tells = int(payload["fold"]) == data.chief_fold
+    row_seconds = measure_seconds(lambda: estimator.predict(transformer.transform(alone))) if tells else None
     weight = None if data.weight is None else data.weight[score_rows]
     record = {
         "score": get_metric(data.task.metric).score(data.target[score_rows], outputs, weight),

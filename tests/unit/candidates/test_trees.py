@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from automl.candidates import _trees
 from automl.candidates._record import read_arrays, write_arrays
+from automl.candidates._tree_walk import lead_on
 from automl.candidates._trees import ARRAYS, FILE, Trees, floor_float32, read_boosted_tree, read_sklearn_tree
 from automl.errors import ArtifactError
 
@@ -106,3 +107,17 @@ def test_a_few_rows_take_the_same_way_however_they_are_walked(monkeypatch: pytes
     np.testing.assert_array_equal(trees._walk(few), quick)
     expected = sum(model.predict(few[:2]) for model in (*fitted, still))
     np.testing.assert_allclose(trees.add_up(few[:2])[:, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "leads"),
+    [
+        ([1, 1, 2], [2, 1, 2], True),
+        ([1, 1, 2], [1, 1, 2], False),  # both ways to one node: a chain of such has endlessly many
+        ([1, 1, 2], [3, 1, 2], False),
+        ([1, 0, 2], [2, 1, 2], False),
+        ([0, 1, 2], [0, 1, 2], True),  # nothing but leaves
+    ],
+)
+def test_trees_lead_on_where_each_node_has_one_way_to_it(left: list[int], right: list[int], leads: bool) -> None:
+    assert lead_on(np.array([3]), np.array(left), np.array(right)) is leads

@@ -90,8 +90,10 @@ def test_trees_that_are_too_large_are_left_to_xgboost(monkeypatch: pytest.Monkey
         assert answerer.predict(booster, rows).shape == (3, 1)
 
 
-@pytest.mark.parametrize(("place", "key", "value"), [(0, "left_children", 0), (1, "right_children", 10**6)])
-def test_a_tree_that_leads_in_a_circle_or_out_of_itself_is_not_walked(
+@pytest.mark.parametrize(
+    ("place", "key", "value"), [(0, "left_children", 0), (1, "right_children", 10**6), (1, "right_children", 1)]
+)
+def test_a_tree_that_leads_in_a_circle_out_of_itself_or_twice_to_a_node_is_not_walked(
     place: int, key: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booster = boost(make_target("values"), rounds=2)
@@ -105,6 +107,29 @@ def test_a_tree_that_leads_in_a_circle_or_out_of_itself_is_not_walked(
 
     monkeypatch.setattr(_xgboost_trees, "read_ubjson", read_wrong)
     assert plan_walk(booster) is None
+
+
+def forget_a_part(data: bytes) -> Any:
+    found = read_ubjson(data)
+    del found["learner"]["gradient_booster"]["model"]["trees"][0]["default_left"]
+    return found
+
+
+def begin_elsewhere(data: bytes) -> Any:
+    found = read_ubjson(data)
+    found["learner"]["learner_model_param"]["base_score"] = "[0.25]"
+    return found
+
+
+@pytest.mark.parametrize("read_strange", [forget_a_part, begin_elsewhere])
+def test_where_another_xgboost_writes_or_adds_otherwise_it_answers_by_itself(
+    read_strange: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_xgboost_trees, "read_ubjson", read_strange)
+    booster, rows = boost(make_target("values")), make_rows(3, 2)
+    answerer = FewRowsAnswerer()
+    for _ in range(PLAN_AFTER + 3):
+        np.testing.assert_array_equal(answerer.predict(booster, rows)[:, 0], booster.inplace_predict(rows))
 
 
 def test_binary_json_is_read_as_xgboost_writes_it() -> None:

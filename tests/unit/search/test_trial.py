@@ -78,6 +78,21 @@ def test_a_fold_leaves_its_model_its_transformer_and_its_predictions(
     assert record["predict_row_seconds"] >= 0
 
 
+def test_what_one_row_takes_is_measured_in_the_fold_that_stands_for_all(
+    stored: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(number: int, fold: int) -> float | None:
+        seconds: float | None = run_fold(stored.payload(stored.spec(number, "linear"), fold))["row_seconds"]
+        return seconds
+
+    assert (measure(40, 0) or 0.0) > 0
+    assert measure(40, 1) is None
+    last = len(stored.split.folds) - 1
+    monkeypatch.setattr(SearchData, "chief_fold", last)  # as where rows have times
+    assert measure(41, 0) is None
+    assert (measure(41, last) or 0.0) > 0
+
+
 def test_a_linear_model_is_better_than_a_constant(stored: StoredRun) -> None:
     linear = run_fold(stored.payload(stored.spec(20, "linear"), 0))
     constant = run_fold(stored.payload(stored.spec(21, "dummy"), 0))
