@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from typing import Any
 
@@ -35,6 +36,15 @@ class Active:
     waits_for_verdict: bool = False
     begins_with_one: bool = False
     ended: bool = False
+
+    def mean_seconds(self) -> float | None:
+        """Of the folds that are done; None before there is one."""
+        return float(np.mean([fold["seconds"] for fold in self.done.values()])) if self.done else None
+
+    def seconds_to_begin(self) -> float:
+        """Of one worker for the folds that wait, as long as the others took; inf before there is one."""
+        usual = self.mean_seconds()
+        return math.inf if usual is None else usual * len(self.pending)
 
     def end(self, status: str, reason: str, score: float | None, *, finished: float) -> TrialResult:
         """Nothing of it is run any more; what is known of it, as a record.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from automl.clock import Clock
+from automl.search.active import Active
 from automl.search.cost import CostModel
 from automl.search.families import Families
 from automl.search.trial import POOL_START_SECONDS, TrialSpec
@@ -24,6 +25,8 @@ CUT_SHARE = 0.5
 UNKNOWN_SHARE = 0.2
 # Between the end of a fold and the end of the search: what writing its outputs takes.
 END_SECONDS = 0.3
+# A fold that gets less than this share of what those before it took is not worth a bag's place.
+LEAST_SHARE = 0.5
 
 
 class Allotment:
@@ -37,6 +40,9 @@ class Allotment:
         slots: how many folds run at once.
         own_seconds: what the user allows one fold; None without a limit.
         by_trials: whether trials limit the run, so that no decision may hang on the time.
+
+    Attributes:
+        owed_seconds: of one worker, that the configurations begun will still take.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Allotment:
         self.own_seconds, self.by_trials = own_seconds, by_trials
         self.folds = folds
         self.note_slots(slots)
+        self.owed_seconds = 0.0
         self._warm: set[str] = set()
 
     def note_slots(self, slots: int) -> None:
@@ -70,7 +77,7 @@ class Allotment:
         if self.by_trials or origin == "baseline":
             return True
         expected = self._expect(name, reference_seconds)
-        left = self.clock.search_left()
+        left = self.clock.search_left() - self.owed_seconds / self.slots
         pool = self.families[name].candidate.pool
         left -= 0.0 if pool in self._warm else POOL_START_SECONDS.get(pool, 0.0)
         if expected is None:
@@ -106,6 +113,25 @@ class Allotment:
             share = max(share, min(USUAL_FACTOR * expected, END_SHARE * left / self.rounds))
         share = max(MIN_FOLD_SECONDS, share)
         return min(share, self.own_seconds) if self.own_seconds else share
+
+    def owes(self, active: Active) -> float:
+        """Seconds of one worker that a configuration will still take: by its folds so far, else as is expected.
+
+        One whose first fold has not yet decided counts by half: many are given up then.
+        """
+        known = active.mean_seconds() or self._expect(active.spec.candidate, active.spec.reference_seconds)
+        limit = math.inf if active.fold_limit is None else active.fold_limit
+        waiting = 0.5 * (self.folds - 1) if active.waits_for_verdict else len(active.pending)
+        return (waiting + 0.5 * len(active.running)) * min(known or 0.0, limit)
+
+    def is_too_late(self, active: Active) -> bool:
+        """Whether the folds that wait would have too little time to be as good as those before them: a bag with one
+        that is cut off is worse than none, and takes the time of another."""
+        usual = active.mean_seconds()
+        if self.by_trials or not usual:
+            return False
+        soft, _ = self.limits(math.inf, len(active.pending) + len(active.running))
+        return soft is not None and soft < LEAST_SHARE * usual
 
     def limits(self, fold_seconds: float | None, folds_left: int = 1) -> tuple[float | None, float]:
         """When a fold that begins now should return its best, and when it is ended by force (inf: never).

@@ -48,9 +48,9 @@ class Proposals:
         waiting = [spec for spec in listed if (spec.candidate, spec.label) not in begun]
         self._waiting = Queue(waiting, families, allotment)
 
-    def within_reach(self) -> Iterator[TrialSpec]:
-        """What will likely be tried of the portfolio, without numbers."""
-        return self._waiting.within_reach()
+    def soon(self, share: float) -> Iterator[TrialSpec]:
+        """What will likely be tried of the portfolio in the next `share` of the time left, without numbers."""
+        return self._waiting.within(share)
 
     def take_constant(self) -> TrialSpec | None:
         """The constant model, if it is the next of the portfolio."""

@@ -25,12 +25,18 @@ class Queue:
         self._specs = list(specs)
         self._families, self._allotment = families, allotment
 
-    def within_reach(self) -> Iterator[TrialSpec]:
-        """Those that will likely be tried: that fit into the time left and would not take most of it."""
+    def within(self, share: float) -> Iterator[TrialSpec]:
+        """Those whose turn will likely come before the next `share` of the time left is over: that fit into it and
+        would not take most of it."""
+        ahead = 0.0
         for spec in self._specs:
             fits = self._allotment.fits(spec.candidate, spec.origin, spec.reference_seconds)
-            if fits and self._allotment.share(spec) <= HEAVY_SHARE:
+            own = self._allotment.share(spec)
+            if fits and own <= HEAVY_SHARE:
                 yield spec
+                ahead += own
+                if ahead > share:
+                    return
 
     def take(self) -> TrialSpec | None:
         """The first that fits into the time left; one that would take much of it lets the next few go first, as long as

@@ -30,7 +30,7 @@ from automl.search.jobs import make_fold_job
 from automl.search.oof import Oofs
 from automl.search.plans import Plans
 from automl.search.proposals import Proposals
-from automl.search.racing import Race
+from automl.search.racing import Race, Verdict
 from automl.search.records import CONSTANT, Records
 from automl.search.recovery import tell_again, tell_damage
 from automl.search.sparing import Sparing, rest_for
@@ -46,6 +46,8 @@ LATE_SECONDS = 2.0
 MAX_CELLS_HERE = 2_000_000
 # Below this a pool that takes seconds to start is started only when its first job comes, if ever.
 EARLY_WARM_SECONDS = 25.0
+# Such a pool is started when so much other work is left before its turn.
+WARM_SECONDS = 10.0
 
 OnBag = Callable[[], FloatArray | None]
 
@@ -129,9 +131,11 @@ class Search:
                 self.records.sync()
 
     def _warm_pools(self) -> None:
-        """Have slow pools import while quick models are fitted, so that no worker waits for it."""
-        if self.by_trials or self.clock.search_left() > EARLY_WARM_SECONDS:
-            for spec in self.proposals.within_reach():
+        """Have slow pools import while quick models are fitted, so that no worker waits for it, but not where their
+        turn may never come."""
+        left = self.clock.search_left()
+        if self.by_trials or left > EARLY_WARM_SECONDS:
+            for spec in self.proposals.soon(1.0 if self.by_trials else WARM_SECONDS / left):
                 self.engine.warm(self.families[spec.candidate].candidate.pool)
                 self.allotment.note_warm(self.families[spec.candidate].candidate.pool)
 
@@ -186,6 +190,7 @@ class Search:
             if reason:
                 return reason
             self.allotment.note_slots(self.engine.slots)
+            self._warm_pools()
             while self.engine.free_slots() > 0 and (found := self._next_job()):
                 self._submit(*found)
             if self._update_blend.catch_up():  # while the workers work
@@ -203,9 +208,14 @@ class Search:
         return "" if not self.records.has_model and self.clock.left() > -LATE_SECONDS else "complete"
 
     def _next_job(self) -> tuple[Active, int] | None:
-        for active in self.active.values():
-            if active.pending:
+        while waiting := [active for active in self.active.values() if active.pending]:
+            active = min(
+                waiting, key=Active.seconds_to_begin
+            )  # what is over soonest, so that it is not too late for all
+            if not (self.records.has_model and self.allotment.is_too_late(active)):
                 return active, active.pending.popleft()
+            self._finish(active, "pruned", "no time is left for its other folds")
+        self.allotment.owed_seconds = sum(map(self.allotment.owes, self.active.values()))
         spec = self.proposals.take()
         if spec is None:
             return None
@@ -371,6 +381,8 @@ class Search:
             return
         if active.waits_for_verdict:
             self._judge(active)
+        elif (active.pending or active.running) and spec.raced and self.race.is_told_by(spec, active.done):
+            self._give_up_unless(self.race.judge(spec.number, self.blend, active.done), active)
         if not active.ended and not active.pending and not active.running and self._close(active):
             self._update_blend.want()
             self._judge_again()
@@ -395,7 +407,10 @@ class Search:
         verdict = self.race.judge(active.spec.number, self.blend)
         if verdict.promote:
             active.pending.extend(fold for fold in range(len(self.data.folds)) if fold != chief)
-        else:
+        self._give_up_unless(verdict, active)
+
+    def _give_up_unless(self, verdict: Verdict, active: Active) -> None:
+        if not verdict.promote:
             self._finish(active, "pruned", verdict.reason)
 
     def _judge_again(self) -> None:
@@ -405,9 +420,7 @@ class Search:
         for active in list(self.active.values()):
             waits = active.waits_for_verdict or self.data.chief_fold not in active.done
             if not waits and active.spec.raced and self.race.is_worth(active.spec):
-                verdict = self.race.judge(active.spec.number, self.blend)
-                if not verdict.promote:
-                    self._finish(active, "pruned", verdict.reason)
+                self._give_up_unless(self.race.judge(active.spec.number, self.blend), active)
 
     def _close(self, active: Active) -> bool:
         """All its folds are there: record it. Returns whether a complete configuration was added."""
@@ -423,7 +436,7 @@ class Search:
     def _finish(self, active: Active, status: str, reason: str, score: float | None = None) -> None:
         spec = active.spec
         if score is None and status == "pruned":
-            score = self.race.score(active.spec.number)
+            score = self.race.score(active.spec.number, active.done)
         result = active.end(status, reason, score, finished=self.clock.elapsed())
         self.records.add_result(result)
         self.active.pop(spec.number, None)

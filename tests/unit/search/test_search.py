@@ -15,8 +15,9 @@ from automl.clock import Clock
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Event
+from automl.search.active import Active
 from automl.search.queue import Queue
-from automl.search.records import read_results
+from automl.search.records import Records, read_results
 from automl.search.search import Search
 from automl.search.trial import run_fold
 from tests.unit.search.runs import StoredRun, store_run
@@ -101,7 +102,7 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
     results = {result.candidate: result for result in read_results(crossed.run.search)}
     assert results["xgboost"].status == "ok"
     assert results["linear"].status == "pruned"  # no worse than the constant when its first fold was judged
-    assert results["linear"].reason.startswith("worse than the best on its first fold")
+    assert results["linear"].reason.startswith("worse than the best on ")
 
 
 def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: StoredRun) -> None:
@@ -217,3 +218,77 @@ def test_limited_by_trials_a_fold_follows_only_one_that_always_comes_first(
     active.begins_with_one = begins_with_one
     active.done[0] = {"lead": {"rounds": 9, "rate": 0.1, "rows": 900}}
     assert (search._find_lead(active, 1) is not None) is follows
+
+
+def begin_with(search: Search, crossed: StoredRun, number: int, *seconds: float) -> Active:
+    """A configuration of five folds of which the first took so long."""
+    active = search._begin(crossed.spec(number, "xgboost"))
+    active.pending.clear()
+    active.pending.extend(range(len(seconds), 5))
+    known = {"score": 0.5, "predict_row_seconds": 1e-6, "size_bytes": 9}
+    active.done.update({fold: {**known, "seconds": spent} for fold, spent in enumerate(seconds)})
+    return active
+
+
+def test_the_bag_that_is_over_soonest_gets_the_next_worker(crossed: StoredRun) -> None:
+    search = make_search(crossed, 60.0)
+    begin_with(search, crossed, 1)
+    begin_with(search, crossed, 2, 6.0)
+    begin_with(search, crossed, 3, 5.0, 5.0, 5.0)
+
+    order = []
+    while (found := search._next_job()) and found[0].spec.number in (1, 2, 3):
+        order.append(found[0].spec.number)
+
+    assert order == [3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+
+
+def test_a_bag_whose_other_folds_would_be_cut_off_leaves_its_place(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold of a second beside one of twenty spoils the whole."""
+    search = make_search(crossed, 60.0)
+    search.allotment.note_slots(2)
+    left = search.clock.search_left()
+    fits, late = begin_with(search, crossed, 1, 0.9 * left / 2), begin_with(search, crossed, 2, 1.2 * left)
+    assert not search.allotment.is_too_late(fits)
+    assert search.allotment.is_too_late(late)
+    monkeypatch.setattr(search.race, "score", lambda *_: 0.5)
+
+    fits.pending.clear()
+    search._next_job()
+    assert late.pending  # without a model even that is worth having
+
+    monkeypatch.setattr(Records, "has_model", True)
+    search._next_job()
+    result = search.records.results[2]
+    assert (result.status, result.reason) == ("pruned", "no time is left for its other folds")
+
+
+def test_what_was_begun_is_owed_its_time_before_anything_new(crossed: StoredRun) -> None:
+    search = make_search(crossed, 60.0)
+    allotment = search.allotment
+    allotment.note_slots(2)
+    left = search.clock.search_left()
+    assert allotment.fits("xgboost", "tpe", reference_seconds=None)
+    search.families.note_fold("xgboost", 0.3 * left)  # three rounds of it do just fit
+    assert allotment.fits("xgboost", "tpe", reference_seconds=None)
+
+    allotment.owed_seconds = allotment.owes(begin_with(search, crossed, 1, 0.1 * left))
+
+    assert allotment.owed_seconds == pytest.approx(0.4 * left, rel=0.05)
+    assert not allotment.fits("xgboost", "tpe", reference_seconds=None)
+
+
+def test_a_pool_that_is_slow_to_start_is_not_started_before_its_turn_is_near(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {"first": 0.3, "second": 0.3, "third": 0.3}
+    search = make_search(crossed, seconds=60.0)
+    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
+    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
+    waiting = Queue(specs, search.families, search.allotment)
+
+    assert [spec.label for spec in waiting.within(0.1)] == ["first"]
+    assert [spec.label for spec in waiting.within(0.5)] == ["first", "second"]
+    assert [spec.label for spec in waiting.within(1.0)] == ["first", "second", "third"]
