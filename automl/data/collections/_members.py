@@ -18,8 +18,6 @@ MAX_FILES = 1_000_000
 MAX_DEPTH = 16
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".gitkeep", ".gitignore"}
 _LITTER_FOLDERS = {"__macosx", ".ipynb_checkpoints", ".git", "@eadir", ".thumbnails"}
-_TRAIN = ("train", "training")
-_TEST = ("test", "testing", "val", "valid", "validation")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +71,6 @@ class Members:
                 return found
             found = inner
         return found
-
-    def split_parts(self) -> tuple[str, str]:
-        """Names of the folders that hold the rows to learn from and those kept for a test, first one with classes; ""
-        where there are none."""
-        tops = {top.lower(): top for top in self.tops() if top}
-        train = next((tops[name] for name in _TRAIN if name in tops), "")
-        tests = [tops[name] for name in _TEST if name in tops]
-        if not train or len(tops) != 1 + len(tests):
-            return "", ""
-        sorted_out = [test for test in tests if any("/" in name for name in self.below(test).names)]
-        return train, next(iter([*sorted_out, *tests]), "")
 
 
 def _only(members: Members) -> str:

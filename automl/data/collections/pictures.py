@@ -22,7 +22,7 @@ class Pictures:
         return members is not None and are_most(members, _is_picture)
 
     def find_test(self, path: Path) -> Path | None:
-        return find_test_part(path)
+        return find_test_part(path, _is_picture)
 
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
         import pandas as pd

@@ -33,7 +33,7 @@ class TextFiles:
         return are_most(members, _is_text) and not alone
 
     def find_test(self, path: Path) -> Path | None:
-        return find_test_part(path)
+        return find_test_part(path, _is_text)
 
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
         import pandas as pd

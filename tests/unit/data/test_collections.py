@@ -337,3 +337,94 @@ def test_without_time_no_more_than_a_hundred_headers_are_read(tmp_path: Path, mo
     dataset = load_dataset(root, target=None, recipe=Recipe(), deadline=time.monotonic() - 1.0)
     assert len(asked) == len(dataset.target) == 100
     assert "learned from 100 of 160 rows" in texts(dataset)
+
+
+def fill_parts(root: Path, *parts: str) -> Path:
+    for at, part in enumerate(parts):
+        fill(root / part, {"cat": 12, "dog": 8}, start=10 * at)
+    return root
+
+
+def put(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture(3))
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("training_set", "test_set"),
+        ("Training", "test-images"),
+        ("TrainSet", "ValidationSet"),
+        ("20news-bydate-train", "20news-bydate-test"),
+        ("train", "holdout_test/holdout_test"),
+    ],
+)
+def test_parts_may_have_longer_names_be_doubled_and_lie_beside_other_pictures(
+    tmp_path: Path, train: str, test: str
+) -> None:
+    root = fill_parts(tmp_path / "scenes", train, test)
+    put(root / "seg_pred" / "seg_pred" / "1.png")
+    for place in (root, pack(root, tmp_path / "scenes.zip")):
+        dataset = load_dataset(place, target=None, recipe=Recipe())
+        assert dataset.task.classes == ("cat", "dog") and dataset.n_rows == 20
+        assert f"{train}/ is learned from" in texts(dataset) and "seg_pred/ is not used" in texts(dataset)
+        kept = find_test(place)
+        assert kept is not None
+        assert read_table(kept, part="test").frame["label"].value_counts().to_dict() == {"cat": 12, "dog": 8}
+        every = read_table(place)
+        assert set(every.frame["label"].dropna()) == {"cat", "dog"}
+        assert every.frame["label"].isna().sum() == 1  # of the picture that is in no part
+
+
+def test_a_copy_of_the_whole_beside_the_parts_is_not_used(tmp_path: Path) -> None:
+    parts = ("train", "test", "val", "chest_xray/train", "chest_xray/test", "chest_xray/val")
+    dataset = load_dataset(fill_parts(tmp_path / "xrays", *parts), target=None, recipe=Recipe())
+    assert dataset.task.classes == ("cat", "dog") and dataset.n_rows == 20
+    assert "chest_xray/ is not used" in texts(dataset) and "val/ is not used (test/ is scored)" in texts(dataset)
+
+
+def test_folders_without_pictures_are_no_parts_and_no_classes(tmp_path: Path) -> None:
+    root = fill_parts(tmp_path / "pets", "train", "test")
+    (root / "annotations").mkdir()
+    (root / "annotations" / "boxes.xml").write_text("<boxes/>")
+    assert load_dataset(root, target=None, recipe=Recipe()).task.classes == ("cat", "dog")
+    assert find_test(root) == root / "test"
+
+
+def test_parts_of_loose_pictures_are_not_taken_for_classes(tmp_path: Path) -> None:
+    for at in range(12):
+        put(tmp_path / "train_images" / f"{at}.png"), put(tmp_path / "test_images" / f"{at}.png")
+    with pytest.raises(DataError, match="lie in no class folders"):
+        load_dataset(tmp_path, target=None, recipe=Recipe())
+
+
+@pytest.mark.parametrize(
+    "parts", [("train_a", "train_b", "test"), ("pool", "test"), ("test", "val"), ("train_a", "train_b")]
+)
+def test_parts_that_are_not_clear_are_asked_for(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    root = fill_parts(tmp_path / "pets", *parts)
+    for asked in ("train", "test"):
+        with pytest.raises(DataError, match=f"classes or parts of the data: {parts[0]}/, {parts[1]}/") as caught:
+            read_table(root, part=asked)  # type: ignore[arg-type]
+        assert str(root / parts[0]) in caught.value.hint and "--test" in caught.value.hint
+    assert find_test(root) is None
+    assert list(read_table(root).frame) == ["path"]  # what is only answered needs no classes
+
+
+@pytest.mark.parametrize("names", [("train", "bus", "car"), ("valid", "invalid"), ("trained", "untrained")])
+def test_classes_named_like_parts_beside_others_are_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    root = fill(tmp_path / "signs", dict.fromkeys(names, 8))
+    put(root / "bus" / "red" / "1.png"), put(root / "bus" / "blue" / "1.png")
+    assert set(names) <= set(load_dataset(root, target=None, recipe=Recipe()).task.classes)
+
+
+def test_classes_that_hold_the_same_folders_are_told_of(tmp_path: Path) -> None:
+    """Scans with their masks, one folder a class, and pictures in colour and in grey, are laid out alike."""
+    root = fill_parts(tmp_path / "leaves", "color", "grey")
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert dataset.task.classes == ("color", "grey")
+    assert f"color/, grey/ are the classes (each holds cat/, dog/: name {root / 'color'} if those are)" in texts(
+        dataset
+    )

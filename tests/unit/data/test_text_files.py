@@ -91,3 +91,13 @@ def test_a_packed_table_called_txt_stays_a_table(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "table.zip", "w") as archive:
         archive.writestr("table.txt", "a,b\n1,2\n3,4\n")
     assert list(read_table(tmp_path / "table.zip").frame.columns) == ["a", "b"]
+
+
+def test_parts_of_texts_may_have_longer_names_and_lie_beside_others(tmp_path: Path) -> None:
+    root = tmp_path / "news"
+    write_folder(root / "20news-bydate-train"), write_folder(root / "20news-bydate-test", rows=3)
+    (root / "unread").mkdir()
+    (root / "unread" / "0.txt").write_text("whatever", encoding="utf-8")
+    dataset = load_dataset(root, target=None, recipe=Recipe())
+    assert dataset.task.classes == ("money", "sport") and dataset.n_rows == 24
+    assert find_test(root) == root / "20news-bydate-test"
