@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from automl.matrix import Array
 MAX_BYTES = 8 << 30
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP = b"\x1f\x8b"
+# What NumPy and zipfile raise of files that are cut off or changed; RuntimeError is a way of packing that is not known,
+# or a password, and MemoryError a shape that nobody meant.
+_UNSOUND = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def is_array_file(path: Path) -> bool:
@@ -42,14 +46,14 @@ def open_arrays(name: str) -> dict[str, Array]:
     path = Path(name)
     try:
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if sum(entry.file_size for entry in archive.zip.infolist()) > MAX_BYTES:
                     raise DataError(f"{path.name} unpacks to more than {MAX_BYTES >> 30} GiB", hint="Split it")
                 return {key: archive[key] for key in archive.files}
         return {"array": _read_idx(path)}
-    except (OSError, ValueError, EOFError, KeyError, zlib.error) as error:
+    except _UNSOUND as error:
         raise DataError(
-            f"{path.name} is not a sound file of arrays: {str(error).splitlines()[0][:120]}",
+            f"{path.name} is not a sound file of arrays: {(str(error) or type(error).__name__).splitlines()[0][:120]}",
             hint="Write it again with numpy.savez, without Python objects",
         ) from error
 

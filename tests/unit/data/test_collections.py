@@ -428,3 +428,84 @@ def test_classes_that_hold_the_same_folders_are_told_of(tmp_path: Path) -> None:
     assert f"color/, grey/ are the classes (each holds cat/, dog/: name {root / 'color'} if those are)" in texts(
         dataset
     )
+
+
+def write_arrays(path: Path, **labels: object) -> Path:
+    """An .npz file with as many pictures as there are labels; an array of labels is named `train_labels`."""
+    arrays = {name: np.asarray(found) for name, found in labels.items()}
+    shades = {name: np.arange(len(found), dtype=np.uint8)[:, None, None] for name, found in arrays.items()}
+    pictures = {name.replace("labels", "images"): shade + np.zeros((8, 8), np.uint8) for name, shade in shades.items()}
+    np.savez(path, **pictures, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int64, bool])
+def test_labels_of_one_column_a_class_are_its_numbers_and_that_is_said(tmp_path: Path, kind: type) -> None:
+    classes = np.arange(30) % 5
+    path = write_arrays(tmp_path / "d.npz", train_labels=np.eye(5, dtype=kind)[classes])
+    dataset = load_dataset(path, target=None, recipe=Recipe())
+    assert dataset.target.tolist() == classes.tolist() and dataset.task.n_classes == 5
+    assert "train_labels has 5 columns with a single 1 a row: its place is the class, 0 to 4" in texts(dataset)
+
+
+def test_labels_in_a_single_column_are_read_as_they_are(tmp_path: Path) -> None:
+    path = write_arrays(tmp_path / "d.npz", train_labels=np.arange(30)[:, None] % 2)
+    dataset = load_dataset(path, target=None, recipe=Recipe())
+    assert dataset.target.tolist() == [0, 1] * 15
+    assert "column" not in texts(dataset)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.ones((30, 3), dtype=int), np.zeros((30, 2)), np.eye(30) * 0.5, np.full((30, 2), "a"), np.array(3)]
+)
+def test_labels_that_are_not_one_a_picture_are_refused(tmp_path: Path, labels: np.ndarray) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((30, 8, 8), np.uint8), y=labels)
+    with pytest.raises(DataError, match=r"d\.npz has") as caught:
+        read_table(tmp_path / "d.npz")
+    assert "one label a picture" in caught.value.hint
+
+
+def test_an_array_without_pictures_is_refused_as_too_few_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((0, 8, 8), np.uint8), y=np.zeros(0, int))
+    with pytest.raises(DataError, match="no rows"):
+        load_dataset(tmp_path / "d.npz", target=None, recipe=Recipe())
+
+
+def test_a_damaged_array_file_is_refused_wherever_it_is_damaged(tmp_path: Path) -> None:
+    whole = write_arrays(tmp_path / "d.npz", train_labels=np.arange(30) % 3).read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut\.npz is not a sound file of arrays"):
+        read_table(tmp_path / "cut.npz")
+    refused = 0
+    for place in range(4, len(whole), 7):
+        (tmp_path / "bad.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_table(tmp_path / "bad.npz")
+        except DataError:
+            refused += 1
+    assert refused > 100
+
+
+def test_the_spare_arrays_of_a_file_are_told_of(tmp_path: Path) -> None:
+    labels = np.arange(40)[:, None] % 3
+    path = write_arrays(tmp_path / "m.npz", train_labels=labels, val_labels=labels[:9], test_labels=labels[:12])
+    dataset = load_dataset(path, target=None, recipe=Recipe())
+    assert dataset.n_rows == 40
+    said = texts(dataset)
+    assert "train_images is learned from (the file has train_images, val_images and test_images)" in said
+    assert "val_images is not used (test_images is scored)" in said
+    kept = find_test(path)
+    assert kept is not None
+    assert len(read_table(kept, part="test").frame) == len(read_table(path, part="test").frame) == 12
+
+
+@pytest.mark.parametrize("word", ["val", "valid", "validation"])
+def test_arrays_for_validation_are_scored_where_there_are_none_for_a_test(tmp_path: Path, word: str) -> None:
+    labels = np.arange(40) % 3
+    path = write_arrays(tmp_path / "m.npz", **{f"{word}_labels": labels[:9], "train_labels": labels})
+    assert f"the file has train_images and {word}_images" in texts(load_dataset(path, target=None, recipe=Recipe()))
+    kept = find_test(path)
+    assert kept is not None
+    table = read_table(kept, part="test")
+    assert len(table.frame) == 9
+    assert f"{word}_images is scored" in table.notices[0].text
