@@ -57,26 +57,28 @@ def looks_like_pictures(texts: Iterable[str]) -> bool:
 
 def resolve_paths(raw: RawTable, folder: Path, roles: dict[str, str]) -> RawTable:
     """The table with picture paths made absolute: they are meant relative to the folder of the table's own file."""
-    found: list[str] = []
-    changed: dict[Any, Any] = {}
-    head = raw.frame.iloc[:FIRST_CELLS]
-    for place, label in enumerate(raw.frame.columns):
-        cells = raw.frame.iloc[:, place]
-        if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
-            continue
-        texts = (cell for cell in head.iloc[:, place] if isinstance(cell, str) and cell.strip())
-        if roles.get(str(label)) != "image" and not (str(label) not in roles and looks_like_pictures(texts)):
-            continue
-        found.append(str(label))
-        changed[label] = pd.Series(
-            [_absolute(cell, folder.resolve()) for cell in cells], index=cells.index, dtype="str"
-        )
+    found = find_picture_columns(raw.frame, roles)
     if not found:
         return raw
-    frame = raw.frame.copy(deep=False)
-    for label, absolute in changed.items():  # not by `assign`: a frame's columns may be numbered
-        frame[label] = absolute
-    return dataclasses.replace(raw, frame=frame, pictures=tuple(found))
+    frame, folder = raw.frame.copy(deep=False), folder.resolve()
+    for label in found:  # not by `assign`: a frame's columns may be numbered
+        absolute = [_absolute(cell, folder) for cell in frame[label]]
+        frame[label] = pd.Series(absolute, index=frame.index, dtype="str")
+    return dataclasses.replace(raw, frame=frame, pictures=tuple(str(label) for label in found))
+
+
+def find_picture_columns(frame: pd.DataFrame, roles: dict[str, str]) -> list[Any]:
+    """Labels of the columns that hold pictures, by their role or, where they have none, by their first cells."""
+    found = []
+    head = frame.iloc[:FIRST_CELLS]
+    for place, label in enumerate(frame.columns):
+        cells = head.iloc[:, place]
+        if not (pd.api.types.is_string_dtype(cells.dtype) or cells.dtype == object):
+            continue
+        texts = (cell for cell in cells if isinstance(cell, str) and cell.strip())
+        if roles.get(str(label)) == "image" or (str(label) not in roles and looks_like_pictures(texts)):
+            found.append(label)
+    return found
 
 
 def _absolute(cell: Any, folder: Path) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from automl.data.collections import find_collection
+from automl.data.pictures import find_picture_columns
 from automl.data.readers import HEAD_BYTES, choose_reader
 from automl.data.source import open_head
 from automl.data.table import RawTable
@@ -29,7 +30,7 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     if str(path) == "-" or _count_bytes(path) < least_bytes:
         return None
     if find_collection(path) is not None or "image" in options.roles.values():
-        return None  # paths of pictures are made absolute for the table as a whole
+        return None
     head = open_head(path, max(SAMPLE_BYTES, HEAD_BYTES))
     if head is None:
         return None
@@ -41,9 +42,16 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     if tables is None:
         return None
     first = next(tables, None)
-    if first is None or first.pictures:
+    if first is None or _has_pictures(first, options):
         return None
     return itertools.chain([first], tables)
+
+
+def _has_pictures(table: RawTable, options: DataOptions) -> bool:
+    """Whether a column that is not dropped holds pictures: their paths are made absolute, and they are decoded, for the
+    table as a whole."""
+    found = {str(label) for label in find_picture_columns(table.frame, dict(options.roles))}
+    return not found <= set(options.drop)
 
 
 def _count_bytes(path: Path) -> int:

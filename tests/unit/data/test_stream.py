@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from automl.data.load import load_dataset, read_table
 from automl.data.readers import csv as csv_reader
 from automl.data.readers import parquet as parquet_reader
 from automl.data.stream import stream_table
 from automl.errors import DataError
+from automl.pictures import encode_uri
 from automl.recipe import DataOptions, Recipe
+from automl.schema import Role
 
 OPTIONS = DataOptions()
 
@@ -123,3 +126,34 @@ def test_a_name_too_long_is_left_to_the_reader_which_says_so(name: str) -> None:
     assert stream_table(Path(name), options=OPTIONS, least_bytes=1) is None
     with pytest.raises(DataError, match="Cannot read"):
         load_dataset(Path(name), target="y", recipe=Recipe())
+
+
+def make_pictures(tmp_path: Path, *, inline: bool) -> pd.DataFrame:
+    cells = []
+    for at in range(120):
+        pixels = np.full((8, 8, 1), at, dtype=np.uint8)
+        Image.fromarray(pixels[:, :, 0]).save(tmp_path / f"{at}.png")
+        cells.append(encode_uri(pixels) if inline else f"{at}.png")
+    return pd.DataFrame({"rooms": np.arange(120) % 5, "photo": cells, "sold": ["no", "yes"] * 60})
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_table_with_pictures_is_read_whole_so_that_they_are_seen(
+    tmp_path: Path, ending: str, inline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automl.data.sample.LEAST_BYTES", 1)
+    path, frame = tmp_path / f"houses.{ending}", make_pictures(tmp_path, inline=inline)
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
+    dataset = load_dataset(path, target="sold", recipe=Recipe())
+    assert dataset.schema["photo"].role is Role.IMAGE
+    assert dataset.pixels["photo"][:, 0, 0, 0].tolist() == list(range(120))
+
+
+@pytest.mark.parametrize("said", [{"drop": ("photo",)}, {"roles": {"photo": "category"}}])
+def test_pictures_that_are_not_looked_at_do_not_keep_a_table_from_being_cut(
+    tmp_path: Path, said: dict[str, object]
+) -> None:
+    make_pictures(tmp_path, inline=False).to_csv(tmp_path / "houses.csv", index=False)
+    options = DataOptions.model_validate(said)
+    assert stream_table(tmp_path / "houses.csv", options=options, least_bytes=0) is not None
