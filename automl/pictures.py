@@ -50,6 +50,7 @@ MAX_THREADS = 8
 IN_MEMORY_BYTES = 64 << 20
 FEWEST = 100  # pictures that are read whatever the time
 TOO_LATE = "the time was too short to read it"
+NO_FILE = "no such file"
 MOST_SHOWN = 200  # characters of a picture's name in a message
 COPIED_AT_ONCE = 1024
 # What reading a member of a damaged archive raises besides errors of the system.
@@ -360,7 +361,7 @@ def fetch(cell: str) -> bytes | Array:
         data: bytes = archive.read(inner)
         return data
     except FileNotFoundError as error:
-        raise PictureError("no such file") from error
+        raise PictureError(NO_FILE) from error
     except PermissionError as error:
         raise PictureError("may not be read") from error
     except (KeyError, IndexError) as error:

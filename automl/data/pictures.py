@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -17,6 +18,8 @@ from automl.errors import DataError
 from automl.matrix import Array, IntArray
 from automl.picture_pixels import URI
 from automl.pictures import (
+    MOST_SHOWN,
+    NO_FILE,
     SUFFIXES,
     TOO_LATE,
     Header,
@@ -225,11 +228,20 @@ def _refuse_if_many(name: str, cells: Array, faults: dict[int, str]) -> None:
     if len(faults) <= MAX_FAULTY_SHARE * present and present:
         return
     told = {str(cells[row]): reason for row, reason in faults.items()}
-    share = len(faults) / max(1, present)
-    raise DataError(
-        f"{len(faults)} of {present} pictures in {name!r} cannot be read ({share:.0%}): {list_faults(told)}",
-        hint="Mend or remove them; up to a tenth may be broken",
-    )
+    addresses = [cell for cell in told if _ADDRESS.match(cell)]
+    missing = [cell for cell, reason in told.items() if reason == NO_FILE]
+    without = f"do without the pictures: --drop {shlex.quote(name)} or --role {shlex.quote(f'{name}=category')}"
+    count = f"{len(faults)} of {present} pictures in {name!r}"
+    if 2 * len(addresses) > len(told):
+        raise DataError(
+            f"{count} are addresses, such as {addresses[0][:MOST_SHOWN]}, and the network is never used",
+            hint=f"Download them and write their paths, or {without}",
+        )
+    hint = "Mend or remove them; up to a tenth may be broken"
+    if 2 * len(missing) > len(told):
+        folder = Path(missing[0]).parent
+        hint = f"They were looked for in {folder}: paths begin at the table's own folder. To {without}"
+    raise DataError(f"{count} cannot be read ({len(faults) / max(1, present):.0%}): {list_faults(told)}", hint=hint)
 
 
 def _describe(

@@ -509,3 +509,39 @@ def test_arrays_for_validation_are_scored_where_there_are_none_for_a_test(tmp_pa
     table = read_table(kept, part="test")
     assert len(table.frame) == 9
     assert f"{word}_images is scored" in table.notices[0].text
+
+
+def refusal(tmp_path: Path, cells: list[str]) -> tuple[str, str]:
+    frame = pd.DataFrame({"photo": cells, "rooms": np.arange(24) % 5, "sold": ["no", "yes"] * 12})
+    frame.to_csv(tmp_path / "houses.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        load_dataset(tmp_path / "houses.csv", target="sold", recipe=Recipe())
+    for said in ({"drop": ("photo",)}, {"roles": {"photo": "category"}}):  # what the hint names is a way out
+        dataset = load_dataset(tmp_path / "houses.csv", target="sold", recipe=Recipe.model_validate({"data": said}))
+        assert dataset.n_rows == 24
+    return caught.value.message, caught.value.hint
+
+
+def test_pictures_at_addresses_are_refused_since_no_network_is_used(tmp_path: Path) -> None:
+    message, hint = refusal(tmp_path, [f"https://shop.example/{at}.jpg" for at in range(24)])
+    assert message == (
+        "24 of 24 pictures in 'photo' are addresses, such as https://shop.example/0.jpg, and the network is never used"
+    )
+    assert hint == (
+        "Download them and write their paths, or do without the pictures: --drop photo or --role photo=category"
+    )
+
+
+def test_pictures_that_lie_elsewhere_are_refused_with_the_folder_that_was_searched(tmp_path: Path) -> None:
+    message, hint = refusal(tmp_path, [f"{at}.png" for at in range(24)])
+    assert "24 of 24 pictures in 'photo' cannot be read (100%)" in message and "0.png (no such file)" in message
+    assert hint == (
+        f"They were looked for in {tmp_path}: paths begin at the table's own folder. "
+        "To do without the pictures: --drop photo or --role photo=category"
+    )
+
+
+def test_pictures_that_are_there_and_damaged_are_to_be_mended(tmp_path: Path) -> None:
+    for at in range(24):
+        (tmp_path / f"{at}.png").write_bytes(b"no")
+    assert refusal(tmp_path, [f"{at}.png" for at in range(24)])[1] == "Mend or remove them; up to a tenth may be broken"
