@@ -17,7 +17,7 @@ from automl.export import Source, rows_to_json
 from automl.export._model import build_model
 from automl.export._predict import most_rows
 from automl.export._prepare import Prepare
-from automl.export._rows import carry_pictures, read_own_rows
+from automl.export._rows import can_be_read, carry_pictures, read_own_rows
 from automl.export.onnx import build_graph
 from automl.files import read_json
 from automl.graph import Graph
@@ -103,6 +103,7 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     for place, fold in enumerate(data.serving_folds):
         rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
+        chosen = chosen[can_be_read(frame.iloc[ids[chosen]], source.predictor.schema)]
         members = tuple(dataclasses.replace(m, folds=(m.folds[place],)) for m in model.members)
         predictor = dataclasses.replace(source.predictor, model=dataclasses.replace(model, members=members))
         _, signature = build_graph(predictor)
@@ -111,6 +112,8 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
         sessions = {name: _open(build(predictor)) for name, build in builds.items()}
         for name, outputs in _run(sessions, signature, given).items():
             found[name].append(outputs)
+    if not sum(map(len, found[""])):
+        raise UsageError("The pictures that the model learned from cannot be read any more", hint="Put them back")
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from automl.data.load import read_table
 from automl.ensemble.artifact import golden_frame
-from automl.errors import AutoMLError, UsageError
+from automl.errors import AutoMLError, DataError, UsageError
 from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.picture_pixels import URI
-from automl.pictures import decode_cell, encode_uri, fetch
+from automl.pictures import decode_all, decode_cell, encode_uri, fetch
 from automl.recipe import DataOptions, load_recipe
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task
@@ -39,10 +39,9 @@ def choose_rows(source: Source, data: Path | None) -> tuple[list[dict[str, Any]]
     Returns:
         the rows, and where the real ones come from.
     """
-    frame, origin = _real_rows(source, data)
     rng = np.random.default_rng(11)
-    picked = np.sort(rng.choice(len(frame), ROWS, replace=len(frame) < ROWS)) if len(frame) else np.zeros(0, int)
-    chosen = rows_to_json(carry_pictures(frame.iloc[picked].copy(), source.predictor.schema))
+    frame, origin = _real_rows(source, data, rng)
+    chosen = rows_to_json(carry_pictures(frame, source.predictor.schema))
     return [*chosen, *_plant(chosen, source.predictor.schema, rng)], origin
 
 
@@ -66,7 +65,7 @@ def _own_options(source: Source) -> DataOptions:
     return load_recipe(str(source.run.recipe_path)).data
 
 
-def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
+def _real_rows(source: Source, data: Path | None, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
     schema = source.predictor.schema
     names = [column.name for column in schema.features]
     path = data
@@ -80,11 +79,38 @@ def _real_rows(source: Source, data: Path | None) -> tuple[pd.DataFrame, str]:
             raw = read_table(path, options=options).frame
             source.predictor.check(raw)
             raw = raw.rename(columns=str)
-            return raw[[name for name in names if name in raw.columns]], str(path.name)
+            return _draw(raw[[name for name in names if name in raw.columns]], schema, rng), str(path.name)
         except (AutoMLError, OSError):
             if data is not None:
                 raise
-    return golden_frame(schema, read_json(source.folder / "golden.json")["rows"]), "the model's golden rows"
+    golden = golden_frame(schema, read_json(source.folder / "golden.json")["rows"])
+    return _draw(golden, schema, rng), "the model's golden rows"
+
+
+def _draw(frame: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> pd.DataFrame:
+    """500 rows, some more than once where there are fewer, without those that have a broken picture.
+
+    Raises:
+        DataError: if none is left.
+    """
+    picked = np.sort(rng.choice(len(frame), ROWS, replace=len(frame) < ROWS)) if len(frame) else np.zeros(0, int)
+    drawn = frame.iloc[picked]
+    sound = drawn[can_be_read(drawn, schema)].copy()
+    if len(drawn) and not len(sound):
+        raise DataError(
+            "No row has pictures that can be read", hint="Give rows that have: automl export RUN --data DATA"
+        )
+    return sound
+
+
+def can_be_read(frame: pd.DataFrame, schema: Schema) -> Array:
+    """Whether all pictures of a row can be read, (n,) bool: a fit goes on without the others, exports refuse them."""
+    sound = np.ones(len(frame), dtype=bool)
+    for column in schema.of(Role.IMAGE):
+        if column.name in frame.columns and column.picture is not None:
+            _, faults = decode_all(frame[column.name].to_numpy(dtype=object), column.picture)
+            sound[list(faults)] = False
+    return sound
 
 
 def carry_pictures(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

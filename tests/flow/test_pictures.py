@@ -138,6 +138,25 @@ def test_the_model_moves_without_its_pictures(shared: Tool, bars: Path, tmp_path
     assert done.out.splitlines() == ["path,prediction", "a.png,lying"], str(done)
 
 
+def test_a_broken_picture_among_those_learned_from_does_not_keep_a_model_from_being_exported(
+    shared: Tool, bars: Path, tmp_path: Path
+) -> None:
+    done = shared("export", bars, "--format", "onnx", "--out", tmp_path / "graph")
+    assert done.code == 0, str(done)
+    parity = json.loads((tmp_path / "graph" / "manifest.json").read_text(encoding="utf-8"))["parity"]
+    assert parity["real_rows_from"] == "bars"
+    assert 450 <= parity["rows"] < 500
+
+
+def test_rows_to_compare_an_export_on_have_at_least_one_picture(shared: Tool, bars: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
+    words = ("--format", "onnx", "--out", tmp_path / "graph", "--data", tmp_path / "broken")
+    done = shared("export", bars, *words)
+    assert done.code == 3, str(done)
+    assert done.err.startswith("error: No row has pictures that can be read\nhint: ")
+
+
 def test_the_report_names_the_device_and_shows_pictures_only_because_it_was_asked_to(bars: Path) -> None:
     page = (bars / "report.html").read_text(encoding="utf-8")
     assert "Pictures" in page
