@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -96,9 +94,10 @@ def apply_filters(pictures: Array, filters: Filters, grid: int) -> FloatArray:
 
 
 def cut_fields(length: int, grid: int) -> list[tuple[int, int]]:
-    """Where a side is cut into so many fields: first place and the one behind the last."""
+    """Where a side is cut into so many fields: first place and the one behind the last; none is empty."""
     cuts = np.linspace(0, length, grid + 1).round().astype(int)
-    return [(int(low), max(int(high), int(low) + 1)) for low, high in itertools.pairwise(cuts)]
+    first = [min(int(cut), length - 1) for cut in cuts[:-1]]
+    return [(low, max(int(high), low + 1)) for low, high in zip(first, cuts[1:], strict=True)]
 
 
 def describe_gradients(pictures: Array) -> FloatArray:
@@ -111,12 +110,13 @@ def describe_gradients(pictures: Array) -> FloatArray:
     side = max(2, round(max(h, w) / 8))
     high, wide = max(1, h // side), max(1, w // side)
     cells = np.empty((n, high, wide, ORIENTATIONS), dtype=np.float32)
-    places = (np.arange(high * side) // side)[:, None] * wide + np.arange(wide * side) // side
+    bottom, end = min(h, high * side), min(w, wide * side)  # a picture may be narrower than one cell
+    places = (np.arange(bottom) // side)[:, None] * wide + np.arange(end) // side
     step = max(1, CHUNK_VALUES // (h * w * 20))
     for start in range(0, n, step):
         grey = np.sqrt(pictures[start : start + step].mean(axis=3, dtype=np.float32))
         down, right = np.gradient(grey, axis=(1, 2))
-        down, right = (part[:, : high * side, : wide * side] for part in (down, right))
+        down, right = (part[:, :bottom, :end] for part in (down, right))
         size = np.hypot(down, right)
         turn = np.arctan2(down, right) * np.float32(ORIENTATIONS / np.pi) + ORIENTATIONS
         low = np.floor(turn)

@@ -20,7 +20,7 @@ from automl.preprocess.table import Layout, Table, TableNames
 from automl.task import Task, TaskKind
 
 TASK = Task(kind=TaskKind.MULTICLASS, target="y", classes=("a", "b", "c"), metric="log_loss")
-SHAPES = [(8, 8, 1), (100, 70, 3)]
+SHAPES = [(8, 8, 1), (100, 70, 3), (8, 96, 3), (60, 12, 1)]
 
 
 def draw_pictures(shape: tuple[int, int, int], rows: int = 40) -> Array:

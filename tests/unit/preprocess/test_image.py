@@ -131,6 +131,15 @@ def test_gradients_tell_an_upright_edge_from_a_lying_one() -> None:
     assert second.reshape(-1, 9).sum(axis=0).argmax() == 4
 
 
+@pytest.mark.parametrize("shape", [(8, 96, 3), (96, 11, 1), (12, 60, 1)], ids=str)
+def test_pictures_that_are_long_and_narrow_are_described_throughout(shape: tuple[int, int, int]) -> None:
+    pictures = make_table(20, shape=shape).pictures[0]
+    filters = learn_filters(pictures, 10, 0)
+    found = [describe_gradients(pictures), describe_colors(pictures), apply_filters(pictures, filters, 4)]
+    assert [array.shape[0] for array in found] == [20, 20, 20]
+    assert all(np.isfinite(array).all() for array in found)
+
+
 def test_colours_are_counted() -> None:
     red = np.zeros((1, 6, 6, 3), dtype=np.uint8)
     red[..., 0] = 255
