@@ -271,6 +271,8 @@ def _number_cells(cells: Any, column: Column) -> Array | None:
 def _text_cells(cells: Any, column: Column) -> Array | None:
     if cells is None:
         return None
+    if column.role is Role.IMAGE:
+        return _path_cells(cells, column)
     if isinstance(cells, pd.Series):
         texts = to_text(cells, column.format.missing)
     else:
@@ -279,6 +281,13 @@ def _text_cells(cells: Any, column: Column) -> Array | None:
     if is_truth(column):
         texts = _objects([_TRUTH.get(text, text) for text in texts])
     return texts
+
+
+def _path_cells(cells: Any, column: Column) -> Array:
+    """What names a picture, as it stands but for space around it: in another Unicode form it names another file."""
+    marks = frozenset(column.format.missing)
+    texts = [cell.strip() if isinstance(cell, str) else _text(cell) for cell in cells]
+    return _objects([text if text and text not in marks else None for text in texts])
 
 
 def _coded_cells(series: pd.Series[Any], column: Column) -> pd.Categorical:

@@ -123,6 +123,16 @@ def test_a_broken_picture_is_named_and_its_row_kept_without_a_prediction(
     assert "1003.png (empty, 0 bytes)" in done.err
 
 
+def test_names_as_macos_writes_them_are_found_and_a_broken_one_has_no_prediction(
+    shared: Tool, bars: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    draw("lying", 5000).save(tmp_path / "new" / "Ka\u0308se.png")
+    (tmp_path / "new" / "U\u0308bel.png").write_bytes(b"no picture")
+    done = shared("predict", bars, tmp_path / "new")
+    assert done.out.splitlines() == ["path,prediction", "Ka\u0308se.png,lying", "U\u0308bel.png,"], str(done)
+
+
 def test_evaluate_scores_the_test_part(shared: Tool, bars: Path) -> None:
     done = shared("evaluate", bars, shared.work / "bars", "--json")
     assert done.code == 0, str(done)

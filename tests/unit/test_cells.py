@@ -201,6 +201,14 @@ def test_a_typed_table_has_the_columns_asked_for_in_their_order() -> None:
         assert typed["t"].tolist()[:2] == ["x y", None]
 
 
+def test_a_path_of_a_picture_keeps_the_form_in_which_its_file_is_named() -> None:
+    """macOS names a file "Ka" + combining dots: in form NFC it is another file, or none."""
+    column = Column(name="photo", role=Role.IMAGE, format=CellFormat(missing=("none",)))
+    for series in both_sizes([" /a/Ka\u0308se.png ", "/a/7.0", "", "none", None], "str"):
+        found = cells.parse_frame(pd.DataFrame({"photo": series}), [column])["photo"]
+        assert found.tolist()[:5] == ["/a/Ka\u0308se.png", "/a/7.0", None, None, None]
+
+
 def test_truth_values_match_whatever_way_they_are_written() -> None:
     column = Column(name="b", role=Role.CATEGORY, levels=("True", "False"))
     for values in ([True, False], [1, 0], ["true", "0.0"], [1.0, 0.0], ["TRUE", "False"]):
