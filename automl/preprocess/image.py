@@ -32,6 +32,8 @@ COLOR_COLUMNS = 48
 SMALL_PIXELS = 1_000  # values of a picture up to which fewer filters over a finer grid tell more
 MOST_MULTIPLICATIONS = 2e11
 MEMO_BYTES = 256 << 20
+FIRM = 1e-5  # of the longest principal component's spread: what is shorter has no direction
+LARGEST = float(np.finfo(np.float16).max)
 CHUNK_ROWS = 10_000  # pictures described at once; principal components need no more to be found
 
 
@@ -240,14 +242,16 @@ def _fit_axes(raw: FloatArray, components: int, seed: int) -> dict[str, Array]:
     from sklearn.decomposition import PCA
 
     mean, spread = raw.mean(axis=0), raw.std(axis=0)
-    scale = 1.0 / (spread + 1e-2 * max(float(spread.mean()), 1e-6))
+    scale = np.where(spread > 0, 1.0 / (spread + 1e-2 * max(float(spread.mean()), 1e-6)), 0.0).astype(np.float32)
     width = max(1, min(components, raw.shape[1], len(raw) - 1))
     solver = PCA(width, svd_solver="randomized" if width < 0.5 * min(raw.shape) else "full", random_state=seed)
     projected = solver.fit_transform((raw - mean) * scale)
-    strength = np.sqrt(np.maximum(projected.std(axis=0), 1e-6))
-    total = float(np.sqrt(((projected / strength) ** 2).sum(axis=1).mean() / width))
-    axes = (solver.components_.T * scale[:, None]) / strength / max(total, 1e-6)
-    exact = axes.astype(np.float16)
+    length = projected.std(axis=0)
+    firm = length >= FIRM * length[0]  # the others are rounding: of columns that are alike, or of too few rows
+    projected, strength = projected[:, firm], np.sqrt(np.maximum(length[firm], 1e-6))
+    total = float(np.sqrt(((projected / strength) ** 2).sum(axis=1).mean() / len(strength)))
+    axes = (solver.components_[firm].T * scale[:, None]) / strength / max(total, 1e-6)
+    exact = np.clip(axes, -LARGEST, LARGEST).astype(np.float16)
     return {"mean": mean.astype(np.float32), "axes": exact}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_every_description_is_saved_and_loaded_alike(kind: str, tmp_path: Path) 
     np.testing.assert_allclose(again, matrix, atol=1e-4)
     one = Transformer.load(tmp_path / "t.npz", table.layout).transform(table.take(np.array([7])))
     np.testing.assert_allclose(one[0], matrix[7], atol=1e-3)
+
+
+def test_levels_of_grey_that_no_picture_has_and_fields_that_are_alike_give_no_infinite_column() -> None:
+    """What does not vary has no direction: scaled up, it overflowed the axes, and every model got NaN."""
+    table = make_table(60, shape=(10, 10, 1))  # no pixel is above 220
+    striped = dataclasses.replace(table, pictures=(np.repeat(table.pictures[0][:, :, :1], 10, axis=2),))
+    for given in (table, striped):
+        params = plan_space(Needs(scaled=True), table.layout).complete({"pictures": "filters and gradients"})
+        matrix = Transformer(Needs(scaled=True), params, table.layout).fit(given, fit_rows(given))
+        assert np.isfinite(matrix).all()
+        assert np.abs(matrix).max() < 100
 
 
 def test_scoring_rows_do_not_touch_what_is_learned() -> None:
