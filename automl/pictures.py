@@ -20,10 +20,10 @@ import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,6 +41,9 @@ from automl.picture_pixels import (
     read_uri,
 )
 from automl.schema import PictureFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
@@ -102,6 +105,22 @@ def read_cells(cells: Sequence[Any] | Array, picture: PictureFormat) -> Array:
         )
     faulty.update(told)
     return pixels
+
+
+def find_faulty(frame: pd.DataFrame, faults: Collection[str]) -> Array:
+    """Rows (n,) bool of a frame that have one of these pictures."""
+    hit = np.zeros(len(frame), dtype=bool)
+    for column in frame.columns:
+        if frame[column].dtype.kind in "OU" or str(frame[column].dtype) == "str":
+            hit |= frame[column].isin(list(faults)).to_numpy()
+    return hit
+
+
+def tell_left_out(faults: dict[str, str]) -> list[str]:
+    """A sentence on rows that are left out for their pictures; none where all can be read."""
+    return (
+        [f"{len(faults)} picture(s) cannot be read, their rows are left out: {list_faults(faults)}"] if faults else []
+    )
 
 
 def list_faults(faults: dict[str, str], most: int = 5) -> str:

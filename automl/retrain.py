@@ -113,6 +113,8 @@ def retrain(
             predictor, load_predictor(challenger.model), table.held_out, challenger,
             weight=table.weight, units=table.units,
         )  # fmt: skip
+        for text in outcome["notices"]:
+            tell(text)
         record = {
             **base,
             "retrained": True,

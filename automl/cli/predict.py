@@ -103,11 +103,8 @@ def make_predictions(predictor: Any, frame: pd.DataFrame, *, proba: bool) -> pd.
 
 def blank_faulty(predictions: pd.DataFrame, frame: pd.DataFrame, faults: dict[str, str]) -> pd.DataFrame:
     """The predictions without those of rows that have an unreadable picture."""
-    import numpy as np
+    from automl.pictures import find_faulty
 
-    hit = np.zeros(len(frame), dtype=bool)
-    for column in frame.columns:
-        if frame[column].dtype.kind in "OU" or str(frame[column].dtype) == "str":
-            hit |= frame[column].isin(list(faults)).to_numpy()
+    hit = find_faulty(frame, faults)
     blank = {name: predictions[name].astype(object).where(~hit, None) for name in predictions.columns}
     return predictions.assign(**blank)

@@ -13,6 +13,7 @@ from automl.evaluate.evidence import resample
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
+from automl.pictures import collect_faults, find_faulty, tell_left_out
 from automl.predictor import Predictor
 from automl.run import Run
 from automl.search.threshold import move_threshold
@@ -52,9 +53,10 @@ def hold_against(
     task = challenger.task
     metric = get_metric(task.metric)
     classes = list(dict.fromkeys((*champion.task.classes, *task.classes)))
-    one, other = (_outputs(predictor, rows, classes, metric.needs_labels) for predictor in (champion, challenger))
+    with collect_faults() as faults:
+        one, other = (_outputs(predictor, rows, classes, metric.needs_labels) for predictor in (champion, challenger))
     y = _labels(challenger, rows, classes)
-    known = y >= 0 if task.is_classification else np.isfinite(y)
+    known = (y >= 0 if task.is_classification else np.isfinite(y)) & ~find_faulty(rows, faults)
     y, one, other = y[known], one[known], other[known]
     weight, units = (None if part is None else part[known] for part in (weight, units))
     rng = np.random.default_rng(89)
@@ -87,6 +89,7 @@ def hold_against(
         "judged_rows": len(y),
         "verdict": verdict,
         "promoted": better or newer,
+        "notices": tell_left_out(faults),
     }
 
 

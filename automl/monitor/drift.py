@@ -20,6 +20,7 @@ from automl.monitor import Shift, kinds
 from automl.monitor.decay import compare_score, read_units, read_weight
 from automl.monitor.predictions import compare_predictions, predict_by_folds
 from automl.monitor.statistics import compare_shares, discoveries
+from automl.pictures import collect_faults, find_faulty, tell_left_out
 from automl.predictor import Predictor
 from automl.profile.association import sample_rows
 from automl.schema import Column
@@ -88,7 +89,8 @@ def compare(
     score: dict[str, Any] | None = None
     if not gone and not hidden:
         drawn = np.sort(sample_rows(len(frame), most=MOST_PREDICTED))
-        outputs = predict_by_folds(predictor, typed.iloc[drawn], reference.get("predictions") or {})
+        outputs, sound, said = _predict_readable(predictor, typed.iloc[drawn], reference.get("predictions") or {})
+        drawn, notices = drawn[sound], notices + said
         found, said = _compare_labels(predictor, reference, frame.iloc[drawn], typed.iloc[drawn])
         notices += said
         if found is not None:
@@ -97,7 +99,7 @@ def compare(
     elif "predictions" in reference and (outputs is None or not _is_single(predictor, reference["predictions"])):
         outputs = None
         notices.append(NOT_PREDICTED)
-    if outputs is not None and "predictions" in reference:
+    if outputs is not None and len(outputs) and "predictions" in reference:
         shifts = compare_predictions(predictor, reference["predictions"], outputs)
         tests += [_Test(column="", weight=1.0, shift=shift) for shift in shifts]
     return _join(predictor, reference, frame, columns, tests, broken, notices, importance, score, gate)
@@ -200,6 +202,16 @@ def _is_single(predictor: Predictor, reference: dict[str, Any]) -> bool:
 
 
 # ---- the score -------------------------------------------------------------------------------------------------------
+
+
+def _predict_readable(
+    predictor: Predictor, typed: pd.DataFrame, reference: dict[str, Any]
+) -> tuple[FloatArray, Array, list[str]]:
+    """Outputs of the rows whose pictures can be read, which rows these are (n,) bool, and what is to be told."""
+    with collect_faults() as faults:
+        outputs = predict_by_folds(predictor, typed, reference)
+    sound = ~find_faulty(typed, faults)
+    return outputs[sound], sound, tell_left_out(faults)
 
 
 def _compare_labels(
