@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 URI = "data:image/"
 MAX_PIXELS = 50_000_000  # told by the header, before anything is unpacked: 50 megapixels are 150 MB
 MAX_FILE_BYTES = 256 << 20
+# What each orientation of EXIF asks of Pillow: flips, and turns by so many quarters (`Image.Transpose`).
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
@@ -43,7 +44,7 @@ def open_picture(data: Any) -> Any:
         raise PictureError("no picture of a known format") from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"more than {MAX_PIXELS // 1_000_000} million pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError) as error:
+    except Exception as error:  # the decoders of so many formats stumble over damaged files in many ways
         raise PictureError("damaged header") from error
     if image.width * image.height > MAX_PIXELS:
         raise PictureError(f"{image.width}x{image.height}, more than {MAX_PIXELS // 1_000_000} million pixels")
@@ -58,22 +59,28 @@ def orientation(image: Any) -> int:
         return 1
     try:
         return int(image.getexif().get(0x0112, 1))
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, struct.error):
+    except Exception:  # what cannot be read says nothing
         return 1
+
+
+def turn(image: Any) -> Any:
+    """The image as a viewer shows it. Pillow's own `exif_transpose` writes the EXIF anew, and fails at some of it."""
+    image.load()  # of a PNG, what stands behind the pixels counts now; a TIFF has been turned by this
+    place = orientation(image)
+    return image.transpose(TURNS[place]) if place in TURNS else image
 
 
 def to_pixels(image: Any, picture: Any) -> Array:
     """Pixels (h, w, c) uint8: turned by EXIF, on white where it is transparent, stretched to the size of `picture`."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     size = (picture.width, picture.height)
     if image.mode in ("L", "RGB") and image.format == "JPEG":
         longer = max(size)
         image.draft(image.mode, (2 * longer, 2 * longer))  # decodes a large JPEG at a half, a quarter or an eighth
+    image = turn(image)
     if image.mode in DEEP:
-        turned = ImageOps.exif_transpose(image)
-        return fit_array(np.asarray(turned), picture)
-    image = ImageOps.exif_transpose(image)
+        return fit_array(np.asarray(image), picture)
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
@@ -123,9 +130,9 @@ def decode_picture(loaded: Any, picture: Any) -> Array:
     try:
         with open_picture(loaded) as image:
             return to_pixels(image, picture)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, KeyError, struct.error) as error:
-        if isinstance(error, PictureError):
-            raise
+    except PictureError:
+        raise
+    except Exception as error:  # as in `open_picture`
         raise PictureError("cut off or damaged") from error
 
 

@@ -284,7 +284,14 @@ def _is_small_file(path: Path) -> bool:
 def _read_header(image: Any) -> Header:
     turned = orientation(image) in (5, 6, 7, 8)
     width, height = (image.height, image.width) if turned else (image.width, image.height)
-    return Header(width, height, image.mode, 2 if getattr(image, "is_animated", False) else 1)
+    return Header(width, height, image.mode, 2 if _has_more_frames(image) else 1)
+
+
+def _has_more_frames(image: Any) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # damaged behind its first frame, which is all that is looked at
+        return False
 
 
 def decode_cell(cell: str, picture: PictureFormat) -> Array:

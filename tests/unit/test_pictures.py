@@ -108,6 +108,35 @@ def test_exif_turns_a_picture_as_a_viewer_does(tmp_path: Path, orientation: int,
     assert decode_cell(cell, GREY)[0, :, 0].tolist() == first_row
 
 
+@pytest.mark.parametrize(
+    ("tag", "kind", "data"),
+    [(0x011A, 2, b"abc\0"), (0x010E, 5, struct.pack("<II", 1, 2))],
+    ids=["a resolution as text", "a description as a fraction"],
+)
+def test_a_turned_photo_is_read_whatever_else_its_camera_wrote(
+    tmp_path: Path, tag: int, kind: int, data: bytes
+) -> None:
+    place = 8 + 2 + 2 * 12 + 4  # behind the two entries
+    value = data if len(data) <= 4 else struct.pack("<I", place)
+    count = len(data) if kind == 2 else 1
+    entries = [struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0), struct.pack("<HHI", tag, kind, count) + value]
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + b"".join(sorted(entries)) + bytes(4) + data
+    photo = Image.fromarray(np.repeat(np.repeat(CORNERS, 8, axis=0), 8, axis=1))
+    cell = save(tmp_path, "a.jpg", photo, exif=exif, quality=95)
+    first, second = decode_cell(cell, GREY)[0, :, 0].astype(int)
+    assert first > second + 50
+
+
+def test_whatever_a_decoder_raises_is_told_of_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*given: object, **named: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'read'")
+
+    cell = save(tmp_path, "a.png", Image.fromarray(CORNERS))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", stumble)
+    with pytest.raises(PictureError, match="cut off or damaged"):
+        decode_cell(cell, GREY)
+
+
 def test_the_header_of_a_turned_picture_tells_its_seen_size(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -120,6 +149,17 @@ def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
     cell = str(tmp_path / "a.webp")
     assert probe_cell(cell).frames == 2
+    assert decode_cell(cell, GREY)[0, 0, 0] == 10
+
+
+def test_an_animation_that_ends_early_gives_its_first_frame(tmp_path: Path) -> None:
+    frames = [Image.new("L", (2, 2), value) for value in (10, 200)]
+    save(tmp_path, "a.gif", frames[0], save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "a.gif").read_bytes()
+    second = whole.rindex(b",\0\0\0\0")  # where the second frame is described
+    (tmp_path / "a.gif").write_bytes(whole[: second + 4])
+    cell = str(tmp_path / "a.gif")
+    assert probe_cell(cell).frames == 1
     assert decode_cell(cell, GREY)[0, 0, 0] == 10
 
 
