@@ -92,15 +92,18 @@ def to_pixels(image: Any, picture: Any) -> Array:
 
 
 def fit_array(values: Array, picture: Any) -> Array:
-    """uint8 pixels of raw values (h, w) or (h, w, c) of any type; the recorded range becomes 0 to 255."""
+    """uint8 pixels of raw values (h, w) or (h, w, c) of any type; the recorded range, or their own where pictures of
+    8 bits were learned, becomes 0 to 255."""
     from PIL import Image
 
     if values.ndim == 2:
         values = values[:, :, None]
     if values.dtype != np.uint8:
+        is_whole, values = values.dtype.kind != "f", np.nan_to_num(values.astype(np.float32))
         low, high = picture.low, picture.high
-        scaled = (np.nan_to_num(values.astype(np.float32)) - low) * (255.0 / (high - low))
-        values = np.clip(scaled, 0, 255)
+        if (low, high) == (0, 255):
+            high = find_white(values, is_whole)
+        values = np.clip((values - low) * (255.0 / (high - low)), 0, 255)
     if values.shape[2] == 4:  # on white where it is transparent, as a file is
         share = values[:, :, 3:].astype(np.float32) / 255.0
         values = values[:, :, :3] * share + 255.0 * (1.0 - share)
@@ -117,6 +120,14 @@ def fit_array(values: Array, picture: Any) -> Array:
         values = np.stack(planes, axis=2)
     pixels: Array = np.rint(values).astype(np.uint8)
     return pixels
+
+
+def find_white(values: Array, is_whole: bool) -> float:
+    """What white is in values that are not uint8: 65535 of 16 bits, 1 of shares; of others it is 255."""
+    most = values.max(initial=0)
+    if is_whole:
+        return 65535.0 if most > 255 else 255.0
+    return 1.0 if most <= 1 and values.min(initial=0) >= 0 else 255.0
 
 
 def decode_picture(loaded: Any, picture: Any) -> Array:

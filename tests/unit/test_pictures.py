@@ -84,6 +84,24 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     assert decode_cell(cell, wide)[:, :, 0].tolist() == [[0, 64], [128, 255]]
 
 
+@pytest.mark.parametrize(
+    ("values", "seen"),
+    [
+        (np.array([[0, 16384], [32768, 65535]], np.uint16), [[0, 64], [128, 255]]),
+        (np.array([[0, 50], [100, 255]], np.uint16), [[0, 50], [100, 255]]),
+        (np.array([[0, 0.25], [0.5, 1]], np.float32), [[0, 64], [128, 255]]),
+        (np.array([[0, np.nan], [100, 255]], np.float32), [[0, 0], [100, 255]]),
+    ],
+    ids=["16 bits", "8 bits in a file of 16", "shares", "floats of 8 bits"],
+)
+def test_a_model_of_8_bits_sees_deeper_pictures_as_a_person_does(
+    tmp_path: Path, values: np.ndarray, seen: list[list[int]]
+) -> None:
+    cell = save(tmp_path, "a.tiff", Image.fromarray(values))
+    assert decode_cell(cell, GREY)[:, :, 0].tolist() == seen
+    assert fit_array(values, GREY)[:, :, 0].tolist() == seen
+
+
 def test_twelve_bits_in_a_sixteen_bit_file_use_the_whole_range(tmp_path: Path) -> None:
     deep = np.array([[0, 1000], [2000, 4000]], dtype=np.uint16)
     cell = save(tmp_path, "a.tiff", Image.fromarray(deep))
