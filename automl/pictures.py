@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import contextvars
+import errno
 import io
 import lzma
 import math
@@ -23,11 +24,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.errors import DataError
+from automl.errors import DataError, EngineError
 from automl.matrix import Array
 from automl.picture_arrays import is_array_file, open_arrays
 from automl.picture_pixels import (
@@ -228,8 +229,27 @@ def _allocate(shape: tuple[int, ...]) -> Array:
     if size <= IN_MEMORY_BYTES:
         return np.zeros(shape, dtype=np.uint8)
     with tempfile.TemporaryFile() as file:  # the mapping outlives the name: nothing is left behind
-        file.truncate(size)
+        _take_room(file, size)
         return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
+
+
+def _take_room(file: IO[bytes], size: int) -> None:
+    """Blocks of its own for a file: were the disk full later on, a write into the mapping would end the process.
+
+    Raises:
+        EngineError: if there is no room.
+    """
+    try:
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot do so
+            return
+        raise EngineError(
+            f"{tempfile.gettempdir()} has no room for {max(1, size >> 20):,} MB of pixels ({error.strerror})",
+            hint="Free some space there, or name a folder that has it: TMPDIR=DIR automl …",
+        ) from error
 
 
 class Header:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import zipfile
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from automl.errors import DataError
+from automl.errors import DataError, EngineError
 from automl.picture_pixels import fit_array
 from automl.pictures import (
     PictureError,
@@ -302,3 +303,27 @@ def test_pictures_of_some_rows_are_copied_piece_by_piece(monkeypatch: pytest.Mon
     pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2, 1)
     rows = np.array([4, 0, 2])
     np.testing.assert_array_equal(take_pictures(pixels, rows), pixels[rows])
+
+
+def test_a_disk_without_room_for_the_pixels_is_told_before_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mapped without blocks of its own, a file ends the process by a signal when the disk is full."""
+
+    def fill(*given: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("automl.pictures.IN_MEMORY_BYTES", 1)
+    pixels = np.ones((5, 2, 2, 1), dtype=np.uint8)
+    assert take_pictures(pixels, np.arange(3)).sum() == 12
+    monkeypatch.setattr("os.posix_fallocate", fill)
+    with pytest.raises(EngineError, match="has no room for 1 MB of pixels") as told:
+        take_pictures(pixels, np.arange(3))
+    assert "TMPDIR=" in told.value.hint
+
+
+def test_where_room_cannot_be_taken_beforehand_pixels_are_mapped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr("automl.pictures.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    assert take_pictures(np.ones((5, 2, 2, 1), dtype=np.uint8), np.arange(3)).sum() == 12
