@@ -55,9 +55,13 @@ class Corpus:
         for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
             yield None if start < 0 else self.data[start:end].tobytes().decode("utf-8", "replace")
 
+    def sizes(self) -> Array:
+        """(n,) int64 bytes of each text."""
+        return np.where(self.starts < 0, 0, self.ends - self.starts)
+
     @property
     def n_bytes(self) -> int:
-        return int((self.ends - np.maximum(self.starts, 0)).clip(0).sum()) if len(self) else 0
+        return int(self.sizes().sum())
 
     def count(self, kind: Kind, n: int, store: Path | None) -> Counts:
         """The n-grams of every text, from memory, from `store`, or counted and put there.
@@ -105,6 +109,10 @@ class Texts:
         for row in self.rows.tolist():
             start = int(starts[row])
             yield None if start < 0 else data[start : int(ends[row])].tobytes().decode("utf-8", "replace")
+
+    def sizes(self) -> Array:
+        """(n,) int64 bytes of each text."""
+        return self.corpus.sizes()[self.rows]
 
     def take(self, rows: Array | slice) -> Texts:
         """These rows; the counts are shared."""

@@ -186,6 +186,13 @@ def test_a_huge_vocabulary_is_bounded_where_a_model_learns_and_not_where_it_answ
     np.testing.assert_array_equal(transformer.transform(others).toarray()[-1, 1:], matrix.toarray()[0, 1:])
 
 
+def test_missing_texts_have_no_size() -> None:
+    texts = Texts.pack(["good", None, "漢字", None, "", None])
+    assert texts.corpus.n_bytes == 10
+    assert texts.take(np.array([2, 1, 0])).sizes().tolist() == [6, 0, 4]
+    assert Texts.pack([]).corpus.n_bytes == 0
+
+
 def test_a_table_with_texts_is_the_same_from_disk(tmp_path: Path) -> None:
     table = make_table([*TEXTS, "lone \ud800", "漢字 😀"])
     table.save(tmp_path)
