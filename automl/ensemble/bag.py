@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # Rows transformed and predicted at once, so that memory stays flat however long the table is.
 CHUNK_ROWS = 50_000
-TEXT_CHUNK_ROWS = 5_000
+TEXT_CHUNK_ROWS, TEXT_CHUNK_BYTES = 5_000, 10_000_000
 PICTURE_ROWS = 2_000
 
 
@@ -69,10 +70,7 @@ class BagModel:
 
     def predict_table(self, table: Table) -> FloatArray:
         """Outputs (n, k) float32 of an encoded table."""
-        step = CHUNK_ROWS if not table.texts else TEXT_CHUNK_ROWS
-        chunks = [
-            self._predict_chunk(table.take(slice(start, start + step)).detach()) for start in range(0, len(table), step)
-        ]
+        chunks = [self._predict_chunk(table.take(rows).detach()) for rows in cut_rows(table)]
         return np.concatenate(chunks) if chunks else np.zeros((0, self.task.n_outputs), dtype=np.float32)
 
     @property
@@ -123,6 +121,20 @@ class BagModel:
         if fold.key not in matrices:
             matrices[fold.key] = fold.transformer.transform(table)
         return check_outputs(fold.estimator.predict(matrices[fold.key]), self.task)
+
+
+def cut_rows(table: Table) -> Iterator[slice]:
+    """The rows of a table in parts that are small enough to be transformed at once."""
+    if not table.texts:
+        yield from (slice(start, start + CHUNK_ROWS) for start in range(0, len(table), CHUNK_ROWS))
+        return
+    until = np.cumsum(sum(texts.sizes() for texts in table.texts))
+    start, read = 0, 0
+    while start < len(table):
+        fits = int(np.searchsorted(until, read + TEXT_CHUNK_BYTES, side="right"))
+        end = min(max(fits, start + 1), start + TEXT_CHUNK_ROWS, len(table))
+        yield slice(start, end)
+        start, read = end, int(until[end - 1])
 
 
 def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *, fold: int | None = None) -> BagModel:

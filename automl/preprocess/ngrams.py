@@ -52,7 +52,7 @@ def count_ngrams(texts: Iterable[str | None], kind: Kind, n: int, *, least: int 
     if whole is None:
         assert most is not None, "all n-grams were asked for"
         sketch = FrequencySketch()
-        for points in _blocks(texts):
+        for points in read_blocks(texts):
             found = _count_block(points, kind, n)
             sketch.add(found.keys, found.frequencies())
         least = max(least, sketch.find_floor(most))
@@ -135,7 +135,7 @@ def _count_exactly(
 
     keys, parts, terms = np.zeros(0, dtype=np.uint64), [], []
     known: list[tuple[Array, Any]] = []
-    for points in _blocks(texts):
+    for points in read_blocks(texts):
         block = _count_block(points, kind, n)
         if is_wanted is not None:
             block = block.take(np.flatnonzero(is_wanted(block.keys)))
@@ -175,7 +175,8 @@ def match_keys(wanted: Array, keys: Array) -> Array:
     return np.where(keys[places] == wanted, places, -1)
 
 
-def _blocks(texts: Iterable[str | None]) -> Iterator[Points]:
+def read_blocks(texts: Iterable[str | None]) -> Iterator[Points]:
+    """All texts in their order, a block of them at a time."""
     block: list[str | None] = []
     size = 0
     for text in texts:

@@ -19,11 +19,11 @@ from automl.matrix import Array, Feature, FloatArray, Needs
 from automl.preprocess import sentences
 from automl.preprocess._graph_texts import number_words_in_graph, weigh_in_graph
 from automl.preprocess.corpus import Texts
-from automl.preprocess.ngrams import match_keys, select_columns
+from automl.preprocess.ngrams import match_keys, read_blocks, select_columns
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.stop_words import find_empty_chains, find_stop_words
 from automl.preprocess.table import Layout, Table, TableNames
-from automl.preprocess.tokens import Kind
+from automl.preprocess.tokens import Kind, Points, find_ngrams
 from automl.space import Choice, Condition, Int, Parameter, Params, SearchSpace
 
 MAX_FEATURES = 200_000
@@ -276,8 +276,6 @@ class TextPart:
 
     def _number_tokens(self, table: Table) -> FloatArray:
         """(n, length) float32 word numbers: 0 after the end, 1 unknown, 2 between two texts, words from 3."""
-        from automl.preprocess.tokens import find_ngrams, to_points
-
         length = int(self.state["length"])
         numbers = np.zeros((len(table), length), dtype=np.float32)
         used = np.zeros(len(table), dtype=np.int64)
@@ -286,15 +284,23 @@ class TextPart:
                 fits = used < length
                 numbers[fits, used[fits]] = BETWEEN
                 used += 1
-            keys, owners, _, _ = find_ngrams(to_points(list(texts)), "word", 1)
-            codes = match_keys(keys, self.state["keys"][0])
-            codes = np.where(codes < 0, UNKNOWN, codes + 3)
-            counts = np.bincount(owners, minlength=len(table))
-            within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts) + used[owners]
-            inside = within < length
-            numbers[owners[inside], within[inside]] = codes[inside]
-            used += counts
+            first = 0
+            for points in read_blocks(texts):
+                rows = slice(first, first + points.count)
+                used[rows] += self._number_block(points, numbers[rows], used[rows])
+                first = rows.stop
         return numbers
+
+    def _number_block(self, points: Points, numbers: FloatArray, used: Array) -> Array:
+        """Write the words of some texts into their rows of `numbers`, behind what is used; how many each text has."""
+        keys, owners, _, _ = find_ngrams(points, "word", 1)
+        codes = match_keys(keys, self.state["keys"][0])
+        codes = np.where(codes < 0, UNKNOWN, codes + 3)
+        counts = np.bincount(owners, minlength=points.count)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts) + used[owners]
+        inside = within < numbers.shape[1]
+        numbers[owners[inside], within[inside]] = codes[inside]
+        return counts
 
     def features(self, table: Table) -> tuple[Feature, ...]:
         self._check_state()

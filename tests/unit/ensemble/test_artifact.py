@@ -32,6 +32,7 @@ from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.trial import TrialResult, fold_folder
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
+WORDS = ["good", "bad", "food", "wine", "the", "was", "and", "never"]
 CALIBRATOR = Calibrator(slope=1.3)
 WEIGHTS = {2: 0.75, 1: 0.25}
 FACTS = {"run": "run", "out_of_fold_score": 0.5, "threshold": 0.5}
@@ -145,6 +146,26 @@ def test_the_number_of_rows_at_once_changes_nothing(
     np.testing.assert_allclose(predictor.predict_outputs(frame), whole, atol=1e-6)
     assert predictor.predict_outputs(frame.iloc[:0]).shape == (0, 3)
     np.testing.assert_allclose(predictor.predict_outputs(frame.iloc[[11]]), whole[[11]], atol=1e-6)
+
+
+def test_long_texts_are_read_fewer_at_once_and_answered_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"said": [" ".join(rng.choice(WORDS, rng.integers(4, 40))) for _ in range(90)]})
+    frame["y"] = np.where(frame["said"].str.count("good") > frame["said"].str.count("bad"), "yes", "no")
+    stored = store_run(tmp_path / "run", frame, "y")
+    _, records = stored.complete(stored.spec(0, "tfidf_linear", preprocess__words=1, preprocess__chars="none"))
+    save(stored, records.results, {0: 1.0})
+    predictor = load_predictor(stored.run.path)
+    whole = predictor.predict_outputs(frame)
+    table = stored.data.table
+    assert len(list(bag.cut_rows(table))) == 1
+    monkeypatch.setattr(bag, "TEXT_CHUNK_BYTES", 800)
+    parts = list(bag.cut_rows(table))
+    assert [row for rows in parts for row in range(90)[rows]] == list(range(90))
+    assert all(table.texts[0].sizes()[rows].sum() <= 800 for rows in parts) and 8 < len(parts) < 90
+    np.testing.assert_array_equal(predictor.predict_outputs(frame), whole)
+    monkeypatch.setattr(bag, "TEXT_CHUNK_BYTES", 1)
+    assert len(list(bag.cut_rows(table))) == 90  # a row is read however long its text is
 
 
 def test_the_manifest_says_what_is_in_the_model_and_what_made_it(model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from automl.errors import ArtifactError
 from automl.matrix import Needs
-from automl.preprocess import corpus
+from automl.preprocess import corpus, ngrams
 from automl.preprocess.cache import get_fold_matrices
 from automl.preprocess.corpus import Texts
 from automl.preprocess.part import FitRows
@@ -191,6 +192,29 @@ def test_missing_texts_have_no_size() -> None:
     assert texts.corpus.n_bytes == 10
     assert texts.take(np.array([2, 1, 0])).sizes().tolist() == [6, 0, 4]
     assert Texts.pack([]).corpus.n_bytes == 0
+
+
+def test_words_are_numbered_alike_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make_table([*TEXTS, "", None], [None, "new wine", "", "it's 漢字 😀😀", "food", None, "good", "bad end"])
+    transformer, fitted = fit(table, TOKENS)
+    monkeypatch.setattr(ngrams, "BLOCK_CHARACTERS", 12)
+    np.testing.assert_array_equal(transformer.transform(table), fitted)
+    np.testing.assert_array_equal(fit(table, TOKENS)[1], fitted)
+    assert transformer.transform(table.take(slice(0))).shape == (0, fitted.shape[1])
+
+
+def test_memory_to_number_words_is_that_of_a_block_however_large_the_texts_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ngrams, "BLOCK_CHARACTERS", 20_000)
+    transformer, _ = fit(make_table(TEXTS), TOKENS)
+    table = make_table(["good wine and bad food " * 200] * 200)
+    tracemalloc.start()
+    try:
+        transformer.transform(table)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000  # all at once they would take ten times as much
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_table_with_texts_is_the_same_from_disk(tmp_path: Path) -> None:
