@@ -285,7 +285,7 @@ class _Session:
         store_dataset(self.run.data, dataset, table, split, groups, encoder, self.recipe.seed)
         deadline = time.monotonic() + self.clock.look_left()
         self._keep_reference(lambda: store_columns(self.run.data, dataset, deadline=deadline))
-        for event in prepare_texts(self.run.data, table, self.recipe):
+        for event in prepare_texts(self.run.data, table, self.recipe, deadline=deadline):
             self.emit(event)
         self.run.update(
             split={"kind": split.kind, "folds": len(split), "repeats": split.repeats, "reason": split.reason},

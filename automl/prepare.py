@@ -188,8 +188,11 @@ def tell_of_data(dataset: Dataset, findings: list[Finding]) -> Iterator[Event]:
             yield WarningRaised(text=more)
 
 
-def prepare_texts(folder: Path, table: Table, recipe: Recipe) -> Iterator[Event]:
+def prepare_texts(folder: Path, table: Table, recipe: Recipe, *, deadline: float = float("inf")) -> Iterator[Event]:
     """Keep the word vectors of the table's words in `run.data`, and tell how its texts may be read.
+
+    Args:
+        deadline: see `store_word_vectors`.
 
     Raises:
         DataError: if the file of vectors cannot be used.
@@ -199,9 +202,10 @@ def prepare_texts(folder: Path, table: Table, recipe: Recipe) -> Iterator[Event]
         if named and not table.texts:
             yield Decision(topic="texts", text=f"{option} is not used", reason="no column holds texts")
     if data.embeddings and table.texts:
-        have, words = store_word_vectors(Path(data.embeddings), table, folder)
-        said = f"{have:,} of {words:,} words have a vector"
-        yield Decision(topic="texts", text=said, reason=f"from {data.embeddings}")
+        read = store_word_vectors(Path(data.embeddings), table, folder, deadline=deadline)
+        said = f"{read.found:,} of {read.words:,} words have a vector"
+        part = "" if read.is_whole else f", of which the time was enough for {read.lines:,} lines"
+        yield Decision(topic="texts", text=said, reason=f"from {data.embeddings}{part}")
     if has_encoder(table.layout) and takes_encoder_too_long(table.layout):
         reason = f"{table.layout.text_bytes / 1e6:.1f} MB of text would take it too long"
         yield Decision(topic="texts", text="the sentence encoder is left out", reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from automl.recipe import Recipe
 from automl.schema import Role, Schema
 from automl.search.trial import SearchData
 from automl.task import TaskKind
+from tests.unit.preprocess.test_text import make_table
 
 RECIPE = Recipe().override({"budget": {"trials": 8, "seconds": None}})
 
@@ -176,3 +178,23 @@ def test_a_risk_of_hundreds_of_columns_is_told_eight_times() -> None:
     assert warnings[:8] == [f"column {i}" for i in range(8)]
     assert warnings[8:] == ["292 more findings of this risk (time_order) stand in the report"]
     assert sum(isinstance(event, Decision) and event.topic == "time_order" for event in events) == 292
+
+
+def test_word_vectors_are_read_while_there_is_time_and_how_far_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automl.preprocess.word_vectors.LINES_AT_ONCE", 2)
+    path = tmp_path / "glove.txt"
+    path.write_text("the 0 0\ngood 7 8\na 1 1\nfood 5 6\n", encoding="utf-8")
+    recipe = RECIPE.override({"data": {"embeddings": str(path)}})
+    table = make_table(["good food"] * 5)
+    told = [
+        (event.text, event.reason)
+        for deadline in (float("inf"), time.monotonic())
+        for event in prepare.prepare_texts(tmp_path, table, recipe, deadline=deadline)
+        if isinstance(event, Decision) and "vector" in event.text
+    ]
+    assert told == [
+        ("2 of 2 words have a vector", f"from {path}"),
+        ("1 of 2 words have a vector", f"from {path}, of which the time was enough for 2 lines"),
+    ]
