@@ -32,7 +32,7 @@ _TAG = re.compile(
     r"|strong|style|sub|sup|table|tbody|td|th|title|tr|u|ul)(?:\s[^<>]{0,500})?/?>|<!--.{0,2000}?-->",
     re.IGNORECASE | re.DOTALL,
 )
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\uff07": "'"})
+_APOSTROPHES = ("\u2019", "\u02bc")  # and the full-width one, which NFKC makes a plain one of
 # Scripts that put no blanks between words: there each character is a token, and n-grams do a segmenter's work.
 _SPACELESS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -54,7 +54,9 @@ def normalize(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+        text = unicodedata.normalize("NFKC", text)
+        for apostrophe in _APOSTROPHES:  # `translate` would look each character up
+            text = text.replace(apostrophe, "'")
     # a lone surrogate is no character and has no UTF-8
     return " ".join(text.lower().split()).encode("utf-8", "replace").decode("utf-8")
 
@@ -116,8 +118,12 @@ def to_tokens(points: Points) -> Tokens:
 
 def classify(codes: Array) -> Array:
     """BLANK, WORD, SINGLE or SYMBOL of each code point (c,) uint8; an apostrophe inside a word belongs to it."""
-    distinct, places = np.unique(codes, return_inverse=True)
-    kinds = np.array([_classify_one(int(code)) for code in distinct], dtype=np.uint8)[places.reshape(-1)]
+    occurs = np.zeros(int(codes.max(initial=0)) + 1, dtype=bool)
+    occurs[codes] = True
+    distinct = np.flatnonzero(occurs)
+    known = np.zeros(len(occurs), dtype=np.uint8)
+    known[distinct] = [_classify_one(code) for code in distinct.tolist()]
+    kinds = known[codes]
     inner = np.flatnonzero(codes == ord("'"))
     inner = inner[(inner > 0) & (inner < len(codes) - 1)]
     inner = inner[(kinds[inner - 1] == WORD) & (kinds[inner + 1] == WORD)]

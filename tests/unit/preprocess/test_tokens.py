@@ -23,6 +23,7 @@ def tokens_of(text: str) -> list[str]:
         ("I <3 you, <user>", "i <3 you, <user>"),
         ("ＦＵＬＬ width ﬁ", "full width fi"),
         ("don\u2019t", "don't"),
+        ("Rock\u02bcn\uff07Roll", "rock'n'roll"),
         ("lone \ud800 surrogate", "lone ? surrogate"),
         ("", ""),
     ],
