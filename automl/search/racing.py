@@ -17,6 +17,7 @@ from automl.search.trial import SearchData, TrialSpec, fold_folder
 
 # One-sided: a configuration is given up only if it is worse alone and adds nothing to the blend.
 WORSE_Z, GAIN_Z = 1.5, -0.5
+ALIKE = 1e-9  # of the largest: what differences vary by where they are the same but for rounding
 BLEND_SHARES = (0.1, 0.25, 0.5)
 # Rows of the first fold below which it does not decide: tuned configurations, and those of the portfolio.
 MIN_ROWS, MIN_PORTFOLIO_ROWS = 60, 250
@@ -233,17 +234,20 @@ def paired_z(
 
 
 def standard_score(difference: Array, weight: Array | None = None, units: IntArray | None = None) -> float:
-    """Mean of differences (n,) in units of its error; 0 where they are all alike, NaN if one is not defined.
+    """Mean of differences (n,) in units of its error; 0 where there are none, NaN if one is not defined.
 
     Args:
         weight: of the rows (n,); the mean is weighted, and so is what each row adds to its error.
         units: group number (n,), from 0: rows of one group count together, as one draw of its sum.
     """
-    if len(difference) < 2 or np.ptp(difference) == 0.0:
+    if len(difference) < 2:
         return 0.0
     share = weight / weight.mean() if weight is not None and weight.sum() > 0 else np.ones(len(difference))
     mean = float(np.mean(difference * share))
-    parts, count = (difference - mean) * share, len(difference)
+    # all alike, as between a perfect ranking and a constant: the error is then that of as many tosses of a coin
+    alike = np.ptp(difference) <= ALIKE * np.abs(difference).max()
+    centre = 0.0 if alike else mean
+    parts, count = (difference - centre) * share, len(difference)
     if units is not None:  # numbers that no row has are no draws
         parts, count = np.bincount(units, weights=parts), int(np.count_nonzero(np.bincount(units)))
     error = float(np.sqrt((parts**2).sum() * count / (count - 1))) / len(difference) if count > 1 else 0.0

@@ -106,6 +106,20 @@ def test_a_claim_counts_rows_by_their_weight() -> None:
     assert compare_rows(metric, y, good, constant, weight=weight) > 0
 
 
+def test_a_model_that_ranks_every_row_right_is_better_than_a_constant() -> None:
+    """All rows gain the same, so that what they vary by tells nothing of the error."""
+    metric, y = get_metric("roc_auc"), np.arange(100) % 2
+    right, constant = np.stack([1 - y, y], axis=1).astype(np.float64), np.full((100, 2), 0.5)
+    assert compare_rows(metric, y, right, constant) == pytest.approx(-np.sqrt(99))
+    assert compare_rows(metric, y, constant, right) == pytest.approx(np.sqrt(99))
+    assert compare_rows(metric, y, right, right) == 0
+    assert compare_rows(metric, y[:3], right[:3], constant[:3]) > BETTER_Z  # so few rows say nothing
+    some = np.flatnonzero(np.arange(100) % 10 < 3)  # of classes that are not of one size, sums are rounded
+    assert compare_rows(metric, y[some], right[some], constant[some]) == pytest.approx(-np.sqrt(29))
+    units = np.arange(100) // 10
+    assert compare_rows(metric, y, right, constant, units=units) == pytest.approx(-3)
+
+
 def test_a_claim_is_taken_back_where_the_score_is_no_better() -> None:
     record = {
         "raw_score": 2.21, "optimism": 0.0, "maximize": False, "better_than_constant": True,
