@@ -132,7 +132,7 @@ class SearchOptions(_Part):
         first: configurations tried before all others but the baselines, such as the best ones of an earlier run.
         portfolio: start from the known-good configurations.
         tune: go on with Optuna after the portfolio.
-        racing: give up a configuration whose first fold is clearly worse.
+        racing: give up a configuration whose first folds are clearly worse.
         trial_seconds: longest time for one fold of one configuration; None follows from the budget.
     """
 
