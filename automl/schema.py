@@ -171,9 +171,10 @@ class Schema:
                 nearest name that is there.
         """
         have = [str(name) for name in frame.columns]
+        known_names = set(self.names)
         missing = [column.name for column in self.features if column.required and column.name not in have]
         if missing:
-            spare = [name for name in have if name not in self.names]
+            spare = [name for name in have if name not in known_names]
             known = did_you_mean(missing[0], spare) if spare else ""
             listed = ", ".join(repr(name) for name in missing[:8]) + (" …" if len(missing) > 8 else "")
             raise SchemaMismatchError(
@@ -181,7 +182,7 @@ class Schema:
                 hint=(f"{known} " if known.startswith("Did") else "") + f"The model needs: {_listed(self.features)}",
             )
         notices = []
-        extra = [name for name in have if name not in self.names]
+        extra = [name for name in have if name not in known_names]
         if extra:
             listed = ", ".join(repr(name) for name in extra[:8]) + (" …" if len(extra) > 8 else "")
             text = f"ignored {len(extra)} column(s) unknown to the model: {listed}"

@@ -12,7 +12,7 @@ import numpy as np
 from automl.candidates._graph_sklearn import kernel_to_graph, linear_to_graph
 from automl.candidates._record import check_numbers, refuse
 from automl.candidates._rounds import split_stop_rows
-from automl.candidates._sklearn import SklearnEstimator, fit_quietly
+from automl.candidates._sklearn import SklearnEstimator, fit_quietly, score_linearly
 from automl.candidates._targets import softmax
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray
@@ -71,14 +71,23 @@ class MarginEstimator(SklearnEstimator):
 
     def decide(self, matrix: FloatArray) -> Array:
         """Margins (n, c), one column a class; of two classes the first has 0."""
-        margins = np.asarray(self.model.decision_function(matrix), dtype=np.float64)
-        return np.column_stack([np.zeros(len(margins)), margins]) if margins.ndim == 1 else margins
+        scores = self.model.decision_function(matrix) if self._has_kernel else score_linearly(self.model, matrix)
+        margins = np.asarray(scores, dtype=np.float64)
+        is_one = margins.ndim == 1 or margins.shape[1] == 1
+        return np.column_stack([np.zeros(len(margins)), margins]) if is_one else margins
+
+    def predict_values(self, matrix: FloatArray) -> Array:
+        return super().predict_values(matrix) if self._has_kernel else score_linearly(self.model, matrix)[:, 0]
+
+    @property
+    def _has_kernel(self) -> bool:
+        return hasattr(self.model, "support_vectors_")
 
     def predict_classes(self, matrix: FloatArray) -> Array:
         return softmax(self.slope * self.decide(matrix) + self.offsets)
 
     def values_to_graph(self, graph: Graph, matrix: str) -> str:
-        add = kernel_to_graph if hasattr(self.model, "support_vectors_") else linear_to_graph
+        add = kernel_to_graph if self._has_kernel else linear_to_graph
         return add(graph, matrix, self.model)
 
     def decide_to_graph(self, graph: Graph, matrix: str) -> str:

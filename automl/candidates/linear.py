@@ -7,8 +7,8 @@ from typing import Any
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._graph_sklearn import linear_to_graph
-from automl.candidates._sklearn import SklearnEstimator, fit_quietly
-from automl.candidates._targets import LOGARITHM, learns_logarithm, sigmoid_in_graph
+from automl.candidates._sklearn import SklearnEstimator, fit_quietly, score_linearly
+from automl.candidates._targets import LOGARITHM, learns_logarithm, sigmoid_columns, sigmoid_in_graph, softmax
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Condition, Float, Params, SearchSpace
@@ -59,6 +59,13 @@ class LinearEstimator(SklearnEstimator):
         if type(self.model).__name__ == "Ridge":
             self.model.set_params(alpha=self.alpha_per_row * len(matrix))
         fit_quietly(self.model.fit, matrix, target, sample_weight=weight)
+
+    def predict_values(self, matrix: FloatArray) -> Array:
+        return score_linearly(self.model, matrix)[:, 0]
+
+    def predict_classes(self, matrix: FloatArray) -> Array:
+        scores = score_linearly(self.model, matrix)
+        return sigmoid_columns(scores[:, 0]) if len(self.classes) == 2 else softmax(scores)
 
     def classes_to_graph(self, graph: Graph, matrix: str) -> str:
         scores = linear_to_graph(graph, matrix, self.model)

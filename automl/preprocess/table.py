@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -237,8 +237,7 @@ class TableEncoder:
         decoded = pixels or {}
         n = len(frame)
         numbers = np.empty((n, len(self.layout.numbers)), dtype=np.float32)
-        for place, column in enumerate(self._numbers):
-            values = frame[column.name].to_numpy()
+        for place, (values, column) in enumerate(zip(_cells(frame, self._numbers), self._numbers, strict=True)):
             # a float64 difference first: float32 would lose what sets large values apart
             numbers[:, place] = values - column.offset if column.offset else values
         np.copyto(numbers, np.nan, where=np.isinf(numbers))
@@ -246,8 +245,8 @@ class TableEncoder:
             start = len(self._numbers) + place * len(TEXT_FACTS)
             numbers[:, start : start + len(TEXT_FACTS)] = count_text(frame[column.name].to_numpy())
         categories = np.empty((n, len(self._categories)), dtype=np.int32)
-        for place, column in enumerate(self._categories):
-            categories[:, place] = encode_levels(frame[column.name], self._codes[place], column.levels)
+        for place, (cells, column) in enumerate(zip(_cells(frame, self._categories), self._categories, strict=True)):
+            categories[:, place] = encode_levels(cells, self._codes[place], column.levels)
         dates = np.empty((n, len(self._dates)), dtype=np.float64)
         for place, column in enumerate(self._dates):
             stamps = frame[column.name].to_numpy().astype("datetime64[s]")
@@ -318,12 +317,22 @@ def spell_levels(column: Column) -> tuple[list[str], list[int]]:
     return list(codes), list(codes.values())
 
 
-def encode_levels(series: pd.Series, codes: dict[str, int], levels: Sequence[str]) -> Array:
+def _cells(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[Any]:
+    """The cells (n,) of each of these columns, all of one dtype; of few rows from one array, for a column of a frame is
+    an object that takes longer to make than a few cells to read."""
+    if columns and len(frame) < FEW_ROWS:
+        yield from frame[[column.name for column in columns]].to_numpy().T
+    else:
+        yield from (frame[column.name] for column in columns)
+
+
+def encode_levels(series: Any, codes: dict[str, int], levels: Sequence[str]) -> Array:
     """Codes (n,) int32 of category cells (str or None, or a categorical of them)."""
     if hasattr(series, "cat"):
         each = [*(codes.get(text, UNSEEN) for text in series.cat.categories), MISSING]
-        return np.array(each, dtype=np.int32)[series.cat.codes.to_numpy()]
-    values = series.to_numpy()
+        places: Array = series.cat.codes.to_numpy()
+        return np.array(each, dtype=np.int32)[places]
+    values = np.asarray(series)
     if len(values) < FEW_ROWS:
         return np.array(
             [codes.get(value, UNSEEN) if isinstance(value, str) else MISSING for value in values], dtype=np.int32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +135,25 @@ def test_a_pickle_called_skops_is_called_a_pickle(tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(ArtifactError, match="pickle"):
         read_skops(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("kind", list(TaskKind))
+@pytest.mark.parametrize("name", ["linear", "svm_linear"])
+def test_scores_of_linear_models_are_those_that_scikit_learn_gives(name: str, kind: TaskKind) -> None:
+    """They are computed without its look at the input, which takes most of the time of one row."""
+    plugin = CANDIDATES.get(name)
+    problem = make_problem(kind, plugin.needs)
+    params = plugin.space(problem.task, shape(300, 5)).complete({})
+    estimator: Any = plugin.build(params, make_context(problem))
+    estimator.fit(problem.matrix, problem.target, None)
+    matrix = np.nan_to_num(problem.matrix)
+
+    if kind is TaskKind.REGRESSION:
+        ours, theirs = estimator.predict_values(matrix), estimator.model.predict(matrix)
+    elif name == "linear":
+        ours, theirs = estimator.predict_classes(matrix), estimator.model.predict_proba(matrix)
+    else:
+        theirs = estimator.model.decision_function(matrix)
+        ours = estimator.decide(matrix)[:, -theirs.reshape(len(matrix), -1).shape[1] :].reshape(theirs.shape)
+
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)

@@ -52,7 +52,7 @@ def test_a_recipe_limits_latency_and_size() -> None:
     allowance = make_allowance(recipe, results, folds=5, layout=NUMBERS)
     assert allowance is not None
     assert allowance.costs[3] == pytest.approx((0.01, 7e6))
-    assert allowance.limits == pytest.approx((0.006, 95e6))
+    assert allowance.limits == pytest.approx(((8 - 3.6) / 1.8 / 1000, 95e6))  # the row and its column are read first
 
 
 def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:
@@ -66,7 +66,19 @@ def test_texts_may_take_longer_unless_the_user_demands_otherwise() -> None:
     texts = dataclasses.replace(NUMBERS, texts=("said",))
     aimed = make_allowance(Recipe(), {}, folds=5, layout=texts)
     assert aimed is not None
-    assert aimed.limits[0] == pytest.approx(0.075)  # three quarters of 5 × 20 ms
+    assert aimed.limits[0] == pytest.approx((5 * 20 - 3.7) / 1.8 / 1000)
     demanded = make_allowance(Recipe().override({"constraints": {"latency_ms": 8}}), {}, folds=5, layout=texts)
     assert demanded is not None
-    assert demanded.limits[0] == pytest.approx(0.006)
+    assert demanded.limits[0] == pytest.approx((8 - 3.7) / 1.8 / 1000)
+
+
+def test_a_wide_row_leaves_less_for_the_models_but_never_less_than_a_half() -> None:
+    def limit(columns: int, latency_ms: float) -> float:
+        layout = dataclasses.replace(NUMBERS, numbers=tuple(f"n{number}" for number in range(columns)))
+        recipe = Recipe().override({"constraints": {"latency_ms": latency_ms}})
+        allowance = make_allowance(recipe, {}, folds=5, layout=layout)
+        assert allowance is not None
+        return 1000 * allowance.limits[0]
+
+    assert limit(40, 20) == pytest.approx((20 - 7.5) / 1.8)
+    assert limit(500, 20) == pytest.approx(10 / 1.8)

@@ -160,7 +160,7 @@ def test_on_few_rows_folds_decide_together_and_the_more_strictly_the_fewer_they_
     frame = pd.DataFrame(rng.normal(size=(250, 2)), columns=["a", "b"])
     frame["y"] = np.where(frame.a * frame.b > 0, "yes", "no")  # no line tells it, trees do
     stored = store_run(tmp_path / "run", frame, "y", split={"folds": 10})
-    trees, line = stored.spec(1, "extra_trees"), stored.spec(2, "linear")
+    trees, line = stored.spec(1, "decision_tree"), stored.spec(2, "linear")
     oofs, _ = stored.complete(trees)
     race = Race(stored.run, stored.data, oofs, wanted=True)
     for fold in range(6):
