@@ -625,15 +625,19 @@ def test_odd_file_names_are_fine(name: str, tmp_path: Path) -> None:
     assert loads_all(load_dataset(tmp_path / name, target="y", recipe=Recipe()))
 
 
-def test_ten_thousand_columns_load_in_seconds(tmp_path: Path) -> None:
+def test_ten_thousand_columns_take_little_more_than_ten_times_as_long_as_a_thousand(tmp_path: Path) -> None:
+    """A hundred times as long is what a look at all other columns for each of them would take."""
     import time
 
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.normal(size=(50, 10_000)).round(3), columns=[f"c{i}" for i in range(10_000)])
     wide["y"] = np.arange(50) % 2
-    wide.to_csv(tmp_path / "wide.csv", index=False)
-    started = time.process_time()  # other work on a busy machine must not fail this test
-    dataset = load_dataset(tmp_path / "wide.csv", target="y", recipe=Recipe())
-    assert dataset.frame.shape == (50, 10_000)
-    assert dataset.frame["c9999"].iloc[49] == wide["c9999"].iloc[49]
-    assert time.process_time() - started < 20
+    spent = {}
+    for columns in (1_000, 10_000):
+        wide[[f"c{i}" for i in range(columns)] + ["y"]].to_csv(tmp_path / "wide.csv", index=False)
+        started = time.process_time()  # other work on a busy machine must not fail this test
+        dataset = load_dataset(tmp_path / "wide.csv", target="y", recipe=Recipe())
+        spent[columns] = time.process_time() - started
+        assert dataset.frame.shape == (50, columns)
+        assert dataset.frame[f"c{columns - 1}"].iloc[49] == wide[f"c{columns - 1}"].iloc[49]
+    assert spent[10_000] < 25 * spent[1_000]
