@@ -26,7 +26,7 @@ UNKNOWN_SHARE = 0.2
 # Between the end of a fold and the end of the search: what writing its outputs takes.
 END_SECONDS = 0.3
 # A fold that gets less than this share of what those before it took is not worth a bag's place.
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.4
 
 
 class Allotment:

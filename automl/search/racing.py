@@ -118,6 +118,14 @@ class Race:
         likely = self._oofs.scores[best] + own - beside
         return likely if np.isfinite(likely) else own
 
+    def is_ahead(self, trial: int, folds: Collection[int]) -> bool:
+        """Whether it is better than the best complete configuration on these folds."""
+        best = self._oofs.best
+        if best is None:
+            return True
+        gain = self.score(trial, folds) - self._oofs.scores[best]
+        return gain > 0 if self._metric.maximize else gain < 0
+
     def judge(self, trial: int, blend: FloatArray | None, folds: Collection[int] = ()) -> Verdict:
         """Whether it deserves its other folds.
 

@@ -212,7 +212,7 @@ class Search:
             active = min(
                 waiting, key=Active.seconds_to_begin
             )  # what is over soonest, so that it is not too late for all
-            if not (self.records.has_model and self.allotment.is_too_late(active)):
+            if not self._is_lost(active):
                 return active, active.pending.popleft()
             self._finish(active, "pruned", "no time is left for its other folds")
         self.allotment.owed_seconds = sum(map(self.allotment.owes, self.active.values()))
@@ -221,6 +221,12 @@ class Search:
             return None
         active = self._begin(spec)
         return active, active.pending.popleft()
+
+    def _is_lost(self, active: Active) -> bool:
+        """Whether too little time is left for its other folds, and it is not better than all else even so."""
+        if not (self.records.has_model and self.allotment.is_too_late(active)):
+            return False
+        return not self.race.is_ahead(active.spec.number, active.done)
 
     def _go_by_trials(self) -> str:
         wanted = self.recipe.budget.trials or 0

@@ -250,7 +250,7 @@ def test_a_bag_whose_other_folds_would_be_cut_off_leaves_its_place(
     search = make_search(crossed, 60.0)
     search.allotment.note_slots(2)
     left = search.clock.search_left()
-    fits, late = begin_with(search, crossed, 1, 0.9 * left / 2), begin_with(search, crossed, 2, 1.2 * left)
+    fits, late = begin_with(search, crossed, 1, 0.9 * left / 2), begin_with(search, crossed, 2, 3.0 * left)
     assert not search.allotment.is_too_late(fits)
     assert search.allotment.is_too_late(late)
     monkeypatch.setattr(search.race, "score", lambda *_: 0.5)
@@ -260,6 +260,10 @@ def test_a_bag_whose_other_folds_would_be_cut_off_leaves_its_place(
     assert late.pending  # without a model even that is worth having
 
     monkeypatch.setattr(Records, "has_model", True)
+    search._next_job()
+    assert late.pending  # nothing is better, so that even a part of its time is well spent
+
+    monkeypatch.setattr(search.race, "is_ahead", lambda *_: False)
     search._next_job()
     result = search.records.results[2]
     assert (result.status, result.reason) == ("pruned", "no time is left for its other folds")
