@@ -72,7 +72,7 @@ class Race:
         self._run, self._data, self._oofs, self._wanted = run, data, oofs, wanted
         self._metric = get_metric(data.task.metric)
         self._first = _Stretch(data, (data.chief_fold,))
-        self._stretches = {self._first.folds: self._first}
+        self._last = self._first  # beside it the latest alone is kept: of many rows each takes its memory
         self._standard: tuple[int | None, FloatArray | None] = (None, None)
 
     def is_worth(self, spec: TrialSpec) -> bool:
@@ -159,9 +159,11 @@ class Race:
 
     def _stretch(self, folds: Collection[int]) -> _Stretch:
         key = tuple(sorted(folds)) or self._first.folds
-        if key not in self._stretches:
-            self._stretches[key] = _Stretch(self._data, key)
-        return self._stretches[key]
+        if key == self._first.folds:
+            return self._first
+        if key != self._last.folds:
+            self._last = _Stretch(self._data, key)
+        return self._last
 
     def _read_best(self, trial: int, part: _Stretch) -> FloatArray:
         """A complete configuration on the rows of the race: by one model, as the others there are. Where folds are

@@ -120,14 +120,19 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
     assert order(60.0) == ["xgboost", "xgboost", "random_forest"]
 
 
+def queue_up(crossed: StoredRun, shares: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """Configurations that would take these shares of the time left, whatever was taken before."""
+    search = make_search(crossed, seconds=60.0)
+    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
+    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
+    return Queue(specs, search.families, search.allotment)
+
+
 def test_what_would_take_most_of_the_time_comes_after_what_is_merely_dear(
     crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shares = {"heavy": 0.8, "dear": 0.3, "dear too": 0.2, "cheap": 0.1}
-    search = make_search(crossed, seconds=60.0)
-    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
-    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
-    waiting = Queue(specs, search.families, search.allotment)
+    waiting = queue_up(crossed, shares, monkeypatch)
 
     taken = [spec.label for _ in shares if (spec := waiting.take())]
 
@@ -138,10 +143,7 @@ def test_a_dear_configuration_is_not_overtaken_until_there_is_no_time_for_it(
     crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shares = {"dear": 0.65, "cheap": 0.05, "less cheap": 0.1}
-    search = make_search(crossed, seconds=60.0)
-    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
-    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
-    waiting = Queue(specs, search.families, search.allotment)
+    waiting = queue_up(crossed, shares, monkeypatch)
 
     taken = [spec.label for _ in shares if (spec := waiting.take())]
 
@@ -288,10 +290,7 @@ def test_a_pool_that_is_slow_to_start_is_not_started_before_its_turn_is_near(
     crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shares = {"first": 0.3, "second": 0.3, "third": 0.3}
-    search = make_search(crossed, seconds=60.0)
-    monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
-    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
-    waiting = Queue(specs, search.families, search.allotment)
+    waiting = queue_up(crossed, shares, monkeypatch)
 
     assert [spec.label for spec in waiting.within(0.1)] == ["first"]
     assert [spec.label for spec in waiting.within(0.5)] == ["first", "second"]
