@@ -27,7 +27,7 @@ class TinyTable:
         if dataset.task.is_classification:
             half_width = 1.96 * float(np.sqrt(0.8 * 0.2 / n))
             text += f": an accuracy of 80% would be known to ±{half_width:.0%} only"
-        action = "Folds are many and the rows are gone through more than once; mind the score's interval"
+        action = "Folds are many, and gone through twice where there is time for it; mind the score's interval"
         return [Finding(kind="tiny_table", severity="warning", text=text, action=action, taken=True)]
 
 
