@@ -93,6 +93,7 @@ def select_ensemble(
         raise SearchError("No configuration is complete", hint="Give it more time with --time")
     if allowance is not None:
         outputs = {trial: outputs[trial] for trial in allowance.affordable(outputs)}
+    y, outputs = _condense(metric, y, outputs)
     rows = sample_rows(y, outputs, seed, max_cells)
     y_used = y[rows]
     weight_used = None if weight is None else weight[rows]
@@ -117,6 +118,13 @@ def select_ensemble(
         kept_shares = best
     ranked = sorted(np.nonzero(kept_shares)[0], key=lambda place: (-kept_shares[place], trials[place]))
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})
+
+
+def _condense(metric: Metric, y: Array, outputs: Mapping[int, FloatArray]) -> tuple[Array, dict[int, FloatArray]]:
+    """Targets and outputs in as few numbers as the metric looks at: with many classes more rows can then be mixed."""
+    condensed = {trial: metric.condense(y, part) for trial, part in outputs.items()}
+    told = next(iter(condensed.values()))[0]
+    return told, {trial: part for trial, (_, part) in condensed.items()}
 
 
 def _plan_climbs(metric: Metric, y: Array, stack: FloatArray, seed: int, climbs: int) -> Iterator[tuple[Metric, Array]]:

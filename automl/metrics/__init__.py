@@ -75,6 +75,16 @@ class Metric(Protocol):
         """
         return np.array([self.score(y_true, y_pred, weight) for y_pred in y_preds], dtype=np.float64)
 
+    def condense(self, y_true: Array, y_pred: FloatArray) -> tuple[Array, FloatArray]:
+        """The same targets and predictions in as few numbers a row as the score looks at: each mix of condensed
+        predictions (n, j), j <= k, scores as the mix of the whole ones does.
+
+        Args:
+            y_true: as in `score`, and so of what is returned.
+            y_pred: (n, k).
+        """
+        return y_true, y_pred
+
 
 def weighted_mean(values: Array, weight: Array | None = None) -> float:
     """Mean of (n,) values; NaN if there are none or the weights sum to 0."""

@@ -34,6 +34,14 @@ class LogLoss(Metric):
         losses = _surprise(told, y_preds.sum(axis=2, dtype=np.float64))
         return np.asarray(losses.mean(axis=1) if weight is None else losses @ weight / weight.sum())
 
+    def condense(self, y_true: Array, y_pred: FloatArray) -> tuple[Array, FloatArray]:
+        """What the class that was true has, and what all others have together."""
+        if y_pred.shape[1] <= 2:
+            return y_true, y_pred
+        told = y_pred[np.arange(len(y_true)), y_true]
+        others = y_pred.sum(axis=1, dtype=np.float64) - told
+        return np.zeros_like(y_true), np.column_stack([told, others]).astype(y_pred.dtype)
+
 
 def _surprise(told: Array, total: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):  # rows that sum to 0 become NaN, and so does the score

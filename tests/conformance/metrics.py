@@ -112,6 +112,19 @@ class MetricConformance:
         assert together.shape == (3,) and together.dtype == np.float64
         np.testing.assert_allclose(together, alone, rtol=1e-9)
 
+    def test_mixes_of_condensed_predictions_score_as_those_of_whole_ones(self, kind: TaskKind) -> None:
+        y_true = make_truth(kind, 250, seed=9)
+        models = [make_predictions(kind, y_true, noise, seed) for seed, noise in enumerate((0.5, 1.0, 2.0))]
+        condensed = [self.plugin.condense(y_true, y_pred) for y_pred in models]
+        assert all(y.dtype == y_true.dtype and part.dtype == np.float32 for y, part in condensed)
+        assert all(part.shape[1] <= models[0].shape[1] for _, part in condensed)
+        for shares in ((1.0, 0.0, 0.0), (0.5, 0.3, 0.2), (0.0, 0.1, 0.9)):
+            whole = sum(share * y_pred for share, y_pred in zip(shares, models, strict=True))
+            part = sum(share * each for share, (_, each) in zip(shares, condensed, strict=True))
+            expected = self.plugin.score(y_true, np.asarray(whole, dtype=np.float32))
+            found = self.plugin.score(condensed[0][0], np.asarray(part, dtype=np.float32))
+            assert found == pytest.approx(expected, rel=1e-5)
+
     def test_no_rows_have_no_score(self, kind: TaskKind) -> None:
         y_true = make_truth(kind, 10, seed=12)[:0]
         y_pred = np.zeros((0, {"binary": 2, "multiclass": 4, "regression": 1}[kind]), dtype=np.float32)
@@ -135,4 +148,5 @@ class MetricConformance:
         self.plugin.score(y_true, y_pred, weight)
         self.plugin.row_losses(y_true, y_pred)
         self.plugin.score_many(y_true, y_pred[None], weight)
+        self.plugin.condense(y_true, y_pred)
         np.testing.assert_array_equal(before, y_pred)

@@ -185,6 +185,22 @@ def test_where_a_class_is_rare_who_knows_more_is_chosen_before_who_is_bold(name:
     assert score_new(weights) > score_new({2: 1.0}) + 0.03
 
 
+@pytest.mark.parametrize("rows", [1_000, 9_000])
+def test_with_many_classes_as_many_rows_decide_as_with_two(rows: int) -> None:
+    """Log loss sees what the true class has, and what all others have together."""
+    metric, rng = get_metric("log_loss"), np.random.default_rng(8)
+    y = rng.integers(0, 40, rows)
+    odds = [rng.normal(0, 1.2, (rows, 40)) + 3 * np.eye(40)[y] for _ in range(9)]
+    outputs = {
+        place: np.asarray(np.exp(each) / np.exp(each).sum(1, keepdims=True), "f4") for place, each in enumerate(odds)
+    }
+    right = {place: each[np.arange(rows), y] for place, each in outputs.items()}
+    weights = select_ensemble(outputs, y, metric).weights
+    as_two = select_ensemble({place: _two(each) for place, each in right.items()}, np.ones(rows, dtype=int), metric)
+    assert len(weights) > 2
+    assert weights == pytest.approx(as_two.weights)
+
+
 def _two(positive: Any) -> FloatArray:
     return np.column_stack([1 - positive, positive]).astype(np.float32)
 
