@@ -31,6 +31,7 @@ from automl.profile import Finding
 from automl.profile.describe import group_rows
 from automl.recipe import Recipe
 from automl.schema import Role, Schema
+from automl.search.trial import measure_seconds
 from automl.task import Task, TaskKind
 
 if TYPE_CHECKING:
@@ -168,6 +169,9 @@ def store_dataset(
     (folder / "golden").mkdir(exist_ok=True)
     encoder.encode(golden).save(folder / "golden")
     write_json(folder / "golden.json", golden_records(golden, dataset.schema))
+    row = golden.iloc[:1]
+    seconds = measure_seconds(lambda: encoder.encode(dataset.schema.parse(row, coded=True)))
+    write_json(folder / "reading.json", {"row_seconds": seconds})
 
 
 def tell_of_data(dataset: Dataset, findings: list[Finding]) -> Iterator[Event]:

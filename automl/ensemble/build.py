@@ -72,7 +72,11 @@ class EnsembleBuilder:
             max_members=options.max_members,
             seed=self.recipe.seed,
             allowance=make_allowance(
-                self.recipe, self.records.results, folds=len(self.data.serving_folds), layout=self.data.table.layout
+                self.recipe,
+                self.records.results,
+                folds=len(self.data.serving_folds),
+                layout=self.data.table.layout,
+                reading_seconds=self.data.reading_seconds,
             ),
         )
         blend = blend_outputs(scored, selection.weights)

@@ -74,7 +74,11 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
             max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
             allowance=make_allowance(
-                recipe, evidence.results, folds=len(evidence.data.serving_folds), layout=evidence.data.table.layout
+                recipe,
+                evidence.results,
+                folds=len(evidence.data.serving_folds),
+                layout=evidence.data.table.layout,
+                reading_seconds=evidence.data.reading_seconds,
             ),
         )
     )

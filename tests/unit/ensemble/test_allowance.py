@@ -49,36 +49,36 @@ def test_a_model_too_dear_by_itself_is_left_out_unless_all_are() -> None:
 def test_a_recipe_limits_latency_and_size() -> None:
     results = {3: make_result(3, row_seconds=0.002, size_bytes=7_000_000)}
     recipe = Recipe().override({"constraints": {"latency_ms": 8, "size_mb": 100}})
-    allowance = make_allowance(recipe, results, folds=5, layout=NUMBERS)
+    allowance = make_allowance(recipe, results, folds=5, layout=NUMBERS, reading_seconds=0.001)
     assert allowance is not None
     assert allowance.costs[3] == pytest.approx((0.01, 7e6))
-    assert allowance.limits == pytest.approx(((8 - 3.6) / 1.8 / 1000, 95e6))  # the row and its column are read first
+    assert allowance.limits == pytest.approx((0.008 / 1.8 - 0.001, 95e6))  # the row is read first
 
 
 def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:
     recipe = Recipe().override({"budget": {"trials": 5, "seconds": None}})
-    assert make_allowance(recipe, {}, folds=5, layout=NUMBERS) is None
+    assert make_allowance(recipe, {}, folds=5, layout=NUMBERS, reading_seconds=0.001) is None
     aimless = Recipe().override({"ensemble": {"latency_ms": None}})
-    assert make_allowance(aimless, {}, folds=5, layout=NUMBERS) is None
+    assert make_allowance(aimless, {}, folds=5, layout=NUMBERS, reading_seconds=0.001) is None
 
 
 def test_texts_may_take_longer_unless_the_user_demands_otherwise() -> None:
     texts = dataclasses.replace(NUMBERS, texts=("said",))
-    aimed = make_allowance(Recipe(), {}, folds=5, layout=texts)
+    aimed = make_allowance(Recipe(), {}, folds=5, layout=texts, reading_seconds=0.002)
     assert aimed is not None
-    assert aimed.limits[0] == pytest.approx((5 * 20 - 3.7) / 1.8 / 1000)
-    demanded = make_allowance(Recipe().override({"constraints": {"latency_ms": 8}}), {}, folds=5, layout=texts)
+    assert aimed.limits[0] == pytest.approx(5 * 0.020 / 1.8 - 0.002)
+    demanded = make_allowance(
+        Recipe().override({"constraints": {"latency_ms": 8}}), {}, folds=5, layout=texts, reading_seconds=0.002
+    )
     assert demanded is not None
-    assert demanded.limits[0] == pytest.approx((8 - 3.7) / 1.8 / 1000)
+    assert demanded.limits[0] == pytest.approx(0.008 / 1.8 - 0.002)
 
 
-def test_a_wide_row_leaves_less_for_the_models_but_never_less_than_a_half() -> None:
-    def limit(columns: int, latency_ms: float) -> float:
-        layout = dataclasses.replace(NUMBERS, numbers=tuple(f"n{number}" for number in range(columns)))
-        recipe = Recipe().override({"constraints": {"latency_ms": latency_ms}})
-        allowance = make_allowance(recipe, {}, folds=5, layout=layout)
+def test_a_row_that_takes_long_to_read_leaves_less_for_the_models_but_never_less_than_a_half() -> None:
+    def limit(reading_seconds: float) -> float:
+        allowance = make_allowance(Recipe(), {}, folds=5, layout=NUMBERS, reading_seconds=reading_seconds)
         assert allowance is not None
-        return 1000 * allowance.limits[0]
+        return allowance.limits[0]
 
-    assert limit(40, 20) == pytest.approx((20 - 7.5) / 1.8)
-    assert limit(500, 20) == pytest.approx(10 / 1.8)
+    assert limit(0.004) == pytest.approx(0.020 / 1.8 - 0.004)
+    assert limit(0.300) == pytest.approx(0.010 / 1.8)
