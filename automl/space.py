@@ -30,6 +30,13 @@ class Float:
             return min(max(value, self.low), self.high)  # exp(log(0.1)) is not 0.1
         return float(rng.uniform(self.low, self.high))
 
+    def step(self, value: float, size: float, rng: np.random.Generator) -> float:
+        """A value near another: normally distributed around it, with `size` of the range (of its logarithm) as the
+        standard deviation."""
+        low, high, at = (math.log(each) if self.log else each for each in (self.low, self.high, value))
+        moved = at + size * (high - low) * float(rng.normal())
+        return min(max(math.exp(moved) if self.log else moved, self.low), self.high)
+
     def edges(self) -> tuple[float, ...]:
         return (self.low, self.high)
 
@@ -51,6 +58,10 @@ class Int:
             return round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
         return int(rng.integers(self.low, self.high + 1))
 
+    def step(self, value: int, size: float, rng: np.random.Generator) -> int:
+        """As `Float.step`, rounded."""
+        return round(Float(self.low, self.high, self.low, self.log).step(value, size, rng))
+
     def edges(self) -> tuple[int, ...]:
         return (self.low, self.high)
 
@@ -67,6 +78,10 @@ class Choice:
 
     def draw(self, rng: np.random.Generator) -> Any:
         return self.values[int(rng.integers(len(self.values)))]
+
+    def step(self, value: Any, size: float, rng: np.random.Generator) -> Any:
+        """The same value, but with probability `size` one that is drawn anew."""
+        return self.draw(rng) if rng.random() < size else value
 
     def edges(self) -> tuple[Any, ...]:
         return self.values
@@ -139,6 +154,13 @@ class SearchSpace:
         for name, parameter in self.parameters.items():
             if self.is_active(name, params):
                 yield name, parameter
+
+    def step(self, params: Mapping[str, Any], size: float, rng: np.random.Generator) -> Params:
+        """A complete configuration near another one: each number moved a little, each choice likely as it was."""
+        result: Params = {}
+        for name, parameter in self.walk(result):
+            result[name] = parameter.step(params.get(name, parameter.default), size, rng)
+        return result
 
     def complete(self, given: Mapping[str, Any]) -> Params:
         """`given`, with the defaults of what it leaves out, without what is inactive.

@@ -101,6 +101,12 @@ class Allotment:
         is_known = spec.reference_seconds is not None or self.families[spec.candidate].is_quick
         return share if is_known else max(share, UNKNOWN_SHARE)
 
+    def tuned_share(self, name: str) -> float:
+        """How much of the workers' time left one more bag of the family would take; inf if nothing of it is known."""
+        expected = self._expect(name, None)
+        left = max(self.slots * self.clock.search_left(), 1e-9)
+        return math.inf if expected is None else expected * self.folds / left
+
     def fold_seconds(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""
         if self.by_trials:

@@ -13,7 +13,7 @@ from automl.matrix import Shape
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
 from automl.search.trial import TrialResult, candidates, trial_space
-from automl.space import SearchSpace
+from automl.space import Params, SearchSpace
 from automl.task import Task
 
 MAX_FAILURES = 2
@@ -21,6 +21,8 @@ MAX_FAILURES = 2
 TEXT_FORMS = ("sparse", "tokens")
 # A family this much behind the best, of what there is to gain at all, counts as twice as dear.
 BEHIND_SHARE = 0.01
+# A family behind by at most this share of it is near the best.
+NEAR_SHARE = 0.03
 # No improvement is thought cheaper than this share of all that was spent.
 FLOOR_SHARE = 0.1
 
@@ -32,6 +34,7 @@ class Family:
     Attributes:
         spent: cost of all its trials (seconds, or static cost units in a run by trials).
         improvements: (spent, score) each time its best improved.
+        best: parameters of the last of them.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Family:
     trials: int = 0
     failures: int = 0
     improvements: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    best: Params = dataclasses.field(default_factory=dict)
 
     @property
     def is_quick(self) -> bool:
@@ -65,6 +69,9 @@ class Families:
 
     Args:
         recipe: `search.candidates` limits them; naming one that cannot be used is not an error, it is listed.
+
+    Attributes:
+        spent_seconds, tuned_seconds: of one worker, of all trials so far and of those that no list proposed.
     """
 
     def __init__(self, recipe: Recipe, task: Task, table: Table) -> None:
@@ -76,6 +83,7 @@ class Families:
         self.usable: dict[str, Family] = {}
         self.unused: dict[str, str] = {}
         self.apart: list[str] = []
+        self.spent_seconds = self.tuned_seconds = 0.0
         missing = {listing.name: listing.reason for listing in candidates.listings() if listing.reason}
         for name in names:
             if name in missing:
@@ -103,6 +111,8 @@ class Families:
         if family is None:
             return
         family.trials += 1
+        self.spent_seconds += result.seconds
+        self.tuned_seconds += result.seconds if result.origin == "tpe" else 0.0
         folds = max(1, len(result.fold_scores))
         family.spent += family.candidate.cost * folds if static else result.seconds
         if result.status not in ("ok", "pruned"):
@@ -111,6 +121,7 @@ class Families:
             best = family.improvements[-1][1] if family.improvements else None
             if best is None or (self._loss(result.score) < self._loss(best) and result.status == "ok"):
                 family.improvements.append((family.spent, result.score))
+                family.best = result.params
 
     def expected_fold_seconds(self, name: str) -> float | None:
         """Median of what was seen, or the static cost in units of what other families took; None before any fit."""
@@ -143,6 +154,16 @@ class Families:
         # a floor keeps cheap families from taking all trials: what they can find is soon found
         chances = 1.0 / np.maximum(costs, 1e-9)
         return options[int(rng.choice(len(options), p=chances / chances.sum()))].name
+
+    def near_the_best(self) -> list[str]:
+        """Families that are behind the best one by little of what there is to gain over the constant model."""
+        losses = {
+            name: self._loss(family.improvements[-1][1])
+            for name, family in self.usable.items()
+            if family.improvements and name != "dummy"
+        }
+        best = min(losses.values(), default=0.0)
+        return [name for name, loss in losses.items() if loss - best <= NEAR_SHARE * (self._constant_loss() - best)]
 
     def _improvement_cost(self, family: Family, best: float, floor: float) -> float:
         if not family.improvements:

@@ -76,7 +76,8 @@ class TrialSpec:
     Attributes:
         number: from 0, in the order asked.
         params: complete: "model.*" for the family, "preprocess.*" for its matrix.
-        origin: "baseline", "portfolio", "tpe", or "file" (`automl.search.whole`).
+        origin: "baseline", "portfolio", "tpe" (tuned: by Optuna or a step from the best), or "file"
+            (`automl.search.whole`).
         label: what the leaderboard calls it.
         raced: whether its first fold decides if the others are run.
         reference_seconds: what a fold of it takes on a table of reference size (`automl.search.cost`), if known.

@@ -68,6 +68,25 @@ def test_what_is_drawn_lies_inside_and_is_a_function_of_the_seed(space: SearchSp
     assert space.sample(np.random.default_rng(seed)) == params
 
 
+@given(space=spaces(), seed=st.integers(0, 2**32 - 1), size=st.floats(0, 1))
+def test_a_step_from_a_configuration_leads_to_another_one(space: SearchSpace, seed: int, size: float) -> None:
+    start = space.sample(np.random.default_rng(seed))
+    params = space.step(start, size, np.random.default_rng(seed))
+    _assert_holds(space, params)
+    assert space.step(start, size, np.random.default_rng(seed)) == params
+    assert space.step(start, 0.0, np.random.default_rng(seed)) == pytest.approx(start)
+
+
+def test_a_step_goes_its_share_of_the_range() -> None:
+    rng = np.random.default_rng(1)
+    rates = [np.log10(Float(1e-3, 1e3, 1.0, log=True).step(1.0, 0.1, rng)) for _ in range(500)]
+    assert np.std(rates) == pytest.approx(0.6, rel=0.1) and abs(np.mean(rates)) < 0.1
+    leaves = [Int(0, 100, 50).step(50, 0.1, rng) for _ in range(500)]
+    assert np.std(leaves) == pytest.approx(10, rel=0.1)
+    kinds = [Choice(tuple("abcde"), "a").step("b", 0.2, rng) for _ in range(500)]
+    assert kinds.count("b") == pytest.approx(500 * 0.84, rel=0.1) and set(kinds) == set("abcde")
+
+
 @given(space=spaces(), seed=st.integers(0, 2**32 - 1))
 def test_completing_a_complete_configuration_changes_nothing(space: SearchSpace, seed: int) -> None:
     params = space.sample(np.random.default_rng(seed))

@@ -205,6 +205,24 @@ def test_families_are_weighed_before_the_constant_has_a_score() -> None:
     assert set(draw(families, "linear", "xgboost")) == {"linear", "xgboost"}
 
 
+def test_near_the_best_is_who_lacks_little_of_what_there_is_to_gain() -> None:
+    families = make_families("linear", "xgboost", "svm_rbf")
+    note(families, "dummy", (0.1, 101.0))
+    note(families, "xgboost", (1.0, 3.0), (1.0, 1.0))
+    note(families, "linear", (1.0, 3.9))
+    note(families, "svm_rbf", (1.0, 4.1))
+    assert families.near_the_best() == ["linear", "xgboost"]
+
+
+def test_a_family_knows_its_best_configuration_and_the_search_what_was_tuned() -> None:
+    families = make_families("linear")
+    note(families, "linear", (1.0, 3.0), params={"model.alpha": 1.0}, origin="portfolio")
+    note(families, "linear", (2.0, 2.0), params={"model.alpha": 2.0}, origin="tpe")
+    note(families, "linear", (4.0, 2.5), params={"model.alpha": 3.0}, origin="tpe")
+    assert families["linear"].best == {"model.alpha": 2.0}
+    assert (families.spent_seconds, families.tuned_seconds) == (7.0, 6.0)
+
+
 def test_the_constant_is_never_tuned() -> None:
     assert draw(make_families("linear"), "dummy", times=3) == {None: 3}
     assert draw(make_families("linear"), "dummy", "linear", times=3) == {"linear": 3}

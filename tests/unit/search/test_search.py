@@ -21,6 +21,7 @@ from automl.search.records import Records, read_results
 from automl.search.search import Search
 from automl.search.trial import run_fold
 from tests.unit.search.runs import StoredRun, store_run
+from tests.unit.search.test_records import make_result
 
 
 @dataclasses.dataclass
@@ -284,6 +285,30 @@ def test_what_was_begun_is_owed_its_time_before_anything_new(crossed: StoredRun)
 
     assert allotment.owed_seconds == pytest.approx(0.4 * left, rel=0.05)
     assert not allotment.fits("xgboost", "tpe", reference_seconds=None)
+
+
+def test_beside_the_list_steps_are_made_from_the_best_of_a_quick_family(crossed: StoredRun) -> None:
+    """They have a quarter of the time, and dear families none."""
+    stored = dataclasses.replace(crossed, recipe=crossed.recipe.override({"search": {"tune": True}}))
+    search = make_search(stored, 60.0)
+    best = search.families["xgboost"].space.defaults()
+    facts = {"candidate": "xgboost", "params": best, "status": "ok", "score": 0.9}
+    search.families.note_fold("xgboost", 0.01)
+    search.families.note_result(make_result(1, origin="portfolio", seconds=30.0, **facts), static=False)
+
+    spec = search.proposals.take()
+    assert spec is not None
+    assert (spec.candidate, spec.origin) == ("xgboost", "tpe")
+    ratio = np.log(spec.params["model.learning_rate"] / best["model.learning_rate"]) / np.log(0.3 / 5e-3)
+    assert 0 < abs(ratio) < 0.6
+
+    search.families.note_result(make_result(2, origin="tpe", seconds=11.0, **facts), static=False)
+    assert search.proposals.take().origin != "tpe"  # type: ignore[union-attr]
+
+    search.families.note_result(make_result(3, origin="portfolio", seconds=90.0, **facts), static=False)
+    for _ in range(5):
+        search.families.note_fold("xgboost", 3.0)
+    assert search.proposals.take().origin != "tpe"  # type: ignore[union-attr]
 
 
 def test_a_pool_that_is_slow_to_start_is_not_started_before_its_turn_is_near(
