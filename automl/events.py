@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TextIO
 
+ALL_ROWS = -1  # in place of a fold's number: the job learns from the rows of all folds
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event:
@@ -88,7 +90,7 @@ class Decision(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobStarted(Event):
-    """A worker took up one fold of one trial."""
+    """A worker took up one fold of one trial, or a fit on all rows (`ALL_ROWS`)."""
 
     trial: int
     fold: int

@@ -340,10 +340,17 @@ class _Session:
             elapsed=self.clock.elapsed,
         )
         search.on_bag = builder.update
+        search.refits.members = lambda: builder.weights
         for name, reason in search.families.unused.items():
             self.emit(Decision(topic="models", text=f"{name} is not tried", reason=reason))
         search.blend = builder.update()
         ended = search.go()
+        if made := search.refits.made:
+            builder.save()
+            text = f"{len(made)} of {len(builder.weights)} members of the ensemble have learned from all rows as well"
+            self.emit(
+                Decision(topic="models", text=text, reason="the score is that of models that had not seen the rows")
+            )
         seconds = time.monotonic() - began
         families = search.families
         self.run.mark_stage(

@@ -167,6 +167,9 @@ class Candidate(Protocol):
         needs: what its matrix must be like.
         cost: relative cost of one fit with defaults, a linear model being 1; used where times may not be.
         pool: "core" workers have scikit-learn and XGBoost loaded, "keras" ones TensorFlow too.
+
+    A family of whose models one that learned from all rows is worth its time beside those of the folds says so by
+    `gains_by_all_rows = True` (see `automl.search.refits`).
     """
 
     title: str

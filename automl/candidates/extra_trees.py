@@ -20,6 +20,7 @@ class ExtraTrees:
     needs = Needs(missing=True)
     cost = 5.0
     pool = "core"
+    gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""

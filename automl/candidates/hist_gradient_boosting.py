@@ -55,6 +55,7 @@ class HistGradientBoosting:
     needs = Needs(missing=True)
     cost = 6.0
     pool = "core"
+    gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""

@@ -20,6 +20,7 @@ class RandomForest:
     needs = Needs(missing=True)
     cost = 8.0
     pool = "core"
+    gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""

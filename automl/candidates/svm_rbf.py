@@ -25,6 +25,7 @@ class KernelSVM:
     needs = Needs(scaled=True)
     cost = 8.0
     pool = "core"
+    gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         if shape.rows > MAX_ROWS * (MORE_FOR_PICTURES if shape.pictures else 1):

@@ -67,6 +67,7 @@ class XGBoost:
     pool = "core"
     fits_pieces = True
     fits_shares = True
+    gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from automl.ensemble.selection import Allowance
 from automl.preprocess.table import Layout
@@ -21,14 +21,19 @@ READING_FACTOR = 5.0
 
 
 def make_allowance(
-    recipe: Recipe, results: Mapping[int, TrialResult], *, folds: int, layout: Layout, reading_seconds: float
+    recipe: Recipe,
+    results: Mapping[int, TrialResult],
+    *,
+    count_models: Callable[[str], int],
+    layout: Layout,
+    reading_seconds: float,
 ) -> Allowance | None:
     """Costs of all complete configurations against the recipe's limits; None if it names none.
 
     In a run by trials only what the user demands is kept: measured times would make the choice differ between runs.
 
     Args:
-        folds: models of each configuration that answer together.
+        count_models: how many models of a family's configuration answer together.
         reading_seconds: what a row takes before any model sees it.
     """
     aim = recipe.ensemble.latency_ms
@@ -43,7 +48,11 @@ def make_allowance(
         float("inf") if latency_ms is None else _leave_to_models(latency_ms / COLD_FACTOR / 1000, reading_seconds),
         float("inf") if size_mb is None else SIZE_SHARE * size_mb * 1e6,
     )
-    costs = {trial: (result.row_seconds * folds, float(result.size_bytes)) for trial, result in results.items()}
+    costs = {}
+    for trial, result in results.items():
+        count = count_models(result.candidate)
+        size = result.size_bytes * max(1.0, count / max(1, len(result.fold_seconds)))  # folds that do not serve stay
+        costs[trial] = (result.row_seconds * count, size)
     return Allowance(costs, limits)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.candidates import Estimator
-from automl.ensemble.bag import load_bag
+from automl.ensemble.bag import join_whole, load_bag
 from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
@@ -153,15 +153,23 @@ def golden_outputs(
         own = np.zeros_like(total)
         for fold in data.serving_folds:
             own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
-        total += share * parts[trial].apply((own / len(data.serving_folds)).astype(np.float32))
+        mean = own / len(data.serving_folds)
+        if (whole := find_whole(run, data, trial)) is not None:
+            mean = join_whole(mean, np.load(whole / "golden.npy", allow_pickle=False))
+        total += share * parts[trial].apply(mean.astype(np.float32))
     return total.astype(np.float32)
+
+
+def find_whole(run: Run, data: SearchData, trial: int) -> Path | None:
+    """The folder of a configuration's model of all rows, if it was made."""
+    place = fold_folder(run.path, trial, data.whole)
+    return place if (place / "fold.json").exists() else None
 
 
 def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float) -> dict[str, Any]:
     key = plan_key(candidates.get(result.candidate).needs, split_params(result.params, "preprocess"))
-    folds: list[dict[str, Any]] = []
-    for fold in range(len(data.folds)):
-        source = fold_folder(run.path, result.trial, fold)
+
+    def link(fold: int, source: Path) -> dict[str, Any]:
         model, transform = f"members/{result.trial:04d}-{fold}", f"transforms/{key}-{fold}.npz"
         (own / model).mkdir(parents=True)
         (own / "transforms").mkdir(exist_ok=True)
@@ -169,11 +177,19 @@ def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, sha
             _link(path, own / model / path.name)
         if not (own / transform).exists():
             _link(source / "transform.npz", own / transform)
-        # the others are kept for what is asked of rows that they have not seen
-        folds.append(
-            {"model": model, "transform": transform} | ({} if fold in data.serving_folds else {"serves": False})
-        )
-    return {"trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds}
+        return {"model": model, "transform": transform}
+
+    # folds that do not serve are kept for what is asked of rows that they have not seen
+    folds = [
+        link(fold, fold_folder(run.path, result.trial, fold))
+        | ({} if fold in data.serving_folds else {"serves": False})
+        for fold in range(len(data.folds))
+    ]
+    whole = find_whole(run, data, result.trial)
+    return {
+        "trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds,
+        **({} if whole is None else {"whole": link(data.whole, whole)}),
+    }  # fmt: skip
 
 
 def _link(source: Path, target: Path) -> None:

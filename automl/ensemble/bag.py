@@ -1,4 +1,5 @@
-"""An ensemble of bags in use: each member's fold models are averaged, then the members by their weights."""
+"""An ensemble of bags in use: each member's fold models are averaged, that with its model of all rows where there is
+one, and the members by their weights."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Rows transformed and predicted at once, so that memory stays flat however long the table is.
 CHUNK_ROWS = 50_000
+# What a member's model of all rows counts for beside those of its folds.
+WHOLE_SHARE = 2 / 3
 TEXT_CHUNK_ROWS, TEXT_CHUNK_BYTES = 5_000, 10_000_000
 PICTURE_ROWS = 2_000
 
@@ -40,13 +43,24 @@ class FoldModel:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Member:
-    """One configuration: the calibrated mean of the models of its folds that serve, with its weight in the ensemble."""
+    """One configuration: the calibrated mean of the models of its folds that serve, with its weight in the ensemble.
+
+    Attributes:
+        whole: learned from all rows; it counts twice as much as the folds together. It knows more than they, and their
+            mean varies less.
+    """
 
     name: str
     candidate: str
     weight: float
     folds: tuple[FoldModel, ...]
     calibrator: Calibrator = IDENTITY
+    whole: FoldModel | None = None
+
+    @property
+    def models(self) -> tuple[FoldModel, ...]:
+        """All that answer."""
+        return self.folds if self.whole is None else (*self.folds, self.whole)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +94,7 @@ class BagModel:
         return not (layout.texts or layout.pictures) and all(
             candidates.get(member.candidate).pool == "core" or getattr(fold.estimator, "is_thread_safe", False)
             for member in self.members
-            for fold in member.folds
+            for fold in member.models
         )
 
     def to_graph(self, graph: Graph) -> str:
@@ -94,6 +108,14 @@ class BagModel:
         for member in self.members:
             folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.folds]
             mean = graph.add("Mul", graph.sum(folds), np.float64(1 / len(folds)))
+            if member.whole is not None:
+                whole = self._fold_to_graph(graph, member, member.whole, table)
+                mean = graph.sum(
+                    [
+                        graph.add("Mul", mean, np.float64(1 - WHOLE_SHARE)),
+                        graph.add("Mul", whole, np.float64(WHOLE_SHARE)),
+                    ]
+                )
             own = member.calibrator.to_graph(graph, mean, self.task.n_outputs)
             shares.append(graph.add("Mul", own, np.float64(member.weight)))
         total = graph.sum(shares)
@@ -113,14 +135,22 @@ class BagModel:
             own = np.zeros_like(total)
             for fold in member.folds:
                 own += self._outputs(fold, table, matrices)
-            mean = (own / len(member.folds)).astype(np.float32)
-            total += member.weight * member.calibrator.apply(mean).astype(np.float64)
+            mean = own / len(member.folds)
+            if member.whole is not None:
+                mean = join_whole(mean, self._outputs(member.whole, table, matrices))
+            total += member.weight * member.calibrator.apply(mean.astype(np.float32)).astype(np.float64)
         return self.calibrator.apply(total.astype(np.float32))
 
     def _outputs(self, fold: FoldModel, table: Table, matrices: dict[str, FloatArray]) -> Array:
         if fold.key not in matrices:
             matrices[fold.key] = fold.transformer.transform(table)
         return check_outputs(fold.estimator.predict(matrices[fold.key]), self.task)
+
+
+def join_whole(folds: Array, whole: Array) -> Array:
+    """A member's outputs from the mean of its folds and those of its model of all rows."""
+    joined: Array = (1 - WHOLE_SHARE) * folds + WHOLE_SHARE * whole
+    return joined
 
 
 def cut_rows(table: Table) -> Iterator[slice]:
@@ -148,20 +178,22 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
     """
     encoder = TableEncoder(schema)
     transformers: dict[str, Transformer] = {}
+
+    def read(candidate: str, entry: dict[str, Any]) -> FoldModel:
+        key = str(entry["transform"])
+        if key not in transformers:
+            transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
+        return FoldModel(key, transformers[key], candidates.get(candidate).load(_inside(folder, str(entry["model"]))))
+
     members = []
     try:
         for member in record["members"]:
-            folds = []
+            name = member["candidate"]
             serving = [entry for entry in member["folds"] if entry.get("serves", True)]
-            listed = serving if fold is None else [member["folds"][fold]]
-            for entry in listed:
-                key = str(entry["transform"])
-                if key not in transformers:
-                    transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
-                estimator = candidates.get(member["candidate"]).load(_inside(folder, str(entry["model"])))
-                folds.append(FoldModel(key, transformers[key], estimator))
+            folds = tuple(read(name, entry) for entry in (serving if fold is None else [member["folds"][fold]]))
+            whole = read(name, member["whole"]) if "whole" in member and fold is None else None
             own = Calibrator.from_json(member["calibrator"]) if "calibrator" in member else IDENTITY
-            members.append(Member(member["name"], member["candidate"], float(member["weight"]), tuple(folds), own))
+            members.append(Member(member["name"], name, float(member["weight"]), folds, own, whole))
         calibrator = Calibrator.from_json(record["calibrator"])
     except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error

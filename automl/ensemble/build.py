@@ -74,7 +74,7 @@ class EnsembleBuilder:
             allowance=make_allowance(
                 self.recipe,
                 self.records.results,
-                folds=len(self.data.serving_folds),
+                count_models=self.data.count_models,
                 layout=self.data.table.layout,
                 reading_seconds=self.data.reading_seconds,
             ),
@@ -120,15 +120,8 @@ class EnsembleBuilder:
         return score > self.score if self.metric.maximize else score < self.score
 
     def _deploy(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
-        facts = {
-            "run": self.run.path.name,
-            "metric": self.data.task.metric,
-            "out_of_fold_score": score,
-            "threshold": threshold,
-        }
-        parts = {trial: self.oofs.calibrators[trial] for trial in weights}
-        save_model(self.run, self.data, self.schema, self.records.results, weights, calibrator, facts, parts=parts)
         self.weights, self.calibrator, self.threshold, self.score = weights, calibrator, threshold, score
+        self.save()
         self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
         results = self.records.results
         elapsed = round(self.elapsed(), 3)
@@ -149,6 +142,18 @@ class EnsembleBuilder:
         )
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
+
+    def save(self) -> None:
+        """Write the deployed ensemble's model folder, with the models of all rows that its members have by now."""
+        facts = {
+            "run": self.run.path.name,
+            "metric": self.data.task.metric,
+            "out_of_fold_score": self.score,
+            "threshold": self.threshold,
+        }
+        parts = {trial: self.oofs.calibrators[trial] for trial in self.weights}
+        results, weights = self.records.results, self.weights
+        save_model(self.run, self.data, self.schema, results, weights, self.calibrator, facts, parts=parts)
 
     def _write_leaderboard(self) -> None:
         blend = self.judged[self.oofs.scored] if self.judged is not None and len(self.weights) > 1 else None

@@ -76,7 +76,7 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
             allowance=make_allowance(
                 recipe,
                 evidence.results,
-                folds=len(evidence.data.serving_folds),
+                count_models=evidence.data.count_models,
                 layout=evidence.data.table.layout,
                 reading_seconds=evidence.data.reading_seconds,
             ),

@@ -128,7 +128,10 @@ def leave_out(source: Source) -> tuple[Source, list[str], float | None]:
 def _cut(model: BagModel, places: list[int], folds: int) -> BagModel:
     chosen = [model.members[place] for place in places]
     total = sum(member.weight for member in chosen)
-    members = [dataclasses.replace(m, weight=m.weight / total, folds=m.folds[:folds]) for m in chosen]
+    members = [
+        dataclasses.replace(m, weight=m.weight / total, folds=m.folds[:folds], whole=None if folds == 1 else m.whole)
+        for m in chosen
+    ]
     return dataclasses.replace(model, members=tuple(members))
 
 

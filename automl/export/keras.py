@@ -104,7 +104,7 @@ def find_picture(source: Source) -> Column:
             "Only nets that tell pictures apart become a Keras model, and this is another one", hint=hint
         )
     assert isinstance(predictor.model, BagModel)
-    others = [m.name for m in predictor.model.members if not all(isinstance(f.estimator, PictureNet) for f in m.folds)]
+    others = [m.name for m in predictor.model.members if not all(isinstance(f.estimator, PictureNet) for f in m.models)]
     if others:
         listed = ", ".join(repr(name) for name in others[:4])
         raise NoGraphError(f"Not all members are nets of Keras layers on pictures: {listed}", hint=hint)

@@ -198,7 +198,7 @@ def _is_single(predictor: Predictor, reference: dict[str, Any]) -> bool:
     """
     model = predictor.model
     repeats = int(reference.get("repeats", 1))
-    return isinstance(model, BagModel) and all(len(member.folds) <= repeats for member in model.members)
+    return isinstance(model, BagModel) and all(len(member.models) <= repeats for member in model.members)
 
 
 # ---- the score -------------------------------------------------------------------------------------------------------

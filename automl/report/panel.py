@@ -115,7 +115,7 @@ def _workers(progress: Progress, now: float, width: int) -> tuple[int, Renderabl
     """What the first few workers do, one a line; the others are counted."""
     from rich.table import Table
 
-    from automl.report.text import clean_line, format_duration
+    from automl.report.text import clean_line, describe_fold, format_duration
 
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(style="dim", no_wrap=True, width=3)
@@ -123,7 +123,7 @@ def _workers(progress: Progress, now: float, width: int) -> tuple[int, Renderabl
     grid.add_column(justify="right", no_wrap=True, style="dim")
     shown = sorted(progress.running.items())[:4]
     for worker, job in shown:
-        name = clean_line(f"{job.candidate} #{job.trial}, fold {job.fold + 1}")
+        name = clean_line(f"{job.candidate} #{job.trial}, {describe_fold(job.fold)}")
         grid.add_row(_one_line(f"w{worker}"), _one_line(name), _one_line(format_duration(max(0.0, now - job.since))))
     more = len(progress.running) - len(shown)
     if more > 0:

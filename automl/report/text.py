@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeGuard, TypeVar
 
+from automl.events import ALL_ROWS
+
 T = TypeVar("T")
 
 # C0 and C1 controls (ESC among them), bidirectional overrides, and halves of surrogate pairs: each can make a
@@ -128,6 +130,11 @@ def format_share(share: float | None) -> str:
 def format_count(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun: "1 row", "7,043 rows"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def describe_fold(fold: int) -> str:
+    """What a job learns from, by the number in its events."""
+    return "all rows" if fold == ALL_ROWS else f"fold {fold + 1}"
 
 
 def format_megabytes(megabytes: float | None) -> str:

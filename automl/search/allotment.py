@@ -43,6 +43,7 @@ class Allotment:
 
     Attributes:
         owed_seconds: of one worker, that the configurations begun will still take.
+        kept_seconds: at the end of the search, for models of all rows.
     """
 
     def __init__(
@@ -60,8 +61,12 @@ class Allotment:
         self.own_seconds, self.by_trials = own_seconds, by_trials
         self.folds = folds
         self.note_slots(slots)
-        self.owed_seconds = 0.0
+        self.owed_seconds = self.kept_seconds = 0.0
         self._warm: set[str] = set()
+
+    def left(self) -> float:
+        """Seconds that configurations may still use."""
+        return self.clock.search_left() - self.kept_seconds
 
     def note_slots(self, slots: int) -> None:
         """So many folds run at once from now on: workers of a cluster come and go."""
@@ -77,7 +82,7 @@ class Allotment:
         if self.by_trials or origin == "baseline":
             return True
         expected = self._expect(name, reference_seconds)
-        left = self.clock.search_left() - self.owed_seconds / self.slots
+        left = self.left() - self.owed_seconds / self.slots
         pool = self.families[name].candidate.pool
         left -= 0.0 if pool in self._warm else POOL_START_SECONDS.get(pool, 0.0)
         if expected is None:
@@ -97,21 +102,21 @@ class Allotment:
         if self.by_trials or spec.origin != "portfolio" or shape.texts or shape.pictures:
             return 0.0
         expected = self._expect(spec.candidate, spec.reference_seconds) or 0.0
-        share = expected * self.folds / max(self.slots * self.clock.search_left(), 1e-9)
+        share = expected * self.folds / max(self.slots * self.left(), 1e-9)
         is_known = spec.reference_seconds is not None or self.families[spec.candidate].is_quick
         return share if is_known else max(share, UNKNOWN_SHARE)
 
     def tuned_share(self, name: str) -> float:
         """How much of the workers' time left one more bag of the family would take; inf if nothing of it is known."""
         expected = self._expect(name, None)
-        left = max(self.slots * self.clock.search_left(), 1e-9)
+        left = max(self.slots * self.left(), 1e-9)
         return math.inf if expected is None else expected * self.folds / left
 
     def fold_seconds(self, spec: TrialSpec) -> float | None:
         """Seconds one fold may take: a share of the time left, split over the folds and workers."""
         if self.by_trials:
             return self.own_seconds
-        left = max(0.0, self.clock.search_left())
+        left = max(0.0, self.left())
         part = PIXEL_SHARE if spec.origin == "portfolio" and self._sees_pixels(spec.candidate) else SHARES[spec.origin]
         share = left * part / self.rounds
         expected = self._expect(spec.candidate, spec.reference_seconds)
@@ -150,7 +155,7 @@ class Allotment:
             return None, math.inf
         soft = fold_seconds
         if not self.by_trials:
-            left, rounds = self.clock.search_left(), -(-folds_left // self.slots)
+            left, rounds = self.left(), -(-folds_left // self.slots)
             soft = max(MIN_FOLD_SECONDS, min(soft, left / rounds - END_SECONDS))
         return None if self.by_trials else soft, soft * HARD_FACTOR + HARD_SECONDS
 

@@ -7,6 +7,7 @@ and told in order, so that every decision follows from the seed, whatever the nu
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from automl.search.proposals import Proposals
 from automl.search.racing import Race, Verdict
 from automl.search.records import CONSTANT, Records
 from automl.search.recovery import tell_again, tell_damage
+from automl.search.refits import Refits
 from automl.search.sparing import Sparing, rest_for
 from automl.search.study import Study
 from automl.search.trial import SearchData, TrialSpec
@@ -92,6 +94,10 @@ class Search:
             slots=engine.slots,
             own_seconds=recipe.search.trial_seconds,
             by_trials=self.by_trials,
+        )
+        seconds = None if self.by_trials else recipe.budget.seconds
+        self.refits = Refits(
+            run, data, recipe, self.families, self.records, emit=emit, memory_mb=memory_mb, seconds=seconds
         )
         self.study = Study(run.search / "journal.log", maximize=data.task.maximize, seed=recipe.seed)
         self.blend: FloatArray | None = None
@@ -190,12 +196,16 @@ class Search:
             if reason:
                 return reason
             self.allotment.note_slots(self.engine.slots)
+            self.allotment.kept_seconds = self.refits.expected_seconds(self.engine.slots)
             self._warm_pools()
-            while self.engine.free_slots() > 0 and (found := self._next_job()):
-                self._submit(*found)
+            while self.engine.free_slots() > 0:
+                if found := self._next_job():
+                    self._submit(*found)
+                elif not self.refits.begin(self.engine, left=self.clock.search_left()):
+                    break
             if self._update_blend.catch_up():  # while the workers work
                 self._judge_again()
-            if not self.jobs:
+            if not (self.jobs or self.refits.running):
                 return "complete"
             self._take_all(self.engine.wait(LOOK_SECONDS))
 
@@ -234,7 +244,7 @@ class Search:
             batch = self._next_batch(wanted)
             if not batch:
                 self._close_batch(batch)
-                return "complete"
+                return self._refit_all() or "complete"
             for stage in (self._first_folds, self._other_folds):
                 reason = self._run_all(stage(batch))
                 if reason:
@@ -270,6 +280,16 @@ class Search:
             if active.waits_for_verdict and not active.ended:
                 self._judge(active)
         yield from self._first_folds(batch)
+
+    def _refit_all(self) -> str:
+        """Every member that gains by it gets its model of all rows."""
+        while not (stop := self.should_stop()):
+            while self.engine.free_slots() > 0 and self.refits.begin(self.engine, left=math.inf):
+                pass
+            if not self.refits.running:
+                break
+            self._take_all(self.engine.wait(LOOK_SECONDS))
+        return stop
 
     def _run_all(self, work: Iterator[tuple[Active, int]]) -> str:
         waiting: tuple[Active, int] | None = next(work, None)
@@ -359,6 +379,8 @@ class Search:
         self.records.sync()
 
     def _take(self, outcome: Outcome) -> None:
+        if self.refits.take(outcome):
+            return
         active, fold = self.jobs.pop(outcome.id)
         spec = active.spec
         active.running.discard(fold)

@@ -188,6 +188,28 @@ class SearchData:
         the last alone, as the others would pull its answers back to what is past."""
         return tuple(range(len(self.folds))) if self.times is None else (self.chief_fold,)
 
+    @property
+    def whole(self) -> int:
+        """What stands in a fold's place for all rows: the number after the last fold's."""
+        return len(self.folds)
+
+    def rows_of(self, fold: int) -> tuple[IntArray, IntArray]:
+        """Rows that a fold trains on and that it scores; `whole` trains on all, so that its score says nothing."""
+        if fold == self.whole:
+            return np.arange(len(self.target)), np.zeros(1, dtype=np.int64)
+        return self.trains[fold], self.folds[fold]
+
+    def has_whole(self, candidate: str) -> bool:
+        """Whether a member of this family is to get a model of all rows beside those of its folds: of families that
+        gain by it, on plain tables whose folds are all alike."""
+        layout = self.table.layout
+        is_plain = not (layout.texts or layout.pictures) and self.times is None and len(self.folds) > 1
+        return is_plain and getattr(candidates.get(candidate), "gains_by_all_rows", False)
+
+    def count_models(self, candidate: str) -> int:
+        """How many models of one configuration answer a row together."""
+        return len(self.serving_folds) + self.has_whole(candidate)
+
     def fit_rows(self, rows: Array, *, seed: int, shared: Path | None = None) -> FitRows:
         """What preprocessing may look at beside the table when it learns from these rows."""
         return FitRows(
@@ -240,7 +262,7 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     matrices = make_matrices(payload, data)
     context = make_context(payload, data, matrices, began)
     prepared = time.monotonic()
-    train = data.trains[fold]
+    train, _ = data.rows_of(fold)
     estimator = candidates.get(payload["candidate"]).build(split_params(payload["params"], "model"), context)
     estimator.fit(matrices.train, data.target[train], None if data.weight is None else data.weight[train])
     return keep_fold(payload, data, matrices, estimator, began=began, prepared=prepared)
@@ -249,7 +271,7 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
 def make_matrices(payload: dict[str, Any], data: SearchData) -> FoldMatrices:
     """The matrices of a fold, as the payload's configuration asks for them."""
     run_path, fold = payload["run"], int(payload["fold"])
-    train, score_rows = data.trains[fold], data.folds[fold]
+    train, score_rows = data.rows_of(fold)
     return get_fold_matrices(
         Path(run_path) / "search" / "cache",
         fold=fold,
@@ -269,7 +291,7 @@ def make_matrices(payload: dict[str, Any], data: SearchData) -> FoldMatrices:
 def make_context(payload: dict[str, Any], data: SearchData, matrices: FoldMatrices, began: float) -> FitContext:
     """What an estimator of a fold is told; `began` is the `time.monotonic()` from which its seconds count."""
     fold, seconds = int(payload["fold"]), payload.get("seconds")
-    seed, train = fold_seed(int(payload["seed"]), fold), data.trains[fold]
+    seed, train = fold_seed(int(payload["seed"]), fold), data.rows_of(fold)[0]
     candidate = candidates.get(payload["candidate"])
     lead = Lead(**payload["lead"]) if payload.get("lead") else None
     return FitContext(
@@ -297,7 +319,7 @@ def keep_fold(
 ) -> dict[str, Any]:
     """Score a fitted model of a fold and leave all that is known of it in the fold's folder; returns its record."""
     place = fold_folder(payload["run"], int(payload["trial"]), int(payload["fold"]))
-    score_rows = data.folds[int(payload["fold"])]
+    _, score_rows = data.rows_of(int(payload["fold"]))
     fitted = time.monotonic()
     outputs = check_outputs(estimator.predict(matrices.score), data.task)
     predicted = time.monotonic()

@@ -6,7 +6,7 @@ from typing import Any
 
 from automl.report.blocks import Block, Chart, Gallery, Series, Span, Timeline
 from automl.report.source import RunSource
-from automl.report.text import format_count, format_share, is_figure
+from automl.report.text import describe_fold, format_count, format_share, is_figure
 
 MOST_SPANS = 600
 MOST_FAMILIES = 4
@@ -57,7 +57,7 @@ def list_spans(source: RunSource) -> list[tuple[int, float, float, str, str]]:
             began[worker] = (at - zero, record)
         elif worker in began:
             start, job = began.pop(worker)
-            label = f"{job.get('candidate')} #{job.get('trial')}, fold {int(job.get('fold') or 0) + 1}"
+            label = f"{job.get('candidate')} #{job.get('trial')}, {describe_fold(int(job.get('fold') or 0))}"
             if record.get("status") not in {"ok", None, ""}:
                 label += f" ({str(record['status']).replace('_', ' ')})"
             spans.append((worker, round(start, 3), round(at - zero, 3), str(job.get("candidate") or "?"), label))
