@@ -80,10 +80,12 @@ class Proposals:
         """A step from the best configuration of a quick family that is near the best one: where the list is long and
         the time short, what suits this table would be found last, if at all.
 
-        Local search from a good start, cheap models first: Wu, Wang & Huang 2021, doi:10.1609/aaai.v35i12.17239.
+        Local search from a good start, cheap models first: Wu, Wang & Huang 2021, doi:10.1609/aaai.v35i12.17239. Of
+        texts and pictures the order is meant as it is.
         """
         families, allotment = self.families, self.allotment
-        if allotment.by_trials or not self.recipe.search.tune:
+        is_plain = not (families.shape.texts or families.shape.pictures)
+        if allotment.by_trials or not is_plain or not self.recipe.search.tune:
             return None
         if families.tuned_seconds > STEPS_SHARE * families.spent_seconds:
             return None
