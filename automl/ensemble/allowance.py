@@ -25,6 +25,7 @@ def make_allowance(
     results: Mapping[int, TrialResult],
     *,
     count_models: Callable[[str], int],
+    has_whole: Callable[[str], bool],
     layout: Layout,
     reading_seconds: float,
 ) -> Allowance | None:
@@ -34,6 +35,7 @@ def make_allowance(
 
     Args:
         count_models: how many models of a family's configuration answer together.
+        has_whole: whether it is to get one of all rows, which takes its place on the disk beside those of the folds.
         reading_seconds: what a row takes before any model sees it.
     """
     aim = recipe.ensemble.latency_ms
@@ -50,9 +52,8 @@ def make_allowance(
     )
     costs = {}
     for trial, result in results.items():
-        count = count_models(result.candidate)
-        size = result.size_bytes * max(1.0, count / max(1, len(result.fold_seconds)))  # folds that do not serve stay
-        costs[trial] = (result.row_seconds * count, size)
+        stored = 1 + has_whole(result.candidate) / max(1, len(result.fold_seconds))
+        costs[trial] = (result.row_seconds * count_models(result.candidate), result.size_bytes * stored)
     return Allowance(costs, limits)
 
 

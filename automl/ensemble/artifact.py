@@ -63,6 +63,7 @@ def save_model(
     facts: dict[str, Any],
     *,
     parts: Mapping[int, Calibrator] | None = None,
+    few: bool = False,
 ) -> None:
     """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
 
@@ -70,6 +71,7 @@ def save_model(
         weights: trial → share, summing to 1.
         calibrator: has the last word.
         parts: trial → what calibrates that member before it is mixed with the others; the identity unless given.
+        few: see `SearchData.answering_folds`.
         facts: what else the manifest says: score, threshold, run id.
     """
     own = run.path / f".model.tmp-{os.getpid()}"
@@ -78,7 +80,7 @@ def save_model(
         own.mkdir()
         own_words = {trial: (parts or {}).get(trial, IDENTITY) for trial in weights}
         members = [
-            {**_link_member(own, run, data, results[trial], share), "calibrator": own_words[trial].to_json()}
+            {**_link_member(own, run, data, results[trial], share, few), "calibrator": own_words[trial].to_json()}
             for trial, share in weights.items()
         ]
         write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
@@ -87,7 +89,8 @@ def save_model(
         if (run.data / REFERENCE).exists():
             _link(run.data / REFERENCE, own / REFERENCE)
         golden = read_json(run.data / "golden.json")
-        outputs = calibrator.apply(golden_outputs(run, data, weights, own_words))
+        asked = {trial: _answering(run, data, results[trial], few) for trial in weights}
+        outputs = calibrator.apply(golden_outputs(run, data, weights, own_words, asked))
         write_json(
             own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]}
         )
@@ -145,15 +148,23 @@ def save_single(
 
 
 def golden_outputs(
-    run: Run, data: SearchData, weights: dict[int, float], parts: Mapping[int, Calibrator]
+    run: Run,
+    data: SearchData,
+    weights: dict[int, float],
+    parts: Mapping[int, Calibrator],
+    asked: Mapping[int, tuple[int, ...]],
 ) -> FloatArray:
-    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted."""
+    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted.
+
+    Args:
+        asked: trial → the folds that answer.
+    """
     total = np.zeros((len(data.golden), data.task.n_outputs))
     for trial, share in weights.items():
         own = np.zeros_like(total)
-        for fold in data.serving_folds:
+        for fold in asked[trial]:
             own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
-        mean = own / len(data.serving_folds)
+        mean = own / len(asked[trial])
         if (whole := find_whole(run, data, trial)) is not None:
             mean = join_whole(mean, np.load(whole / "golden.npy", allow_pickle=False))
         total += share * parts[trial].apply(mean.astype(np.float32))
@@ -166,7 +177,12 @@ def find_whole(run: Run, data: SearchData, trial: int) -> Path | None:
     return place if (place / "fold.json").exists() else None
 
 
-def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float) -> dict[str, Any]:
+def _answering(run: Run, data: SearchData, result: TrialResult, few: bool) -> tuple[int, ...]:
+    whole = find_whole(run, data, result.trial) is not None
+    return data.answering_folds(result.candidate, whole=whole, few=few)
+
+
+def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float, few: bool) -> dict[str, Any]:
     key = plan_key(candidates.get(result.candidate).needs, split_params(result.params, "preprocess"))
 
     def link(fold: int, source: Path) -> dict[str, Any]:
@@ -179,12 +195,12 @@ def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, sha
             _link(source / "transform.npz", own / transform)
         return {"model": model, "transform": transform}
 
-    # folds that do not serve are kept for what is asked of rows that they have not seen
-    folds = [
-        link(fold, fold_folder(run.path, result.trial, fold))
-        | ({} if fold in data.serving_folds else {"serves": False})
-        for fold in range(len(data.folds))
-    ]
+    folds, asked = [], _answering(run, data, result, few)
+    for fold in range(len(data.folds)):
+        entry = link(fold, fold_folder(run.path, result.trial, fold))
+        # the others are kept for what is asked of rows that they have not seen
+        idle = {} if fold in asked else {"answers": False} if fold in data.serving_folds else {"serves": False}
+        folds.append(entry | idle)
     whole = find_whole(run, data, result.trial)
     return {
         "trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds,

@@ -4,7 +4,7 @@ one, and the members by their weights."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,11 +34,16 @@ PICTURE_ROWS = 2_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FoldModel:
-    """One fitted model with the transformer that makes its matrix; equal transformers share a key."""
+    """One fitted model with the transformer that makes its matrix; equal transformers share a key.
+
+    Attributes:
+        answers: whether it is asked for new rows; if not, only for what concerns the rows that it has not seen.
+    """
 
     key: str
     transformer: Transformer
     estimator: Estimator
+    answers: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,9 +63,19 @@ class Member:
     whole: FoldModel | None = None
 
     @property
+    def answering(self) -> tuple[FoldModel, ...]:
+        """Those of its folds that answer: all of them if none is to."""
+        return tuple(fold for fold in self.folds if fold.answers) or self.folds
+
+    @property
     def models(self) -> tuple[FoldModel, ...]:
         """All that answer."""
-        return self.folds if self.whole is None else (*self.folds, self.whole)
+        return self.answering if self.whole is None else (*self.answering, self.whole)
+
+    def ask_folds(self, places: Iterable[int]) -> Member:
+        """The same with the models of these folds alone."""
+        folds = tuple(dataclasses.replace(self.folds[place], answers=True) for place in places)
+        return dataclasses.replace(self, folds=folds, whole=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +121,7 @@ class BagModel:
         table = self.encoder.to_graph(graph)
         shares = []
         for member in self.members:
-            folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.folds]
+            folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.answering]
             mean = graph.add("Mul", graph.sum(folds), np.float64(1 / len(folds)))
             if member.whole is not None:
                 whole = self._fold_to_graph(graph, member, member.whole, table)
@@ -133,9 +148,9 @@ class BagModel:
         total = np.zeros((len(table), self.task.n_outputs))
         for member in self.members:
             own = np.zeros_like(total)
-            for fold in member.folds:
+            for fold in member.answering:
                 own += self._outputs(fold, table, matrices)
-            mean = own / len(member.folds)
+            mean = own / len(member.answering)
             if member.whole is not None:
                 mean = join_whole(mean, self._outputs(member.whole, table, matrices))
             total += member.weight * member.calibrator.apply(mean.astype(np.float32)).astype(np.float64)
@@ -183,7 +198,8 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
         key = str(entry["transform"])
         if key not in transformers:
             transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
-        return FoldModel(key, transformers[key], candidates.get(candidate).load(_inside(folder, str(entry["model"]))))
+        estimator = candidates.get(candidate).load(_inside(folder, str(entry["model"])))
+        return FoldModel(key, transformers[key], estimator, bool(entry.get("answers", True)))
 
     members = []
     try:

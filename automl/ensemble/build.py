@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from automl.ensemble.allowance import make_allowance
-from automl.ensemble.artifact import save_model
-from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.ensemble.artifact import find_whole, save_model
+from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.errors import AutoMLError
 from automl.events import BestImproved, Event
 from automl.files import read_json, write_json
@@ -54,6 +54,7 @@ class EnsembleBuilder:
         self.blend: FloatArray | None = None
         self.score: float | None = None
         self.history: list[dict[str, Any]] = []
+        self.allowance: Allowance | None = None
 
     def update(self) -> FloatArray | None:
         """Choose again over all complete configurations; returns the ensemble's outputs (n, k), as judged."""
@@ -63,6 +64,14 @@ class EnsembleBuilder:
         if self.score is None:
             self._restore()
         options = self.recipe.ensemble
+        self.allowance = make_allowance(
+            self.recipe,
+            self.records.results,
+            count_models=self.data.count_models,
+            has_whole=self.data.has_whole,
+            layout=self.data.table.layout,
+            reading_seconds=self.data.reading_seconds,
+        )
         selection = select_ensemble(
             self.oofs.candidates(),
             self.oofs.target(),
@@ -71,13 +80,7 @@ class EnsembleBuilder:
             rounds=options.rounds,
             max_members=options.max_members,
             seed=self.recipe.seed,
-            allowance=make_allowance(
-                self.recipe,
-                self.records.results,
-                count_models=self.data.count_models,
-                layout=self.data.table.layout,
-                reading_seconds=self.data.reading_seconds,
-            ),
+            allowance=self.allowance,
         )
         blend = blend_outputs(scored, selection.weights)
         calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())
@@ -152,8 +155,22 @@ class EnsembleBuilder:
             "threshold": self.threshold,
         }
         parts = {trial: self.oofs.calibrators[trial] for trial in self.weights}
-        results, weights = self.records.results, self.weights
-        save_model(self.run, self.data, self.schema, results, weights, self.calibrator, facts, parts=parts)
+        save_model(
+            self.run, self.data, self.schema, self.records.results, self.weights, self.calibrator, facts,
+            parts=parts, few=self._must_be_few(),
+        )  # fmt: skip
+
+    def _must_be_few(self) -> bool:
+        """Whether a row would take longer than it may if all folds of members without a model of all rows answered."""
+        if self.allowance is None:
+            return False
+        seconds = 0.0
+        for trial in self.weights:
+            result = self.records.results[trial]
+            whole = find_whole(self.run, self.data, trial) is not None
+            folds = self.data.answering_folds(result.candidate, whole=whole, few=False)
+            seconds += result.row_seconds * (len(folds) + whole)
+        return seconds > self.allowance.limits[0]
 
     def _write_leaderboard(self) -> None:
         blend = self.judged[self.oofs.scored] if self.judged is not None and len(self.weights) > 1 else None

@@ -77,6 +77,7 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
                 recipe,
                 evidence.results,
                 count_models=evidence.data.count_models,
+                has_whole=evidence.data.has_whole,
                 layout=evidence.data.table.layout,
                 reading_seconds=evidence.data.reading_seconds,
             ),

@@ -104,7 +104,7 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
         rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
         chosen = chosen[can_be_read(frame.iloc[ids[chosen]], source.predictor.schema)]
-        members = tuple(dataclasses.replace(m, folds=(m.folds[place],), whole=None) for m in model.members)
+        members = tuple(m.ask_folds((place,)) for m in model.members)
         predictor = dataclasses.replace(source.predictor, model=dataclasses.replace(model, members=members))
         _, signature = build_graph(predictor)
         given = rows_to_json(carry_pictures(frame.iloc[ids[chosen]].copy(), predictor.schema))

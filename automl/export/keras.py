@@ -122,7 +122,7 @@ def build_model(source: Source, column: Column) -> Any:
     pixels = keras.ops.cast(inputs, "float32")
     total: Any = None
     for member in bag.members:
-        answers = [_answer(keras, fold.estimator, pixels) for fold in member.folds]
+        answers = [_answer(keras, fold.estimator, pixels) for fold in member.answering]
         mean = sum(answers[1:], start=answers[0]) * (1 / len(answers))
         part = _calibrate(keras, member.calibrator, mean) * member.weight
         total = part if total is None else total + part

@@ -33,10 +33,7 @@ def predict_by_folds(predictor: Predictor, typed: pd.DataFrame, reference: dict[
     outputs = np.zeros((len(typed), predictor.task.n_outputs), dtype=np.float32)
     for first in range(min(a_repeat, len(typed))):
         chosen = range(first, folds, a_repeat)  # a row scored once a repeat has the mean of so many
-        members = tuple(
-            dataclasses.replace(member, folds=tuple(member.folds[fold] for fold in chosen), whole=None)
-            for member in model.members
-        )
+        members = tuple(member.ask_folds(chosen) for member in model.members)
         part = dataclasses.replace(model, members=members)
         outputs[first::a_repeat] = part.predict(typed.iloc[first::a_repeat])
     return outputs

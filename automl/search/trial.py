@@ -62,6 +62,8 @@ POOL_START_SECONDS = {"keras": 8.0}
 STOP_SHARE = 0.15
 MAX_STOP_ROWS = 4_000
 REFIT_ROWS = 10_000
+# So many models of folds answer beside one of all rows: more of them add time and little else (0.1% of the loss).
+BESIDE_WHOLE = 2
 # How often the seconds of one row are measured: the quickest is what counts, and beside another worker most are not.
 # What takes long is measured less often.
 ROW_REPEATS, ROW_REPEATS_MOST, ROW_SECONDS, ROW_SECONDS_MOST = 5, 60, 0.02, 0.2
@@ -206,9 +208,20 @@ class SearchData:
         is_plain = not (layout.texts or layout.pictures) and self.times is None and len(self.folds) > 1
         return is_plain and getattr(candidates.get(candidate), "gains_by_all_rows", False)
 
+    def answering_folds(self, candidate: str, *, whole: bool, few: bool) -> tuple[int, ...]:
+        """The folds whose models answer new rows for a member of this family.
+
+        Args:
+            whole: its model of all rows answers beside them.
+            few: a row shall take little time, so that no more models answer than if there were one.
+        """
+        beside = BESIDE_WHOLE if whole else BESIDE_WHOLE + 1
+        return self.serving_folds[:beside] if whole or (few and self.has_whole(candidate)) else self.serving_folds
+
     def count_models(self, candidate: str) -> int:
-        """How many models of one configuration answer a row together."""
-        return len(self.serving_folds) + self.has_whole(candidate)
+        """How many models of one configuration answer a row together where it shall take little time."""
+        few = len(self.answering_folds(candidate, whole=False, few=True))
+        return min(few + 1, BESIDE_WHOLE + 1) if self.has_whole(candidate) else few
 
     def fit_rows(self, rows: Array, *, seed: int, shared: Path | None = None) -> FitRows:
         """What preprocessing may look at beside the table when it learns from these rows."""

@@ -12,7 +12,7 @@ import pytest
 
 from automl.engines import Job, Status
 from automl.ensemble.artifact import load_predictor, save_model
-from automl.ensemble.bag import BagModel, load_bag
+from automl.ensemble.bag import BagModel, FoldModel, load_bag
 from automl.events import ALL_ROWS, Event, JobFinished, JobStarted
 from automl.files import read_json
 from automl.search.calibration import IDENTITY
@@ -53,10 +53,10 @@ def finish(refits: Refits, engine: LateEngine) -> None:
             assert refits.take(outcome)
 
 
-def save(stored: StoredRun, weights: dict[int, float]) -> None:
+def save(stored: StoredRun, weights: dict[int, float], *, few: bool = False) -> None:
     results = Records(stored.run.search).results
     facts: dict[str, Any] = {"run": "r", "metric": "rmse", "out_of_fold_score": 1.0, "threshold": 0.5}
-    save_model(stored.run, stored.data, stored.schema, results, weights, IDENTITY, facts)
+    save_model(stored.run, stored.data, stored.schema, results, weights, IDENTITY, facts, few=few)
 
 
 def test_members_that_gain_by_it_learn_from_all_rows_the_heaviest_first(stored: StoredRun) -> None:
@@ -72,28 +72,38 @@ def test_members_that_gain_by_it_learn_from_all_rows_the_heaviest_first(stored: 
     assert not make_refits(stored, {1: 0.4, 2: 0.6}).begin(engine, left=float("inf"))  # not even by another process
 
 
-def test_such_a_model_counts_twice_as_much_as_those_of_the_folds_together(stored: StoredRun) -> None:
-    save(stored, {1: 1.0})
-    before = load_predictor(stored.run.path).model
+def test_such_a_model_counts_twice_as_much_as_the_two_folds_that_answer_beside_it(stored: StoredRun) -> None:
     refits, engine = make_refits(stored, {1: 1.0}), LateEngine(frozenset())
     refits.begin(engine, left=float("inf"))
     finish(refits, engine)
     save(stored, {1: 1.0})
 
-    after = load_predictor(stored.run.path).model  # which holds it to what its workers noted for the golden rows
-    assert isinstance(before, BagModel) and isinstance(after, BagModel)
-    assert after.members[0].whole is not None
-    alone = dataclasses.replace(
-        after, members=(dataclasses.replace(after.members[0], folds=(after.members[0].whole,), whole=None),)
-    )
-    table = stored.data.table
-    mean = (before.predict_table(table) + 2 * alone.predict_table(table)) / 3
-    np.testing.assert_allclose(after.predict_table(table), mean, rtol=1e-5)
+    model = load_predictor(stored.run.path).model  # which holds it to what its workers noted for the golden rows
+    assert isinstance(model, BagModel)
+    member, table = model.members[0], stored.data.table
+    assert member.whole is not None and len(member.folds) == 5
+    assert [fold.answers for fold in member.folds] == [True, True, False, False, False]
+
+    def ask(one: FoldModel) -> Any:
+        return one.estimator.predict(one.transformer.transform(table))
+
+    mean = (ask(member.folds[0]) + ask(member.folds[1])) / 6 + 2 * ask(member.whole) / 3
+    np.testing.assert_allclose(model.predict_table(table), mean, rtol=1e-5)
+    fourth = dataclasses.replace(model, members=(member.ask_folds([3]),))
+    np.testing.assert_allclose(fourth.predict_table(table), ask(member.folds[3]), rtol=1e-5)
 
     record = read_json(stored.run.model / "ensemble.json")
-    one = load_bag(stored.run.model, record, stored.schema, stored.data.task, fold=0)
+    one = load_bag(stored.run.model, record, stored.schema, stored.data.task, fold=3)
     assert one.members[0].whole is None  # what is asked of rows that were not seen is asked of a fold
-    assert len(one.members[0].folds) == 1
+    np.testing.assert_allclose(one.predict_table(table), ask(member.folds[3]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_without_it_all_folds_answer_unless_a_row_shall_take_little_time(stored: StoredRun, few: bool) -> None:
+    save(stored, {0: 0.5, 1: 0.5}, few=few)
+    model = load_predictor(stored.run.path).model
+    assert isinstance(model, BagModel)
+    assert [len(member.models) for member in model.members] == [5, 3 if few else 5]
 
 
 def test_a_model_of_all_rows_has_seen_what_each_fold_has_not(stored: StoredRun) -> None:
@@ -152,5 +162,5 @@ def test_where_later_rows_are_scored_by_models_of_earlier_ones_there_is_none(tmp
 
 
 def test_a_model_of_all_rows_counts_in_what_a_row_may_take(stored: StoredRun) -> None:
-    assert stored.data.count_models("xgboost") == 6
+    assert stored.data.count_models("xgboost") == 3  # itself and two folds
     assert stored.data.count_models("linear") == 5
