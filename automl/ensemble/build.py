@@ -184,6 +184,6 @@ class EnsembleBuilder:
             blend_score=self.score,
             weight=self.oofs.weight(),
             units=self.oofs.units(),
-            serving=len(self.data.serving_folds),
+            count_models=self.data.count_models,
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def build_leaderboard(
     blend_score: float | None,
     weight: Array | None = None,
     units: IntArray | None = None,
-    serving: int | None = None,
+    count_models: Callable[[str], int] | None = None,
 ) -> list[Entry]:
     """Rank complete configurations and the ensemble.
 
@@ -73,15 +74,15 @@ def build_leaderboard(
         weights: trial → share in the ensemble.
         blend: the ensemble's own outputs on the same rows, as the metric is to see them, if it has several members.
         weight, units: of those rows, as `automl.search.racing.standard_score` has them.
-        serving: how many of its folds answer a row; all of them unless given.
+        count_models: how many models of a family's configuration answer a row; those of all folds unless given.
     """
     complete = {result.trial: result for result in results if result.status == "ok" and result.trial in oofs}
     outputs: dict[int | None, FloatArray] = dict(oofs.items())
-    rows = [_model_entry(result, weights.get(result.trial, 0.0), serving) for result in complete.values()]
+    rows = [_model_entry(result, weights.get(result.trial, 0.0), count_models) for result in complete.values()]
     if blend is not None and blend_score is not None and len(weights) > 1:
         outputs[None] = blend
         members = [complete[trial] for trial in weights if trial in complete]
-        rows.append(_ensemble_entry(members, blend_score, serving))
+        rows.append(_ensemble_entry(members, blend_score, count_models))
     sign = -1 if metric.maximize else 1
     rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
     first = outputs[rows[0]["trial"]] if rows else None
@@ -95,7 +96,7 @@ def build_leaderboard(
     return entries
 
 
-def _model_entry(result: TrialResult, weight: float, serving: int | None) -> dict[str, Any]:
+def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str], int] | None) -> dict[str, Any]:
     low, high = fold_interval(result.score or 0.0, result.fold_scores)
     return {
         "name": result.label,
@@ -107,7 +108,7 @@ def _model_entry(result: TrialResult, weight: float, serving: int | None) -> dic
         "raw_score": result.score,
         "folds": len(result.fold_scores),
         "fit_seconds": round(sum(result.fold_seconds), 3),
-        "predict_ms": round(_predict_seconds(result, serving) * 1000, 4),
+        "predict_ms": round(_predict_seconds(result, count_models) * 1000, 4),
         "size_mb": round(result.size_bytes / 1e6, 3),
         "weight": round(weight, 4),
         "trial": result.trial,
@@ -115,12 +116,16 @@ def _model_entry(result: TrialResult, weight: float, serving: int | None) -> dic
     }
 
 
-def _predict_seconds(result: TrialResult, serving: int | None) -> float:
+def _predict_seconds(result: TrialResult, count_models: Callable[[str], int] | None) -> float:
     """What one row among many takes of all models that answer it."""
-    return result.predict_row_seconds * (len(result.fold_scores) if serving is None else serving)
+    return result.predict_row_seconds * (
+        len(result.fold_scores) if count_models is None else count_models(result.candidate)
+    )
 
 
-def _ensemble_entry(members: list[TrialResult], score: float, serving: int | None) -> dict[str, Any]:
+def _ensemble_entry(
+    members: list[TrialResult], score: float, count_models: Callable[[str], int] | None
+) -> dict[str, Any]:
     folds = min((len(member.fold_scores) for member in members), default=0)
     by_fold = zip(*(member.fold_scores[:folds] for member in members), strict=True)
     means = [None if None in scores else float(np.mean(scores)) for scores in by_fold]
@@ -135,7 +140,7 @@ def _ensemble_entry(members: list[TrialResult], score: float, serving: int | Non
         "raw_score": score,
         "folds": folds,
         "fit_seconds": round(sum(sum(member.fold_seconds) for member in members), 3),
-        "predict_ms": round(sum(_predict_seconds(member, serving) for member in members) * 1000, 4),
+        "predict_ms": round(sum(_predict_seconds(member, count_models) for member in members) * 1000, 4),
         "size_mb": round(sum(member.size_bytes for member in members) / 1e6, 3),
         "weight": 1.0,
         "trial": None,
