@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from automl.ensemble.artifact import load_predictor
+from automl.ensemble.bag import BagModel
 from automl.ensemble.build import EnsembleBuilder
 from automl.events import BestImproved, Event
 from automl.files import read_json
@@ -97,6 +99,23 @@ def test_the_leaderboard_shows_the_deployed_ensemble(stored: StoredRun) -> None:
     assert ensembles == ([builder.score] if len(builder.weights) > 1 else [])
     weights = {model["trial"]: model["weight"] for model in models if model["weight"] and model["trial"] is not None}
     assert weights == {trial: round(share, 4) for trial, share in builder.weights.items()}
+
+
+@pytest.mark.parametrize(("row_seconds", "answering"), [(0.0001, 5), (0.003, 3)])
+def test_where_a_row_would_take_too_long_fewer_folds_answer(tmp_path: Path, row_seconds: float, answering: int) -> None:
+    """A model of all rows may take the place of some; until it comes, and if it never does, a row keeps its time."""
+    limits = {"split": {"folds": 5, "repeats": 1}, "constraints": {"latency_ms": 20}}
+    stored = store_run(tmp_path / "run", make_multiclass_table(90), "kind", **limits)
+    oofs, records = stored.complete(stored.spec(0, "xgboost"))
+    records.results[0] = dataclasses.replace(records.results[0], row_seconds=row_seconds)
+    builder = EnsembleBuilder(
+        stored.run, stored.data, stored.schema, stored.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 1.0,
+    )  # fmt: skip
+    builder.update()
+    model = load_predictor(stored.run.path).model
+    assert isinstance(model, BagModel)
+    assert [len(member.models) for member in model.members] == [answering]
 
 
 def test_without_a_complete_configuration_there_is_no_model(stored: StoredRun) -> None:
