@@ -109,12 +109,18 @@ def _while_all_live(client: Any, workers: list[str], call: Callable[[], tuple[An
     try:
         while not found.done():
             wait([found], timeout=LOOK_SECONDS)
-            lost = sorted(set(workers) - set(client.scheduler_info(n_workers=-1)["workers"]))
+            lost = sorted(set(workers) - find_living(client))
             if lost and not found.done():
                 raise ValueError(f"the worker {lost[0]} was lost while it learned")
         return found.result()
     finally:
         pool.shutdown(wait=False)
+
+
+def find_living(client: Any) -> set[str]:
+    """Addresses of the workers that the scheduler knows. It is asked itself: what the client remembers of them is
+    refreshed without any worker every two seconds (distributed 2026.8), so that all seem lost now and then."""
+    return set(client.sync(client.scheduler.identity, n_workers=-1)["workers"])
 
 
 def find_workers(client: Any, path: Path) -> list[str]:

@@ -48,6 +48,18 @@ def test_each_row_of_a_file_is_in_one_share_however_its_tables_are_cut(rows: int
         assert (owners == 1 + 10 * (np.arange(rows) // BLOCK_ROWS % count)).all()
 
 
+def test_workers_that_live_are_never_taken_for_lost(scheduler: str) -> None:
+    """However often the client refreshes what it remembers of its scheduler."""
+    import dask
+    from distributed import Client
+
+    with (
+        dask.config.set({"distributed.client.scheduler-info-interval": "1ms"}),
+        Client(scheduler, set_as_default=False) as client,
+    ):
+        assert {len(_xgboost_dask.find_living(client)) for _ in range(300)} == {2}
+
+
 @pytest.mark.parametrize("target", ["y", "value"])
 def test_workers_learn_together_what_one_machine_learns(
     sampled: tuple[StoredRun, pd.DataFrame, Path], scheduler: str, target: str, monkeypatch: pytest.MonkeyPatch
