@@ -1,0 +1,73 @@
+"""What models of all rows are worth: the same ensembles answer with them, without them, and by them alone.
+
+    python -m tests.benchmark.all_rows RUN=TEST.csv [RUN=TEST.csv …]
+
+Each run is one of `automl fit` on other rows than those of its labelled test file. The loss follows from the run's own
+metric; what each way of answering changes of that of the folds alone is told at the end, as a mean over the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from automl.data.load import read_table
+from automl.ensemble.artifact import load_predictor
+from automl.ensemble.bag import BagModel, Member
+from automl.metrics import get_metric
+from automl.run import Run
+
+
+def list_ways(model: BagModel) -> Iterator[tuple[str, BagModel]]:
+    """Name → the ensemble answering that way."""
+
+    def by(change: dict[str, object], member: Member) -> Member:
+        return member if member.whole is None else dataclasses.replace(member, **change)  # type: ignore[arg-type]
+
+    def all_folds(member: Member) -> Member:
+        return member.ask_folds(range(len(member.folds)))
+
+    yield "folds alone", dataclasses.replace(model, members=tuple(map(all_folds, model.members)))
+    yield "as deployed", model
+    alone = tuple(by({"folds": (member.whole,), "whole": None}, member) for member in model.members)
+    yield "all rows alone", dataclasses.replace(model, members=alone)
+
+
+def measure(run: Path, test: Path) -> dict[str, float]:
+    """Way → loss on the test file's rows, and the weight of the members that have a model of all rows."""
+    predictor = load_predictor(run)
+    assert isinstance(predictor.model, BagModel)
+    metric = get_metric(Run.open(run).record["metric"])
+    frame = read_table(test).frame
+    y = predictor.encode_target(predictor.find_target(frame))
+    known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
+    typed = predictor.schema.parse(frame[known], coded=True)
+    found = {"weight": sum(member.weight for member in predictor.model.members if member.whole is not None)}
+    for name, model in list_ways(predictor.model):
+        score = metric.score(y[known], model.predict(typed))
+        found[name] = 1 - score if metric.maximize else score
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="+", metavar="RUN=TEST")
+    changes: dict[str, list[float]] = {}
+    for pair in parser.parse_args().pairs:
+        run, _, test = pair.partition("=")
+        found = measure(Path(run), Path(test))
+        print(json.dumps({"run": run, **{name: round(value, 5) for name, value in found.items()}}), flush=True)
+        for name in ("as deployed", "all rows alone"):
+            changes.setdefault(name, []).append(float(np.log(found[name] / found["folds alone"])))
+    for name, logs in changes.items():
+        error = np.std(logs) / np.sqrt(len(logs))
+        print(f"{name}: {100 * np.mean(logs):+.2f}% ± {100 * error:.2f} of the loss of folds alone, {len(logs)} runs")
+
+
+if __name__ == "__main__":
+    main()
