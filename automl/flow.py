@@ -61,8 +61,9 @@ from automl.report.sections.data import describe_split
 from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData
 from automl.search.search import Search
-from automl.search.trial import PRELOAD, SearchData, candidates
+from automl.search.trial import PRELOAD, candidates
 from automl.search.whole import TIME_SHARE, find_all_rows
 
 if TYPE_CHECKING:
@@ -345,12 +346,9 @@ class _Session:
             self.emit(Decision(topic="models", text=f"{name} is not tried", reason=reason))
         search.blend = builder.update()
         ended = search.go()
-        if made := search.refits.made:
-            builder.save()
-            text = f"{len(made)} of {len(builder.weights)} members of the ensemble have learned from all rows as well"
-            self.emit(
-                Decision(topic="models", text=text, reason="the score is that of models that had not seen the rows")
-            )
+        if told := search.refits.describe():
+            builder.save_again()
+            self.emit(told)
         seconds = time.monotonic() - began
         families = search.families
         self.run.mark_stage(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from automl.preprocess.table import Table
     from automl.report.blocks import Block
     from automl.run import Run
-    from automl.search.trial import SearchData
+    from automl.search.data import SearchData
 
 
 def explain_command(
@@ -60,7 +60,7 @@ def _explain_one(
     from automl.ensemble.artifact import load_predictor
     from automl.ensemble.bag import BagModel
     from automl.evaluate.rows import check_class, draw_background, explain_row
-    from automl.search.trial import SearchData
+    from automl.search.data import SearchData
 
     _require_model(run)
     stored = SearchData(run.data)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from automl.ensemble.selection import Allowance
-from automl.preprocess.table import Layout
 from automl.recipe import Recipe
+from automl.search.answers import count_models, has_whole
+from automl.search.data import SearchData
 from automl.search.trial import TrialResult
 
 # What a model was measured to take, call after call, it takes longer where others are asked between its calls: then it
@@ -20,25 +21,13 @@ SIZE_SHARE = 0.95
 READING_FACTOR = 5.0
 
 
-def make_allowance(
-    recipe: Recipe,
-    results: Mapping[int, TrialResult],
-    *,
-    count_models: Callable[[str], int],
-    has_whole: Callable[[str], bool],
-    layout: Layout,
-    reading_seconds: float,
-) -> Allowance | None:
+def make_allowance(recipe: Recipe, results: Mapping[int, TrialResult], *, data: SearchData) -> Allowance | None:
     """Costs of all complete configurations against the recipe's limits; None if it names none.
 
     In a run by trials only what the user demands is kept: measured times would make the choice differ between runs.
-
-    Args:
-        count_models: how many models of a family's configuration answer together.
-        has_whole: whether it is to get one of all rows, which takes its place on the disk beside those of the folds.
-        reading_seconds: what a row takes before any model sees it.
     """
     aim = recipe.ensemble.latency_ms
+    layout = data.table.layout
     if aim is not None and (layout.texts or layout.pictures):
         aim *= READING_FACTOR
     latencies = [recipe.constraints.latency_ms, None if recipe.budget.trials else aim]
@@ -47,13 +36,14 @@ def make_allowance(
     if latency_ms is None and size_mb is None:
         return None
     limits = (
-        float("inf") if latency_ms is None else _leave_to_models(latency_ms / COLD_FACTOR / 1000, reading_seconds),
+        float("inf") if latency_ms is None else _leave_to_models(latency_ms / COLD_FACTOR / 1000, data.reading_seconds),
         float("inf") if size_mb is None else SIZE_SHARE * size_mb * 1e6,
     )
     costs = {}
     for trial, result in results.items():
-        stored = 1 + has_whole(result.candidate) / max(1, len(result.fold_seconds))
-        costs[trial] = (result.row_seconds * count_models(result.candidate), result.size_bytes * stored)
+        # one of all rows takes its place on the disk beside those of the folds
+        stored = 1 + has_whole(data, result.candidate) / max(1, len(result.fold_seconds))
+        costs[trial] = (result.row_seconds * count_models(data, result.candidate), result.size_bytes * stored)
     return Allowance(costs, limits)
 
 

@@ -22,8 +22,10 @@ from automl.predictor import Predictor
 from automl.preprocess.plan import Transformer, plan_key
 from automl.run import Run
 from automl.schema import Role, Schema
+from automl.search.answers import choose_folds, find_whole
 from automl.search.calibration import IDENTITY, Calibrator
-from automl.search.trial import SearchData, TrialResult, candidates, fold_folder
+from automl.search.data import SearchData, fold_folder
+from automl.search.trial import TrialResult, candidates
 from automl.space import split_params
 from automl.task import Task
 
@@ -71,7 +73,7 @@ def save_model(
         weights: trial → share, summing to 1.
         calibrator: has the last word.
         parts: trial → what calibrates that member before it is mixed with the others; the identity unless given.
-        few: see `SearchData.answering_folds`.
+        few: see `automl.search.answers.choose_folds`.
         facts: what else the manifest says: score, threshold, run id.
     """
     own = run.path / f".model.tmp-{os.getpid()}"
@@ -89,8 +91,7 @@ def save_model(
         if (run.data / REFERENCE).exists():
             _link(run.data / REFERENCE, own / REFERENCE)
         golden = read_json(run.data / "golden.json")
-        asked = {trial: _answering(run, data, results[trial], few) for trial in weights}
-        outputs = calibrator.apply(golden_outputs(run, data, weights, own_words, asked))
+        outputs = calibrator.apply(_golden_outputs(run, data, results, weights, own_words, few))
         write_json(
             own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]}
         )
@@ -147,39 +148,27 @@ def save_single(
         shutil.rmtree(own, ignore_errors=True)
 
 
-def golden_outputs(
+def _golden_outputs(
     run: Run,
     data: SearchData,
+    results: dict[int, TrialResult],
     weights: dict[int, float],
     parts: Mapping[int, Calibrator],
-    asked: Mapping[int, tuple[int, ...]],
+    few: bool,
 ) -> FloatArray:
-    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted.
-
-    Args:
-        asked: trial → the folds that answer.
-    """
+    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted."""
     total = np.zeros((len(data.golden), data.task.n_outputs))
     for trial, share in weights.items():
+        whole = find_whole(run.path, data, results[trial])
+        asked = choose_folds(data, results[trial].candidate, whole=whole is not None, few=few)
         own = np.zeros_like(total)
-        for fold in asked[trial]:
+        for fold in asked:
             own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
-        mean = own / len(asked[trial])
-        if (whole := find_whole(run, data, trial)) is not None:
+        mean = own / len(asked)
+        if whole is not None:
             mean = join_whole(mean, np.load(whole / "golden.npy", allow_pickle=False))
         total += share * parts[trial].apply(mean.astype(np.float32))
     return total.astype(np.float32)
-
-
-def find_whole(run: Run, data: SearchData, trial: int) -> Path | None:
-    """The folder of a configuration's model of all rows, if it was made."""
-    place = fold_folder(run.path, trial, data.whole)
-    return place if (place / "fold.json").exists() else None
-
-
-def _answering(run: Run, data: SearchData, result: TrialResult, few: bool) -> tuple[int, ...]:
-    whole = find_whole(run, data, result.trial) is not None
-    return data.answering_folds(result.candidate, whole=whole, few=few)
 
 
 def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float, few: bool) -> dict[str, Any]:
@@ -195,13 +184,13 @@ def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, sha
             _link(source / "transform.npz", own / transform)
         return {"model": model, "transform": transform}
 
-    folds, asked = [], _answering(run, data, result, few)
+    whole = find_whole(run.path, data, result)
+    folds, asked = [], choose_folds(data, result.candidate, whole=whole is not None, few=few)
     for fold in range(len(data.folds)):
         entry = link(fold, fold_folder(run.path, result.trial, fold))
         # the others are kept for what is asked of rows that they have not seen
         idle = {} if fold in asked else {"answers": False} if fold in data.serving_folds else {"serves": False}
         folds.append(entry | idle)
-    whole = find_whole(run, data, result.trial)
     return {
         "trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds,
         **({} if whole is None else {"whole": link(data.whole, whole)}),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from automl.ensemble.allowance import make_allowance
-from automl.ensemble.artifact import find_whole, save_model
+from automl.ensemble.artifact import save_model
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.errors import AutoMLError
 from automl.events import BestImproved, Event
@@ -16,12 +17,13 @@ from automl.metrics import get_metric
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.answers import choose_folds, count_models, find_whole
 from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
+from automl.search.data import SearchData
 from automl.search.leaderboard import build_leaderboard, write_leaderboard
 from automl.search.oof import Oofs
 from automl.search.records import Records
 from automl.search.threshold import USUAL, choose_threshold, move_threshold
-from automl.search.trial import SearchData
 
 
 class EnsembleBuilder:
@@ -67,10 +69,7 @@ class EnsembleBuilder:
         self.allowance = make_allowance(
             self.recipe,
             self.records.results,
-            count_models=self.data.count_models,
-            has_whole=self.data.has_whole,
-            layout=self.data.table.layout,
-            reading_seconds=self.data.reading_seconds,
+            data=self.data,
         )
         selection = select_ensemble(
             self.oofs.candidates(),
@@ -123,8 +122,8 @@ class EnsembleBuilder:
         return score > self.score if self.metric.maximize else score < self.score
 
     def _deploy(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
+        self._save(weights, calibrator, threshold, score)
         self.weights, self.calibrator, self.threshold, self.score = weights, calibrator, threshold, score
-        self.save()
         self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
         results = self.records.results
         elapsed = round(self.elapsed(), 3)
@@ -146,29 +145,33 @@ class EnsembleBuilder:
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
 
-    def save(self) -> None:
-        """Write the deployed ensemble's model folder, with the models of all rows that its members have by now."""
+    def save_again(self) -> None:
+        """Write the deployed ensemble's model folder with the models of all rows that its members have by now."""
+        if self.score is not None:
+            self._save(self.weights, self.calibrator, self.threshold, self.score)
+
+    def _save(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
         facts = {
             "run": self.run.path.name,
             "metric": self.data.task.metric,
-            "out_of_fold_score": self.score,
-            "threshold": self.threshold,
+            "out_of_fold_score": score,
+            "threshold": threshold,
         }
-        parts = {trial: self.oofs.calibrators[trial] for trial in self.weights}
+        parts = {trial: self.oofs.calibrators[trial] for trial in weights}
+        few = self._must_be_few(weights)
         save_model(
-            self.run, self.data, self.schema, self.records.results, self.weights, self.calibrator, facts,
-            parts=parts, few=self._must_be_few(),
-        )  # fmt: skip
+            self.run, self.data, self.schema, self.records.results, weights, calibrator, facts, parts=parts, few=few
+        )
 
-    def _must_be_few(self) -> bool:
+    def _must_be_few(self, weights: dict[int, float]) -> bool:
         """Whether a row would take longer than it may if all folds of members without a model of all rows answered."""
         if self.allowance is None:
             return False
         seconds = 0.0
-        for trial in self.weights:
+        for trial in weights:
             result = self.records.results[trial]
-            whole = find_whole(self.run, self.data, trial) is not None
-            folds = self.data.answering_folds(result.candidate, whole=whole, few=False)
+            whole = find_whole(self.run.path, self.data, result) is not None
+            folds = choose_folds(self.data, result.candidate, whole=whole, few=False)
             seconds += result.row_seconds * (len(folds) + whole)
         return seconds > self.allowance.limits[0]
 
@@ -184,6 +187,6 @@ class EnsembleBuilder:
             blend_score=self.score,
             weight=self.oofs.weight(),
             units=self.oofs.units(),
-            count_models=self.data.count_models,
+            count_models=partial(count_models, self.data),
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

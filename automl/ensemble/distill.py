@@ -24,7 +24,8 @@ from automl.preprocess.plan import Transformer
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.calibration import Calibrator, fit_calibrator
-from automl.search.trial import SearchData, candidates, check_outputs, trial_space
+from automl.search.data import SearchData
+from automl.search.trial import candidates, check_outputs, trial_space
 from automl.space import split_params
 
 TRUTH = 0.5  # share of the true target in what is learned

@@ -18,7 +18,7 @@ from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.schema import Column, Role, Schema
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 from automl.task import Task
 
 RESAMPLES = 1_000

@@ -17,9 +17,9 @@ from automl.events import Event, WarningRaised
 from automl.files import read_json, write_json
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.data import SearchData
 from automl.search.insight import describe_parameters
 from automl.search.leaderboard import correct_leaderboard
-from automl.search.trial import SearchData
 
 METHOD = (
     "score: out-of-fold predictions of the deployed model, optimism of the choice removed by bootstrap bias corrected "

@@ -13,10 +13,11 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.search.calibration import Calibrator
+from automl.search.data import SearchData
 from automl.search.oof import Oofs
 from automl.search.records import read_results
 from automl.search.threshold import USUAL, find_threshold, move_threshold
-from automl.search.trial import SearchData, TrialResult
+from automl.search.trial import TrialResult
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -73,14 +73,7 @@ def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
             rounds=recipe.ensemble.rounds,
             max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
-            allowance=make_allowance(
-                recipe,
-                evidence.results,
-                count_models=evidence.data.count_models,
-                has_whole=evidence.data.has_whole,
-                layout=evidence.data.table.layout,
-                reading_seconds=evidence.data.reading_seconds,
-            ),
+            allowance=make_allowance(recipe, evidence.results, data=evidence.data),
         )
     )
 

@@ -19,8 +19,8 @@ from automl.metrics import get_metric
 from automl.preprocess.table import Layout, Table
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData
 from automl.search.threshold import move_threshold
-from automl.search.trial import SearchData
 
 MAX_ROWS = 1_000
 MAX_REPEATS = 5

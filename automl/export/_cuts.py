@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel
+from automl.ensemble.bag import BagModel, Member
 from automl.ensemble.selection import blend_outputs
 from automl.errors import ConstraintError, UsageError
 from automl.export import Source
@@ -21,7 +21,7 @@ from automl.graph import NoGraphError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 
 REPEATS = 5
 WARM_ROWS = 5
@@ -88,7 +88,7 @@ def measure_cuts(source: Source) -> Iterator[Cut]:
     for members, kept in dict.fromkeys((min(n, count), f) for n, f in plans):
         chosen = order[:members]
         predictor = dataclasses.replace(source.predictor, model=_cut(model, chosen, kept))
-        name = f"{members} of {count} models, {'all folds' if kept == folds else 'one fold'}"
+        name = f"{members} of {count} models, {'all folds' if kept == folds else 'one model each'}"
         size, row_ms = _measure(predictor, source)
         yield Cut(name=name, predictor=predictor, score=_score(source, chosen), bytes=size, row_ms=row_ms)
 
@@ -128,11 +128,15 @@ def leave_out(source: Source) -> tuple[Source, list[str], float | None]:
 def _cut(model: BagModel, places: list[int], folds: int) -> BagModel:
     chosen = [model.members[place] for place in places]
     total = sum(member.weight for member in chosen)
-    members = [
-        dataclasses.replace(m, weight=m.weight / total, folds=m.folds[:folds], whole=None if folds == 1 else m.whole)
-        for m in chosen
-    ]
-    return dataclasses.replace(model, members=tuple(members))
+    kept = (dataclasses.replace(_cut_member(member, folds), weight=member.weight / total) for member in chosen)
+    return dataclasses.replace(model, members=tuple(kept))
+
+
+def _cut_member(member: Member, folds: int) -> Member:
+    """Where one model is to answer, the one that has learned from all rows, if there is one."""
+    if folds == 1 < len(member.folds) and member.whole is not None:
+        return dataclasses.replace(member, folds=(member.whole,), whole=None)
+    return dataclasses.replace(member, folds=member.folds[:folds])
 
 
 def _measure(predictor: Predictor, source: Source) -> tuple[int, float]:

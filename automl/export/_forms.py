@@ -24,7 +24,7 @@ from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 
 KEEP = 0.99  # of the gain over a constant answer that a smaller form must have left
 FOLD_ROWS = 2_000

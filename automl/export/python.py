@@ -24,8 +24,8 @@ from automl.graph import NoGraphError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.recipe import load_recipe
+from automl.search.data import SearchData
 from automl.search.records import read_results
-from automl.search.trial import SearchData
 
 FILE = "train.py"
 KEEP = 0.9  # of the configuration's gain over a constant answer that the script must reach

@@ -19,7 +19,7 @@ from automl.monitor.statistics import make_sketch
 from automl.profile.association import sample_rows
 from automl.recipe import load_recipe
 from automl.run import Run
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 from automl.task import Task, TaskKind
 
 if TYPE_CHECKING:

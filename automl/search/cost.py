@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl.matrix import Shape
+from automl.search.data import SearchData
 from automl.search.families import Families
-from automl.search.trial import SearchData
 
 MEMORY = 12  # the last fits that a family's pace is taken from
 # A fold that should take less tells more of what surrounds it than of the machine; so much of its pace, and of that in

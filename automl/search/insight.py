@@ -7,9 +7,10 @@ from typing import Any
 
 from automl.errors import AutoMLError
 from automl.run import Run
+from automl.search.data import open_data
 from automl.search.records import read_results
 from automl.search.study import measure_importances
-from automl.search.trial import TrialResult, candidates, open_data, trial_space
+from automl.search.trial import TrialResult, candidates, trial_space
 from automl.space import Float, Int, SearchSpace
 
 # Fewer trials of a family say nothing of its parameters.

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from automl.engines import Files, Job, Limits
-from automl.search.trial import TrialSpec, fold_folder, run_fold
+from automl.search.data import fold_folder
+from automl.search.trial import TrialSpec, run_fold
 
 
 def make_fold_job(

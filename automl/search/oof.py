@@ -11,8 +11,8 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.run import Run
 from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
+from automl.search.data import SearchData, fold_folder
 from automl.search.threshold import find_threshold, move_threshold
-from automl.search.trial import SearchData, fold_folder
 
 # With fewer rows a parameter for each model would flatter it by more than it tells.
 MIN_CALIBRATED_ROWS = 300

@@ -26,7 +26,8 @@ from automl.preprocess.plan import Transformer
 from automl.preprocess.table import TableEncoder
 from automl.recipe import DataOptions
 from automl.schema import Schema
-from automl.search.trial import SearchData, candidates, fold_folder, keep_fold, make_context, make_matrices, open_data
+from automl.search.data import SearchData, fold_folder, open_data
+from automl.search.trial import candidates, keep_fold, make_context, make_matrices
 from automl.space import split_params
 from automl.task import Task
 

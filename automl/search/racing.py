@@ -11,9 +11,10 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.search.calibration import MIN_ROWS as MIN_CALIBRATION_ROWS
+from automl.search.data import SearchData, fold_folder
 from automl.search.oof import Oofs
 from automl.search.threshold import find_threshold, move_threshold
-from automl.search.trial import SearchData, TrialSpec, fold_folder
+from automl.search.trial import TrialSpec
 
 # One-sided: a configuration is given up only if it is worse alone and adds nothing to the blend.
 WORSE_Z, GAIN_Z = 1.5, -0.5

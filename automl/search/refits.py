@@ -11,19 +11,22 @@ import math
 from collections.abc import Callable, Mapping
 
 from automl.engines import Engine, Job, Limits, Outcome
-from automl.events import ALL_ROWS, Event, JobFinished, JobStarted
+from automl.events import ALL_ROWS, Decision, Event, JobFinished, JobStarted
 from automl.files import read_json
 from automl.recipe import Recipe
 from automl.run import Run
+from automl.search.answers import find_whole, has_whole
+from automl.search.data import SearchData, fold_folder
 from automl.search.families import Families
 from automl.search.jobs import make_fold_job
 from automl.search.records import Records
-from automl.search.trial import SearchData, TrialResult, TrialSpec, fold_folder
+from automl.search.trial import TrialResult, TrialSpec
 
 # How much longer than a fold's fit, for the rows it has more, a fit on all rows may take before it is given up.
 SLACK = 1.5
 # Of the user's time, what is kept for them at most: of many rows, where it takes long, each fold knows enough as well.
 MOST_SHARE = 0.08
+LOOK_SECONDS = 0.25
 
 
 class Refits:
@@ -62,7 +65,15 @@ class Refits:
     @property
     def made(self) -> list[int]:
         """Members that have their model of all rows, by this process or by one that was killed."""
-        return [trial for trial in sorted(self.members()) if self._is_made(trial)]
+        results = self._records.results
+        return [trial for trial in sorted(self.members()) if find_whole(self._run.path, self._data, results[trial])]
+
+    def describe(self) -> Decision | None:
+        """What has been made, for the user; None if nothing was."""
+        made = len(self.made)
+        text = f"{made} of {len(self.members())} members of the ensemble have learned from all rows as well"
+        reason = "the score is that of models that had not seen the rows"
+        return Decision(topic="models", text=text, reason=reason) if made else None
 
     def expected_seconds(self, slots: int) -> float:
         """For all that are wanted, of all workers together; no more than what is kept for them."""
@@ -85,6 +96,17 @@ class Refits:
                 return True
         return False
 
+    def finish(self, engine: Engine, should_stop: Callable[[], str]) -> str:
+        """Make all that are wanted, with all the engine has; returns what `should_stop` said, if it ended it."""
+        while not (stop := should_stop()):
+            while engine.free_slots() > 0 and self.begin(engine, left=math.inf):
+                pass
+            if not self.running:
+                break
+            for outcome in engine.wait(LOOK_SECONDS):
+                self.take(outcome)
+        return stop
+
     def take(self, outcome: Outcome) -> bool:
         """Whether this came of one of them. One that failed, or took too long, leaves its member as it is."""
         spec = self.running.pop(outcome.id, None)
@@ -106,10 +128,8 @@ class Refits:
 
     def _is_wanted(self, result: TrialResult) -> bool:
         known = result.candidate in self._families.usable and result.trial in self._records.specs
-        return known and self._data.has_whole(result.candidate) and not self._is_made(result.trial)
-
-    def _is_made(self, trial: int) -> bool:
-        return (fold_folder(self._run.path, trial, self._data.whole) / "fold.json").exists()
+        is_due = known and has_whole(self._data, result.candidate)
+        return is_due and find_whole(self._run.path, self._data, result) is None
 
     def _expect(self, result: TrialResult) -> float:
         """Seconds, from what the folds took, each of which learned from fewer rows."""

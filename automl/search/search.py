@@ -7,7 +7,6 @@ and told in order, so that every decision follows from the seed, whatever the nu
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from automl.search.active import Active
 from automl.search.allotment import Allotment
 from automl.search.batches import end_of_batch, find_late
 from automl.search.cost import CostModel
+from automl.search.data import SearchData
 from automl.search.families import Families
 from automl.search.jobs import make_fold_job
 from automl.search.oof import Oofs
@@ -37,7 +37,7 @@ from automl.search.recovery import tell_again, tell_damage
 from automl.search.refits import Refits
 from automl.search.sparing import Sparing, rest_for
 from automl.search.study import Study
-from automl.search.trial import SearchData, TrialSpec
+from automl.search.trial import TrialSpec
 from automl.search.whole import LATE_FIT_SECONDS, ORIGIN, AllRows
 
 LOOK_SECONDS = 0.25
@@ -244,7 +244,7 @@ class Search:
             batch = self._next_batch(wanted)
             if not batch:
                 self._close_batch(batch)
-                return self._refit_all() or "complete"
+                return self.refits.finish(self.engine, self.should_stop) or "complete"
             for stage in (self._first_folds, self._other_folds):
                 reason = self._run_all(stage(batch))
                 if reason:
@@ -280,16 +280,6 @@ class Search:
             if active.waits_for_verdict and not active.ended:
                 self._judge(active)
         yield from self._first_folds(batch)
-
-    def _refit_all(self) -> str:
-        """Every member that gains by it gets its model of all rows."""
-        while not (stop := self.should_stop()):
-            while self.engine.free_slots() > 0 and self.refits.begin(self.engine, left=math.inf):
-                pass
-            if not self.refits.running:
-                break
-            self._take_all(self.engine.wait(LOOK_SECONDS))
-        return stop
 
     def _run_all(self, work: Iterator[tuple[Active, int]]) -> str:
         waiting: tuple[Active, int] | None = next(work, None)

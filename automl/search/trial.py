@@ -21,15 +21,15 @@ import numpy as np
 from automl.candidates import Candidate, Estimator, FitContext, Lead
 from automl.errors import AutoMLError
 from automl.files import read_json, write_json
-from automl.matrix import Array, FloatArray, IntArray
+from automl.matrix import FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.preprocess.cache import FoldMatrices, get_fold_matrices
-from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.table import Table
 from automl.preprocess.word_vectors import FILE as WORD_VECTORS
 from automl.preprocess.word_vectors import read_word_vectors
 from automl.registry import Registry
+from automl.search.data import SearchData, fold_folder, open_data
 from automl.space import Params, SearchSpace, split_params
 from automl.task import Task
 
@@ -62,13 +62,9 @@ POOL_START_SECONDS = {"keras": 8.0}
 STOP_SHARE = 0.15
 MAX_STOP_ROWS = 4_000
 REFIT_ROWS = 10_000
-# So many models of folds answer beside one of all rows: more of them add time and little else (0.1% of the loss).
-BESIDE_WHOLE = 2
 # How often the seconds of one row are measured: the quickest is what counts, and beside another worker most are not.
 # What takes long is measured less often.
 ROW_REPEATS, ROW_REPEATS_MOST, ROW_SECONDS, ROW_SECONDS_MOST = 5, 60, 0.02, 0.2
-# What a run that an earlier version began is taken to need for reading a row.
-READING_SECONDS = 0.005
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,103 +149,6 @@ def trial_space(candidate: Candidate, task: Task, table: Table) -> SearchSpace:
     return own | plan_space(candidate.needs, table.layout, len(table)).prefixed("preprocess")
 
 
-class SearchData:
-    """The run's arrays, memory-mapped: table, target, weight, folds and golden rows. Written by `flow`.
-
-    Args:
-        folder: `run.data`.
-
-    Attributes:
-        reading_seconds: what one row of the user's takes in a warm process before any model sees it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.table = Table.load(folder)
-        self.golden = Table.load(folder / "golden")
-        self.task = Task.from_json(read_json(folder / "task.json"))
-        self.target: Array = np.load(folder / "target.npy", allow_pickle=False)
-        split = np.load(folder / "split.npz", allow_pickle=False)
-        self.folds: tuple[IntArray, ...] = tuple(split[f"score_{i}"] for i in range(int(split["count"])))
-        self.trains: tuple[IntArray, ...] = tuple(split[f"train_{i}"] for i in range(int(split["count"])))
-        self.repeats = int(split["repeats"])
-        self.groups: IntArray | None = split.get("groups", None)
-        self.times: Array | None = split.get("times", None)
-        weight = folder / "weight.npy"
-        self.weight: Array | None = np.load(weight, allow_pickle=False) if weight.exists() else None
-        reading = folder / "reading.json"
-        self.reading_seconds = float(read_json(reading)["row_seconds"]) if reading.exists() else READING_SECONDS
-
-    @property
-    def chief_fold(self) -> int:
-        """The fold that stands for all where one must: of models of earlier rows the last, which knows the most."""
-        return 0 if self.times is None else len(self.folds) - 1
-
-    @property
-    def serving_folds(self) -> tuple[int, ...]:
-        """The folds whose models answer new rows, with their mean: all of them; of models of earlier and earlier rows
-        the last alone, as the others would pull its answers back to what is past."""
-        return tuple(range(len(self.folds))) if self.times is None else (self.chief_fold,)
-
-    @property
-    def whole(self) -> int:
-        """What stands in a fold's place for all rows: the number after the last fold's."""
-        return len(self.folds)
-
-    def rows_of(self, fold: int) -> tuple[IntArray, IntArray]:
-        """Rows that a fold trains on and that it scores; `whole` trains on all, so that its score says nothing."""
-        if fold == self.whole:
-            return np.arange(len(self.target)), np.zeros(1, dtype=np.int64)
-        return self.trains[fold], self.folds[fold]
-
-    def has_whole(self, candidate: str) -> bool:
-        """Whether a member of this family is to get a model of all rows beside those of its folds: of families that
-        gain by it, on plain tables whose folds are all alike."""
-        layout = self.table.layout
-        is_plain = not (layout.texts or layout.pictures) and self.times is None and len(self.folds) > 1
-        return is_plain and getattr(candidates.get(candidate), "gains_by_all_rows", False)
-
-    def answering_folds(self, candidate: str, *, whole: bool, few: bool) -> tuple[int, ...]:
-        """The folds whose models answer new rows for a member of this family.
-
-        Args:
-            whole: its model of all rows answers beside them.
-            few: a row shall take little time, so that no more models answer than if there were one.
-        """
-        beside = BESIDE_WHOLE if whole else BESIDE_WHOLE + 1
-        return self.serving_folds[:beside] if whole or (few and self.has_whole(candidate)) else self.serving_folds
-
-    def count_models(self, candidate: str) -> int:
-        """How many models of one configuration answer a row together where it shall take little time."""
-        few = len(self.answering_folds(candidate, whole=False, few=True))
-        return min(few + 1, BESIDE_WHOLE + 1) if self.has_whole(candidate) else few
-
-    def fit_rows(self, rows: Array, *, seed: int, shared: Path | None = None) -> FitRows:
-        """What preprocessing may look at beside the table when it learns from these rows."""
-        return FitRows(
-            task=self.task,
-            target=self.target[rows],
-            seed=seed,
-            groups=None if self.groups is None else self.groups[rows],
-            weight=None if self.weight is None else self.weight[rows],
-            shared=shared,
-        )
-
-
-_opened: dict[str, SearchData] = {}
-
-
-def open_data(run_path: str) -> SearchData:
-    """The run's arrays, opened once a process."""
-    if run_path not in _opened:
-        _opened.clear()
-        _opened[run_path] = SearchData(Path(run_path) / "data")
-    return _opened[run_path]
-
-
-def fold_folder(run_path: Path | str, trial: int, fold: int) -> Path:
-    return Path(run_path) / "search" / "models" / f"{trial:04d}-{fold}"
-
-
 def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     """Train and score one fold of one configuration.
 
@@ -270,7 +169,7 @@ def run_fold(payload: dict[str, Any]) -> dict[str, Any]:
     done = place / "fold.json"
     if done.exists():  # finished before the parent was killed
         record: dict[str, Any] = read_json(done)
-        if record.get("made_by") in (None, _mark(payload)):
+        if record.get("made_by") in (None, mark(payload["candidate"], payload["params"])):
             return record  # else a power cut took the line that gave the number to another configuration
     matrices = make_matrices(payload, data)
     context = make_context(payload, data, matrices, began)
@@ -350,15 +249,15 @@ def keep_fold(
         "predict_row_seconds": (predicted - fitted) / max(1, len(score_rows)),
         "row_seconds": row_seconds,
         "lead": dataclasses.asdict(lead) if (lead := getattr(estimator, "lead", None)) else None,
-        "made_by": _mark(payload),
+        "made_by": mark(payload["candidate"], payload["params"]),
     }
     _keep(place, estimator, matrices.transformer_path, outputs, golden, record, began)
     return record
 
 
-def _mark(payload: dict[str, Any]) -> str:
+def mark(candidate: str, params: Params) -> str:
     """What tells configurations apart."""
-    text = json.dumps([payload["candidate"], payload["params"]], sort_keys=True)
+    text = json.dumps([candidate, params], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

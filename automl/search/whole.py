@@ -20,10 +20,11 @@ from automl.events import Decision, Event
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.search.allotment import END_SECONDS
+from automl.search.data import SearchData
 from automl.search.families import Families
 from automl.search.pieces import run_all_rows
 from automl.search.shares import run_all_shares
-from automl.search.trial import SearchData, TrialResult, TrialSpec
+from automl.search.trial import TrialResult, TrialSpec
 
 ORIGIN = "file"
 LABEL = " (whole file)"

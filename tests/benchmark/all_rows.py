@@ -34,6 +34,8 @@ def list_ways(model: BagModel) -> Iterator[tuple[str, BagModel]]:
 
     yield "folds alone", dataclasses.replace(model, members=tuple(map(all_folds, model.members)))
     yield "as deployed", model
+    every = tuple(by({"folds": all_folds(member).folds}, member) for member in model.members)
+    yield "all folds beside", dataclasses.replace(model, members=every)
     alone = tuple(by({"folds": (member.whole,), "whole": None}, member) for member in model.members)
     yield "all rows alone", dataclasses.replace(model, members=alone)
 
@@ -62,7 +64,7 @@ def main() -> None:
         run, _, test = pair.partition("=")
         found = measure(Path(run), Path(test))
         print(json.dumps({"run": run, **{name: round(value, 5) for name, value in found.items()}}), flush=True)
-        for name in ("as deployed", "all rows alone"):
+        for name in ("as deployed", "all folds beside", "all rows alone"):
             changes.setdefault(name, []).append(float(np.log(found[name] / found["folds alone"])))
     for name, logs in changes.items():
         error = np.std(logs) / np.sqrt(len(logs))

@@ -32,7 +32,8 @@ from automl.preprocess.table import TableEncoder
 from automl.profile.describe import find_all
 from automl.recipe import Recipe
 from automl.run import Run
-from automl.search.trial import PRELOAD, SearchData, candidates, fold_folder, trial_space
+from automl.search.data import SearchData, fold_folder
+from automl.search.trial import PRELOAD, candidates, trial_space
 from tests.benchmark.configurations import Configuration, suit
 from tests.benchmark.timing import timed_fold
 

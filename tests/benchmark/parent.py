@@ -27,9 +27,9 @@ from automl.files import read_json
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData, fold_folder
 from automl.search.records import read_results
 from automl.search.search import Search
-from automl.search.trial import SearchData, fold_folder
 
 
 class Recorded:

@@ -20,7 +20,7 @@ from automl.preprocess.table import MISSING, UNSEEN, TableEncoder
 from automl.profile import Finding
 from automl.recipe import Recipe
 from automl.schema import Role, Schema
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 from automl.task import TaskKind
 from tests.unit.preprocess.test_text import make_table
 

@@ -24,8 +24,8 @@ from automl.preprocess.table import Table
 from automl.registry import Registry
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData
 from automl.search.threshold import USUAL
-from automl.search.trial import SearchData
 from automl.task import Task, TaskKind
 
 

@@ -15,8 +15,9 @@ from automl.matrix import Array
 from automl.preprocess.plan import Transformer
 from automl.preprocess.table import MISSING, UNSEEN
 from automl.schema import Role
+from automl.search.data import fold_folder
 from automl.search.records import read_results
-from automl.search.trial import candidates, fold_folder
+from automl.search.trial import candidates
 
 LINEAR = "linear"
 SHOWN = 30

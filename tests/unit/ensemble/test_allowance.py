@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,14 +14,19 @@ from automl.ensemble.selection import Allowance, select_ensemble
 from automl.metrics import get_metric
 from automl.preprocess.table import Layout
 from automl.recipe import Recipe
+from automl.search.data import SearchData
 from tests.unit.search.test_records import make_result
 
 RMSE = get_metric("rmse")
 NUMBERS = Layout(numbers=("n",), categories=(), levels=(), dates=())
 
 
-def count_five(candidate: str) -> int:
-    return 5
+def make_data(layout: Layout = NUMBERS, reading_seconds: float = 0.001, folds: int = 5) -> SearchData:
+    """What an allowance asks of a run's arrays."""
+    places = tuple(range(folds))
+    table = SimpleNamespace(layout=layout)
+    facts = {"table": table, "times": None, "folds": places, "serving_folds": places}
+    return cast(SearchData, SimpleNamespace(reading_seconds=reading_seconds, **facts))
 
 
 def make_three() -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -51,45 +58,38 @@ def test_a_model_too_dear_by_itself_is_left_out_unless_all_are() -> None:
 
 
 def test_a_recipe_limits_latency_and_size() -> None:
-    results = {3: make_result(3, row_seconds=0.002, size_bytes=7_000_000, fold_seconds=(1.0,) * 5)}
+    results = {
+        3: make_result(3, candidate="linear", row_seconds=0.002, size_bytes=7_000_000, fold_seconds=(1.0,) * 5),
+        4: make_result(4, candidate="xgboost", row_seconds=0.002, size_bytes=7_000_000, fold_seconds=(1.0,) * 5),
+    }
     recipe = Recipe().override({"constraints": {"latency_ms": 8, "size_mb": 100}})
-    allowance = make_allowance(
-        recipe, results, count_models=count_five, has_whole=bool, layout=NUMBERS, reading_seconds=0.001
-    )
+    allowance = make_allowance(recipe, results, data=make_data())
     assert allowance is not None
-    assert allowance.costs[3] == pytest.approx((0.01, 1.2 * 7e6))  # the model of all rows takes its place beside five
+    assert allowance.costs[3] == pytest.approx((0.01, 7e6))
+    assert allowance.costs[4] == pytest.approx((0.006, 1.2 * 7e6))  # one of all rows and two folds answer, six are kept
     assert allowance.limits == pytest.approx((0.008 / 1.8 - 0.001, 95e6))  # the row is read first
 
 
 def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:
     recipe = Recipe().override({"budget": {"trials": 5, "seconds": None}})
-    assert (
-        make_allowance(recipe, {}, count_models=count_five, has_whole=bool, layout=NUMBERS, reading_seconds=0.001)
-        is None
-    )
+    assert make_allowance(recipe, {}, data=make_data()) is None
     aimless = Recipe().override({"ensemble": {"latency_ms": None}})
-    assert (
-        make_allowance(aimless, {}, count_models=count_five, has_whole=bool, layout=NUMBERS, reading_seconds=0.001)
-        is None
-    )
+    assert make_allowance(aimless, {}, data=make_data()) is None
 
 
 def test_texts_may_take_longer_unless_the_user_demands_otherwise() -> None:
-    texts = dataclasses.replace(NUMBERS, texts=("said",))
-    aimed = make_allowance(Recipe(), {}, count_models=count_five, has_whole=bool, layout=texts, reading_seconds=0.002)
+    texts = make_data(dataclasses.replace(NUMBERS, texts=("said",)), reading_seconds=0.002)
+    aimed = make_allowance(Recipe(), {}, data=texts)
     assert aimed is not None
     assert aimed.limits[0] == pytest.approx(5 * 0.020 / 1.8 - 0.002)
-    strict = Recipe().override({"constraints": {"latency_ms": 8}})
-    demanded = make_allowance(strict, {}, count_models=count_five, has_whole=bool, layout=texts, reading_seconds=0.002)
+    demanded = make_allowance(Recipe().override({"constraints": {"latency_ms": 8}}), {}, data=texts)
     assert demanded is not None
     assert demanded.limits[0] == pytest.approx(0.008 / 1.8 - 0.002)
 
 
 def test_a_row_that_takes_long_to_read_leaves_less_for_the_models_but_never_less_than_a_half() -> None:
     def limit(reading_seconds: float) -> float:
-        allowance = make_allowance(
-            Recipe(), {}, count_models=count_five, has_whole=bool, layout=NUMBERS, reading_seconds=reading_seconds
-        )
+        allowance = make_allowance(Recipe(), {}, data=make_data(reading_seconds=reading_seconds))
         assert allowance is not None
         return allowance.limits[0]
 

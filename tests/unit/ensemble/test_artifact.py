@@ -29,7 +29,8 @@ from automl.predictor import Predictor
 from automl.run import Run
 from automl.schema import Column, Role, Schema
 from automl.search.calibration import IDENTITY, Calibrator
-from automl.search.trial import TrialResult, fold_folder
+from automl.search.data import fold_folder
+from automl.search.trial import TrialResult
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
 WORDS = ["good", "bad", "food", "wine", "the", "was", "and", "never"]

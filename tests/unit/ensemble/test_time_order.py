@@ -16,9 +16,9 @@ from automl.export._bundle import export_model, open_source
 from automl.files import read_json
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData
 from automl.search.leaderboard import read_leaderboard
 from automl.search.records import Records, read_results
-from automl.search.trial import SearchData
 
 ROWS = 1800
 

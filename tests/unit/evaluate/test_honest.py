@@ -14,7 +14,7 @@ from automl.evaluate.evidence import Evidence, resample
 from automl.evaluate.honest import correct_score, interval_from, widen
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric, metrics_of
-from automl.search.trial import SearchData
+from automl.search.data import SearchData
 from automl.task import Task, TaskKind
 
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"), metric="accuracy", maximize=True)

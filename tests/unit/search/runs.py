@@ -14,10 +14,11 @@ from automl.data import Dataset, Split
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Schema
+from automl.search.data import SearchData
 from automl.search.families import Families
 from automl.search.oof import Oofs
 from automl.search.records import Records
-from automl.search.trial import SearchData, TrialResult, TrialSpec, run_fold
+from automl.search.trial import TrialResult, TrialSpec, run_fold
 from automl.space import Params
 
 

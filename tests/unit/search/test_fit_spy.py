@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from automl import prepare
+from automl.search.data import SearchData, fold_folder
 from automl.search.families import Families
-from automl.search.trial import SearchData, TrialSpec, fold_folder, run_fold
+from automl.search.trial import TrialSpec, run_fold
 from tests.unit.search.runs import StoredRun, store_run
 
 ROWS = 90

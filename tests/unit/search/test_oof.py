@@ -10,9 +10,9 @@ import pytest
 
 from automl.data import Split
 from automl.metrics import get_metric
+from automl.search.data import fold_folder
 from automl.search.oof import Oofs
 from automl.search.racing import Race
-from automl.search.trial import fold_folder
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
 ROWS = 120

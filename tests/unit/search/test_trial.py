@@ -17,16 +17,14 @@ from automl.data import Split
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.metrics import get_metric
 from automl.search import trial
+from automl.search.data import SearchData, fold_folder, open_data
 from automl.search.trial import (
     MAX_STOP_ROWS,
     NonFiniteError,
-    SearchData,
     TrialResult,
     check_outputs,
     choose_stop_rows,
-    fold_folder,
     fold_seed,
-    open_data,
     run_fold,
 )
 from automl.space import Params, SearchSpace
