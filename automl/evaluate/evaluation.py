@@ -22,8 +22,8 @@ from automl.search.insight import describe_parameters
 from automl.search.leaderboard import correct_leaderboard
 
 METHOD = (
-    "score: out-of-fold predictions of the folds of the deployed model, optimism of the choice removed by bootstrap bias corrected "
-    "cross-validation, 95% interval by bootstrap over rows; metrics: corrected likewise"
+    "score: out-of-fold predictions of the folds of the deployed model, optimism of the choice removed by bootstrap "
+    "bias corrected cross-validation, 95% interval by bootstrap over rows; metrics: corrected likewise"
 )
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2
