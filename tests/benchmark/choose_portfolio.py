@@ -26,6 +26,7 @@ ROUNDS = 12
 LEAST_SECONDS = 0.3  # what a fold costs whatever its model: preparing, keeping, answering golden rows
 TIME_POWER = 0.3  # 1 would put all that is cheap first
 OTHER_KIND = 0.15  # weight of tables of another kind of task, so that few tables do not rule alone
+MANY_TABLES, OTHER_KIND_BESIDE_MANY = 8, 0.02  # from so many tables of its own on, a kind of task needs no others' word
 # Growth of boosting with classes, which have a tree each: folds of letter's 12,000 rows with 26 classes took 3.5 to 6.5
 # times what ones with 2 do.
 MANY_CLASSES = {"xgboost": 0.5, "hist_gradient_boosting": 0.5}
@@ -153,8 +154,8 @@ def add_families(moved: list[dict[str, Any]], others: list[list[dict[str, Any]]]
 
 def choose_list(records: list[Record], kind: str, size: str) -> list[tuple[str, float]]:
     """(configuration, mean regret once it is in) in the order chosen, for one kind of task."""
-    weights = np.array([1.0 if record.kind == kind else OTHER_KIND for record in records])
     own = np.array([record.kind == kind for record in records])
+    weights = np.where(own, 1.0, OTHER_KIND if own.sum() < MANY_TABLES else OTHER_KIND_BESIDE_MANY)
     names = list(START)
     regrets = np.array([record.regret(names) for record in records])
     entries = [(name, float(regrets[own].mean())) for name in START]

@@ -215,6 +215,51 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         "hist_gradient_boosting",
         _model(learning_rate=0.1, max_leaf_nodes=12, min_samples_leaf=40, max_features=0.3, l2_regularization=0.1),
     ),
+    Configuration(
+        "histogram small held",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.05, max_leaf_nodes=10, min_samples_leaf=10, max_features=0.5, l2_regularization=5.0),
+    ),
+    Configuration(
+        "histogram small quick",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.1, max_leaf_nodes=10, min_samples_leaf=15, max_features=0.5, l2_regularization=5.0),
+    ),
+    Configuration(
+        "histogram small target",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.06, max_leaf_nodes=14, min_samples_leaf=20, max_features=0.5, l2_regularization=3.0)
+        | _matrix(encode="target"),
+    ),
+    Configuration(
+        "histogram small combined",
+        "hist_gradient_boosting",
+        _model(learning_rate=0.06, max_leaf_nodes=14, min_samples_leaf=20, max_features=0.4, l2_regularization=3.0)
+        | _matrix(combine="both"),
+    ),
+    Configuration(
+        "xgboost small",
+        "xgboost",
+        _model(
+            learning_rate=0.08, max_depth=4, min_child_weight=2.0, subsample=0.9, colsample_bylevel=0.4, reg_lambda=5.0
+        ),
+    ),
+    Configuration(
+        "xgboost small target",
+        "xgboost",
+        _model(
+            learning_rate=0.08, max_depth=5, min_child_weight=4.0, subsample=0.9, colsample_bylevel=0.4, reg_lambda=5.0
+        )
+        | _matrix(encode="target"),
+    ),
+    Configuration(
+        "xgboost small combined",
+        "xgboost",
+        _model(
+            learning_rate=0.08, max_depth=5, min_child_weight=4.0, subsample=0.8, colsample_bylevel=0.3, reg_lambda=5.0
+        )
+        | _matrix(combine="both", encode="target"),
+    ),
     *_draw_boosters(8),
     *_draw_histograms(6),
     Configuration("mlp", "keras_mlp", {}),
@@ -239,7 +284,9 @@ LARGE = (
     *("histogram", "histogram small", "histogram large", "histogram combined", "histogram slow", "histogram target"),
     *("histogram few", "histogram r0", "histogram r2", "histogram r4"),
     *("xgboost", "xgboost shallow", "xgboost stumps", "xgboost combined", "xgboost combined shallow"),
-    *("xgboost leaves", "xgboost slow shallow", "xgboost r1", "xgboost r2", "xgboost r5"),
+    *("xgboost leaves", "xgboost slow shallow", "xgboost r1", "xgboost r2", "xgboost r5", "xgboost target"),
+    *("histogram small held", "histogram small quick", "histogram small target", "histogram small combined"),
+    *("xgboost small", "xgboost small target", "xgboost small combined", "linear one-hot", "mlp fast"),
 )
 
 
