@@ -25,7 +25,7 @@ from automl.metrics import get_metric, resolve_metric
 from automl.pictures import encode_uri
 from automl.preprocess.sentences import check_encoder
 from automl.preprocess.table import Table, TableEncoder
-from automl.preprocess.text import has_encoder, takes_encoder_too_long
+from automl.preprocess.text import list_encoders
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import group_rows
@@ -210,9 +210,10 @@ def prepare_texts(folder: Path, table: Table, recipe: Recipe, *, deadline: float
         said = f"{read.found:,} of {read.words:,} words have a vector"
         part = "" if read.is_whole else f", of which the time was enough for {read.lines:,} lines"
         yield Decision(topic="texts", text=said, reason=f"from {data.embeddings}{part}")
-    if has_encoder(table.layout) and takes_encoder_too_long(table.layout):
+    in_time = list_encoders(table.layout)
+    for name in (each for each in list_encoders(table.layout, in_time=False) if each not in in_time):
         reason = f"{table.layout.text_bytes / 1e6:.1f} MB of text would take it too long"
-        yield Decision(topic="texts", text="the sentence encoder is left out", reason=reason)
+        yield Decision(topic="texts", text=f"the encoder {name!r} is left out", reason=reason)
 
 
 def apply_findings(dataset: Dataset, findings: list[Finding]) -> Dataset:

@@ -73,10 +73,10 @@ class DataOptions(_Part):
     Attributes:
         encoding: a codec's name, or None to find it out.
         embeddings: file of word vectors (word2vec or GloVe as text) that networks over words start from.
-        encoder: whether texts may be read by a sentence encoder: that of the extra `text`, where it is installed, or
-            `backbone`.
+        encoder: whether texts may be read by a sentence encoder: those of the extras `languages` and `text`, where
+            they are installed, or `backbone`.
         backbone: folder of a BERT, in the format of Hugging Face or as a preset of KerasHub, that reads texts in place
-            of the extra's encoder; or file of weights of keras.applications that a net on pictures starts from.
+            of the extras' encoders; or file of weights of keras.applications that a net on pictures starts from.
         roles: column → role, overriding the guess; "ignore" drops.
         drop: columns to leave out.
         keep: columns to use although they look like an identifier or a leak.

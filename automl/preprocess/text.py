@@ -16,9 +16,10 @@ import numpy as np
 
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import sentences
+from automl.preprocess import multilingual, sentences
 from automl.preprocess._graph_texts import number_words_in_graph, weigh_in_graph
 from automl.preprocess.corpus import Texts
+from automl.preprocess.embeddings import ENCODERS, embed, load_encoder
 from automl.preprocess.ngrams import match_keys, read_blocks, select_columns
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.stop_words import find_empty_chains, find_stop_words
@@ -30,7 +31,9 @@ MAX_FEATURES = 200_000
 MAX_DENSE = 10_000  # n-grams that SVD columns are made of
 MAX_CELLS = 16_000_000  # coefficients of a linear model over all n-grams
 LARGE_BYTES = 15_000_000  # texts beyond this are read by words, and by shorter chains of characters
-SENTENCE_BYTES = 2_000_000  # texts beyond this would take an encoder too long
+# Texts beyond so many bytes would take an encoder too long.
+MOST_BYTES = {"sentences": 2_000_000, "multilingual": 10_000_000}
+LATIN_ASCII = 0.6  # share of ASCII bytes from which on texts are taken for Latin letters
 MAX_TOKENS = 256
 MAX_WORDS = 30_000
 PAD, UNKNOWN, BETWEEN = 0, 1, 2
@@ -58,9 +61,10 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
             "text_components": Choice((0, 16, 32, 64, 128, 256), few),
             "text_chars": Choice((False, True), not large),
         }
-        if not has_encoder(layout) or takes_encoder_too_long(layout):
+        encoders = list_encoders(layout)
+        if not encoders:
             return SearchSpace(themes)
-        kind = {"text_features": Choice(("themes", "sentences"), "themes")}
+        kind = {"text_features": Choice(("themes", *encoders), "themes")}
         return SearchSpace({**kind, **themes}, {name: Condition("text_features", ("themes",)) for name in themes})
     parameters: dict[str, Parameter] = {
         "words": Int(0, 3, 2) if not large else Int(1, 2, 1),
@@ -77,14 +81,22 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
     return SearchSpace(parameters)
 
 
-def has_encoder(layout: Layout) -> bool:
-    """Whether there is a sentence encoder that may read the table's texts."""
-    return bool(layout.texts) and layout.encoder and sentences.is_available(layout.backbone)
+def list_encoders(layout: Layout, *, in_time: bool = True) -> tuple[str, ...]:
+    """Names of the encoders that may read the table's texts: the user's own alone, else those of the extra `text`.
 
+    That of English sentences is left out where the texts are in another script and there is one that knows it.
 
-def takes_encoder_too_long(layout: Layout) -> bool:
-    """Whether the texts are more than the encoder of the extra is asked to read; who names another has the time."""
-    return layout.text_bytes > SENTENCE_BYTES and not layout.backbone
+    Args:
+        in_time: leave out those that the texts would take too long; of the user's own it is not asked.
+    """
+    if not layout.texts or not layout.encoder:
+        return ()
+    if layout.backbone:
+        return ("sentences",)
+    found = ["multilingual"] if multilingual.is_available() else []
+    if sentences.is_available() and (not found or layout.text_ascii >= LATIN_ASCII):
+        found.insert(0, "sentences")
+    return tuple(name for name in found if not in_time or layout.text_bytes <= MOST_BYTES[name])
 
 
 class TextPart:
@@ -100,13 +112,14 @@ class TextPart:
         self.params = params
         self.columns = layout.texts
         self.state: State = {}
-        if self.reads_sentences and layout.backbone:
+        if self.encoder == "sentences" and layout.backbone:
             self.state["backbone"] = np.array(layout.backbone)
 
     @property
-    def reads_sentences(self) -> bool:
-        """Whether an encoder's embeddings stand for the texts."""
-        return self.needs.text == "dense" and self.params.get("text_features") == "sentences"
+    def encoder(self) -> str:
+        """Name of the encoder whose embeddings stand for the texts; "" where none does."""
+        name = str(self.params.get("text_features", ""))
+        return name if self.needs.text == "dense" and name in ENCODERS else ""
 
     @property
     def _backbone(self) -> str:
@@ -168,7 +181,7 @@ class TextPart:
         return np.asarray(counts.keys[keep]), df[keep], names
 
     def _fit_dense(self, table: Table, fit: FitRows) -> FloatArray:
-        if self.reads_sentences:
+        if self.encoder:
             return np.asarray(self.transform(table))
         wanted = int(self.params.get("text_components", 0))
         if wanted == 0:
@@ -220,8 +233,8 @@ class TextPart:
         if self.needs.text == "tokens":
             return self._number_tokens(table)
         if self.needs.text == "dense":
-            if self.reads_sentences:
-                return np.hstack([sentences.embed(texts, self._backbone) for texts in table.texts])
+            if self.encoder:
+                return np.hstack([embed(texts, self.encoder, self._backbone) for texts in table.texts])
             if "axes" not in self.state:
                 return np.empty((len(table), 0), dtype=np.float32)
             return _project(self._weigh(table), self.state["axes"])
@@ -250,7 +263,7 @@ class TextPart:
         Raises:
             NoGraphError: if an encoder's embeddings stand for the texts.
         """
-        if self.reads_sentences:
+        if self.encoder:
             raise NoGraphError("The encoder that reads the sentences has no form as a graph")
         if self.needs.text == "tokens":
             keys, length = self.state["keys"][0], int(self.state["length"])
@@ -310,11 +323,11 @@ class TextPart:
                 Feature(name=f"token {place}", source=self.columns[0], cardinality=codes, token=True)
                 for place in range(int(self.state["length"]))
             )
-        if self.reads_sentences:
+        if self.encoder:
             return tuple(
                 Feature(name=f"{column} [sentence {place}]", source=column)
                 for column in self.columns
-                for place in range(sentences.load_encoder(self._backbone).width)
+                for place in range(load_encoder(self.encoder, self._backbone).width)
             )
         if self.needs.text == "dense":
             count = self.state["axes"].shape[1] if "axes" in self.state else 0

@@ -15,6 +15,7 @@ from automl.recipe import Configuration
 from automl.search.cost import read_portfolio
 from automl.search.families import Families
 from automl.search.trial import TrialSpec, candidates
+from automl.space import SearchSpace
 from automl.task import TaskKind
 
 # The constant model and the linear one: what every other is held against.
@@ -51,7 +52,9 @@ WORDS = Entry("tfidf_linear", "linear on words", {"model.C": 1.0, **ON_WORDS}, o
 TEXT_ENTRIES: tuple[Entry, ...] = (
     Entry("tfidf_svm", "tfidf_svm", {}, raced=False),
     Entry("svm_rbf", "svm_rbf on sentences", {"model.C": 3.0, ENCODER: "sentences"}),
+    Entry("svm_rbf", "svm_rbf on multilingual sentences", {"model.C": 3.0, ENCODER: "multilingual"}),
     Entry("linear", "linear on sentences", {"model.C": 0.01, ENCODER: "sentences"}),
+    Entry("linear", "linear on multilingual sentences", {"model.C": 0.01, ENCODER: "multilingual"}),
     Entry("tfidf_svm", "tfidf_svm on ratios", {"model.C": 0.2, RATIO: True}),
     Entry("tfidf_svm", "tfidf_svm across words", {"model.C": 1.0, "preprocess.chars": "across 1-6"}),
     Entry("tfidf_svm", "tfidf_svm words", {"preprocess.words": 3, "preprocess.chars": "none"}),
@@ -61,6 +64,7 @@ TEXT_ENTRIES: tuple[Entry, ...] = (
     Entry("tfidf_linear", "tfidf_linear", {}),
     Entry("keras_text_bag", "keras_text_bag", {}),
     Entry("keras_mlp", "keras_mlp on sentences", {ENCODER: "sentences"}),
+    Entry("keras_mlp", "keras_mlp on multilingual sentences", {ENCODER: "multilingual"}),
     Entry("xgboost", "xgboost on sentences", {ENCODER: "sentences"}),
 )
 # How a family is told to learn the logarithm of a target that is spread over magnitudes.
@@ -187,13 +191,17 @@ def make_portfolio(
         if entry.family not in families.usable or not (use or entry.origin == "baseline" or entry.own):
             continue
         space = families[entry.family].space
-        if any(name in entry.params and name not in space.parameters for name in NEEDED):
+        if not all(_is_offered(space, name, entry.params[name]) for name in NEEDED if name in entry.params):
             continue  # what makes the entry is not to be had here
         made = _complete(entry, families)
         if first and any(spec.candidate == entry.family and spec.params == made.params for spec in specs):
             continue  # one of the user's own configurations is what the list would try
         specs.append(made)
     return specs
+
+
+def _is_offered(space: SearchSpace, name: str, value: Any) -> bool:
+    return name in space.parameters and space.parameters[name].contains(value)
 
 
 def make_quickest(families: Families) -> TrialSpec | None:

@@ -4,7 +4,7 @@
 
 DIR holds a folder a set, with train.csv and test.csv (columns `text` and `label`). The label `oos` stands for texts of
 no class: accuracy is then also given of the other rows, with the share of `oos` that was found. A line a set goes to
-texts.jsonl. With `--without-encoder` the sentence encoder of the extra `text` is not used, installed or not.
+texts.jsonl. With `--without-encoder` the sentence encoders of the extras are not used, installed or not.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from automl.preprocess import multilingual
 from automl.preprocess.sentences import is_available
 from tests.benchmark.scores import make_parser, score_labels
 
@@ -43,8 +44,9 @@ def run_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     words = fit_words(train["text"], train["label"], test["text"])
     baseline = {**judge(test["label"], words), "seconds": round(time.monotonic() - began, 1)}
-    encoder = is_available() and not options.without_encoder
-    line = {"set": name, "seconds": options.seconds, "encoder": encoder, "metric": options.metric or "default"}
+    encoders = [name for name, there in (("text", is_available()), ("languages", multilingual.is_available())) if there]
+    encoders = [] if options.without_encoder else encoders
+    line = {"set": name, "seconds": options.seconds, "encoders": encoders, "metric": options.metric or "default"}
     return {**line, "automl": run_tool(name, test, options), "baseline": baseline}
 
 

@@ -15,16 +15,16 @@ import pytest
 
 from automl.errors import MissingExtraError, UsageError
 from automl.matrix import Needs
-from automl.preprocess import sentences
+from automl.preprocess import embeddings, multilingual, sentences
 from automl.preprocess.bert_files import read_safetensors
 from automl.preprocess.corpus import Texts
+from automl.preprocess.embeddings import embed
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.sentences import (
     WIDTH,
     Encoder,
     check_encoder,
-    embed,
     gelu,
     gelu_by_tanh,
     load_encoder,
@@ -99,11 +99,11 @@ def test_a_text_has_the_embedding_that_it_has_among_others(encoder: Encoder) -> 
 def test_what_one_worker_encoded_no_other_encodes_again(
     encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentences, "CHUNK", 2)
+    monkeypatch.setattr(embeddings, "CHUNK", 2)
     values = ["good food", "cafe", "food", "good", "un"]
-    first = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"))
+    first = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"), "sentences")
     monkeypatch.setattr(Encoder, "encode", lambda self, texts: pytest.fail("encoded twice"))
-    again = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"))
+    again = embed(Texts(Texts.pack(values).corpus, np.array([4, 0, 2]), tmp_path / "store"), "sentences")
     np.testing.assert_array_equal(first, again)
 
 
@@ -125,11 +125,12 @@ def test_without_the_package_the_choice_is_not_there_and_a_model_that_needs_it_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sentences, "_folder", lambda: None)
+    monkeypatch.setattr(multilingual, "is_available", lambda: False)
     sentences.load_encoder.cache_clear()
     layout = Layout(numbers=(), categories=(), levels=(), dates=(), texts=("t",), text_bytes=100)
     assert "text_features" not in plan_space(Needs(), layout).parameters
     with pytest.raises(MissingExtraError, match="encoder is not installed") as refusal:
-        embed(Texts.pack(["good food"]))
+        embed(Texts.pack(["good food"]), "sentences")
     assert "automl[text]" in refusal.value.hint
 
 
