@@ -13,7 +13,7 @@ from automl.task import Task
 
 NAME = "svm_rbf"
 MAX_ROWS = 6000
-MORE_FOR_PICTURES = 4  # what pictures become suits it so well that a sample of them is worth learning from
+MORE_FOR_MEANING = 4  # what pictures and texts become suits it so well that a sample of them is worth learning from
 MAX_COLUMNS = 1000
 MAX_CLASSES = 50
 
@@ -28,7 +28,7 @@ class KernelSVM:
     gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
-        if shape.rows > MAX_ROWS * (MORE_FOR_PICTURES if shape.pictures else 1):
+        if shape.rows > MAX_ROWS * (MORE_FOR_MEANING if shape.pictures or shape.texts else 1):
             return f"{shape.rows:,} rows are more than {MAX_ROWS:,}: its time grows with their square"
         if shape.columns > MAX_COLUMNS:
             return f"{shape.columns:,} columns are more than {MAX_COLUMNS:,}"

@@ -82,7 +82,7 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
 
 
 def list_encoders(layout: Layout, *, in_time: bool = True) -> tuple[str, ...]:
-    """Names of the encoders that may read the table's texts: the user's own alone, else those of the extra `text`.
+    """Names of the encoders that may read the table's texts: the user's own alone, else those of the extras.
 
     That of English sentences is left out where the texts are in another script and there is one that knows it.
 

@@ -12,6 +12,7 @@ import pytest
 
 from automl import registry
 from automl.matrix import Shape
+from automl.preprocess import multilingual, sentences
 from automl.preprocess.table import Layout, Table
 from automl.recipe import Recipe
 from automl.search.cost import CostModel, read_portfolio
@@ -396,3 +397,19 @@ def test_texts_alone_are_tried_by_few_families_of_tables() -> None:
             assert {"random_forest", "hist_gradient_boosting"} < found
         else:
             assert found == {"dummy", *of_tables}
+
+
+def test_an_entry_whose_encoder_is_not_offered_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def labels() -> set[str]:
+        specs = make_portfolio(make_families(kind=TaskKind.BINARY, table=make_texts()), TaskKind.BINARY)
+        return {spec.label.split(" on ")[1] for spec in specs if spec.label.endswith("sentences")}
+
+    monkeypatch.setattr(sentences, "is_available", lambda backbone="": False)
+    monkeypatch.setattr(multilingual, "is_available", lambda: True)
+    assert labels() == {"multilingual sentences"}
+    monkeypatch.setattr(sentences, "is_available", lambda backbone="": True)
+    assert labels() == {"sentences", "multilingual sentences"}
+    monkeypatch.setattr(multilingual, "is_available", lambda: False)
+    assert labels() == {"sentences"}
+    monkeypatch.setattr(sentences, "is_available", lambda backbone="": False)
+    assert labels() == set()
