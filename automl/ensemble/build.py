@@ -80,6 +80,7 @@ class EnsembleBuilder:
             max_members=options.max_members,
             seed=self.recipe.seed,
             allowance=self.allowance,
+            families={trial: result.candidate for trial, result in self.records.results.items()},
         )
         blend = blend_outputs(scored, selection.weights)
         calibrator = fit_calibrator(self.data.task, blend, self.oofs.target(), self.oofs.weight())

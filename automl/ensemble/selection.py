@@ -12,7 +12,8 @@ where the metric hangs on a threshold that is chosen only at the end.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from automl.metrics import Metric, get_metric
 from automl.search.threshold import find_threshold, move_threshold
 
 MAX_MODELS = 24
+# Of one family at most so many are mixed while there are others: a search that goes on from its best makes hundreds of
+# models that all say the same.
+MOST_OF_A_FAMILY = 6
 # Numbers mixed and scored in one step; more rows than this allows are sampled.
 MAX_CELLS = 500_000
 # With so many rows, from and to, the climb is repeated, so often, on at most so many rows drawn with replacement.
@@ -74,6 +78,7 @@ def select_ensemble(
     max_cells: int = MAX_CELLS,
     allowance: Allowance | None = None,
     climbs: int = CLIMBS,
+    families: Mapping[int, str] | None = None,
 ) -> Selection:
     """Choose members and weights.
 
@@ -85,6 +90,7 @@ def select_ensemble(
         max_cells: how many numbers may be mixed in one step.
         allowance: what members may cost together; models that are too dear by themselves are left out, unless all are.
         climbs: how often the climb is repeated on few rows; 1 is quick.
+        families: trial → the family of its model, so that a part of many is one of many kinds.
 
     Raises:
         SearchError: if there is nothing to choose from.
@@ -101,7 +107,7 @@ def select_ensemble(
     stack = np.stack([outputs[trial][rows] for trial in trials])
     single = _losses_as_judged(metric, y_used, stack, weight_used)
     if len(trials) > MAX_MODELS:
-        kept = np.sort(np.argsort(single, kind="stable")[:MAX_MODELS])
+        kept = shortlist(single, [(families or {}).get(trial, "") for trial in trials])
         trials, stack, single = [trials[place] for place in kept], stack[kept], single[kept]
     costs = None if allowance is None else allowance.shares(trials)
     best = np.eye(len(trials))[int(np.argmin(single))]
@@ -118,6 +124,19 @@ def select_ensemble(
         kept_shares = best
     ranked = sorted(np.nonzero(kept_shares)[0], key=lambda place: (-kept_shares[place], trials[place]))
     return Selection({trials[place]: float(kept_shares[place]) for place in ranked})
+
+
+def shortlist(losses: Array, families: Sequence[str]) -> Array:
+    """Places of the `MAX_MODELS` best of losses (m,), in rising order: first those that are among the best of their
+    family, then, where these are fewer, the next best."""
+    order = np.argsort(losses, kind="stable").tolist()
+    seen: Counter[str] = Counter()
+    first: list[int] = []
+    then: list[int] = []
+    for place in order:
+        seen[families[place]] += 1
+        (first if seen[families[place]] <= MOST_OF_A_FAMILY else then).append(place)
+    return np.sort(np.array([*first, *then][:MAX_MODELS]))
 
 
 def _condense(metric: Metric, y: Array, outputs: Mapping[int, FloatArray]) -> tuple[Array, dict[int, FloatArray]]:

@@ -150,6 +150,7 @@ def _repeat_choice(
         max_cells=REPEAT_CELLS,
         climbs=REPEAT_CLIMBS,
         allowance=allowance,
+        families={trial: result.candidate for trial, result in evidence.results.items()},
     )
     weight_in = None if weight is None else weight[drawn]
     inside = blend_outputs({trial: evidence.choices[trial][drawn] for trial in selection.weights}, selection.weights)

@@ -19,10 +19,13 @@ from automl.task import Task
 MAX_FAILURES = 2
 # Forms of `Needs.text` that only families made for texts ask for.
 TEXT_FORMS = ("sparse", "tokens")
-# A family this much behind the best, of what there is to gain at all, counts as twice as dear.
-BEHIND_SHARE = 0.01
+# A family this much behind the best, of what there is to gain at all, counts as twice as dear; none as more than ten
+# times: in an ensemble what is not the best by itself may be worth more than what is.
+BEHIND_SHARE, DEAREST = 0.01, 10.0
 # A family behind by at most this share of it is near the best.
 NEAR_SHARE = 0.03
+# A gain of less than this share of it is none: what is found so is the same model once more.
+LEAST_GAIN = 0.001
 # No improvement is thought cheaper than this share of all that was spent.
 FLOOR_SHARE = 0.1
 
@@ -33,8 +36,9 @@ class Family:
 
     Attributes:
         spent: cost of all its trials (seconds, or static cost units in a run by trials).
-        improvements: (spent, score) each time its best improved.
-        best: parameters of the last of them.
+        improvements: (spent, score) each time it had improved by more than next to nothing.
+        in_vain: trials since the last of them.
+        score, best: of its best trial, and the parameters of that.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Family:
     trials: int = 0
     failures: int = 0
     improvements: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    in_vain: int = 0
+    score: float | None = None
     best: Params = dataclasses.field(default_factory=dict)
 
     @property
@@ -111,6 +117,7 @@ class Families:
         if family is None:
             return
         family.trials += 1
+        family.in_vain += 1
         self.spent_seconds += result.seconds
         self.tuned_seconds += result.seconds if result.origin == "tpe" else 0.0
         folds = max(1, len(result.fold_scores))
@@ -118,10 +125,20 @@ class Families:
         if result.status not in ("ok", "pruned"):
             family.failures += 1
         elif result.score is not None and (result.status == "ok" or not family.improvements):
-            best = family.improvements[-1][1] if family.improvements else None
-            if best is None or (self._loss(result.score) < self._loss(best) and result.status == "ok"):
-                family.improvements.append((family.spent, result.score))
-                family.best = result.params
+            better = family.score is None or self._loss(result.score) < self._loss(family.score)
+            if not family.improvements or (better and result.status == "ok"):
+                family.score, family.best = result.score, result.params
+                if self._is_notable(family, result.score):
+                    family.improvements.append((family.spent, result.score))
+                    family.in_vain = 0
+
+    def _is_notable(self, family: Family, score: float) -> bool:
+        """Whether a score is an improvement to speak of on the last that was."""
+        if not family.improvements:
+            return True
+        before = self._loss(family.improvements[-1][1])
+        to_gain = self._constant_loss() - before
+        return not math.isfinite(to_gain) or before - self._loss(score) >= LEAST_GAIN * to_gain
 
     def expected_fold_seconds(self, name: str) -> float | None:
         """Median of what was seen, or the static cost in units of what other families took; None before any fit."""
@@ -148,7 +165,7 @@ class Families:
         ]
         if not options:
             return None
-        best = min((self._loss(family.improvements[-1][1]) for family in options if family.improvements), default=0.0)
+        best = min((self._loss(family.score) for family in options if family.score is not None), default=0.0)
         floor = FLOOR_SHARE * sum(family.spent for family in options)
         costs = np.array([self._improvement_cost(family, best, floor) for family in options])
         # a floor keeps cheap families from taking all trials: what they can find is soon found
@@ -158,27 +175,27 @@ class Families:
     def near_the_best(self) -> list[str]:
         """Families that are behind the best one by little of what there is to gain over the constant model."""
         losses = {
-            name: self._loss(family.improvements[-1][1])
+            name: self._loss(family.score)
             for name, family in self.usable.items()
-            if family.improvements and name != "dummy"
+            if family.score is not None and name != "dummy"
         }
         best = min(losses.values(), default=0.0)
         return [name for name, loss in losses.items() if loss - best <= NEAR_SHARE * (self._constant_loss() - best)]
 
     def _improvement_cost(self, family: Family, best: float, floor: float) -> float:
-        if not family.improvements:
+        if family.score is None:
             return max(family.candidate.cost, family.spent, floor, 1e-3) * 2
-        last_cost, last_score = family.improvements[-1]
+        last_cost = family.improvements[-1][0]
         before_cost = family.improvements[-2][0] if len(family.improvements) > 1 else 0.0
         recent = max(family.spent - last_cost, last_cost - before_cost, floor)
-        gap = self._loss(last_score) - best
+        gap = self._loss(family.score) - best
         # how far behind, as a share of what there is to gain over the constant model
         behind = gap / max(self._constant_loss() - best, 1e-12)
-        return recent * (1 + (behind / BEHIND_SHARE) ** 2)
+        return recent * min(DEAREST, 1 + (behind / BEHIND_SHARE) ** 2)
 
     def _constant_loss(self) -> float:
         constant = self.usable.get("dummy")
-        return self._loss(constant.improvements[-1][1]) if constant and constant.improvements else math.inf
+        return self._loss(constant.score) if constant and constant.score is not None else math.inf
 
     def _loss(self, score: float) -> float:
         return -score if self.task.maximize else score

@@ -24,6 +24,8 @@ SHORT_SECONDS = 5.0
 # Steps from the best may have this share of what all trials took, if their family's bags take at most the second share
 # of the time that is left. A step is this long (`SearchSpace.step`).
 STEPS_SHARE, STEP_MOST, STEP_SIZE = 0.25, 0.05, 0.12
+# A family whose last trials, so many, found nothing is left to the portfolio and to Optuna.
+MOST_IN_VAIN = 30
 
 
 class Proposals:
@@ -91,7 +93,8 @@ class Proposals:
             return None
         number = self.records.next_number()
         rng = np.random.default_rng([self.recipe.seed, 23, number])
-        quick = [name for name in families.near_the_best() if allotment.tuned_share(name) <= STEP_MOST]
+        near = [name for name in families.near_the_best() if families[name].in_vain < MOST_IN_VAIN]
+        quick = [name for name in near if allotment.tuned_share(name) <= STEP_MOST]
         name = families.choose(rng, [name for name in quick if allotment.fits(name, "tpe")])
         if name is None:
             return None

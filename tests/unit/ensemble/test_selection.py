@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl.ensemble import selection
-from automl.ensemble.selection import LEAST_BAGGED_ROWS, MAX_MODELS, blend_outputs, sample_rows, select_ensemble
+from automl.ensemble.selection import (
+    LEAST_BAGGED_ROWS,
+    MAX_MODELS,
+    blend_outputs,
+    sample_rows,
+    select_ensemble,
+    shortlist,
+)
 from automl.errors import SearchError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
@@ -72,6 +79,24 @@ def test_weights_are_shares_of_few_models_and_never_worse_than_the_best_alone(
     assert blended <= best + (1e-6 if not near_a_step else 1.5 / rows)
     again = select_ensemble(outputs, y, metric, weight=weight, rounds=rounds, max_members=max_members).weights
     assert again == found
+
+
+def test_hundreds_of_models_that_say_the_same_do_not_keep_out_one_of_another_family() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=100)
+    alike = y + rng.normal(size=100)
+    outputs = {trial: (alike + 0.001 * rng.normal(size=100))[:, None].astype(np.float32) for trial in range(300)}
+    outputs[300] = (y + 1.1 * rng.normal(size=100))[:, None].astype(np.float32)
+    families = dict.fromkeys(range(300), "linear") | {300: "forest"}
+    assert 300 not in select_ensemble(outputs, y, get_metric("rmse")).weights
+    assert 300 in select_ensemble(outputs, y, get_metric("rmse"), families=families).weights
+
+
+def test_where_no_other_family_is_left_the_short_list_takes_the_next_best() -> None:
+    losses = np.arange(40.0)
+    assert shortlist(losses, ["a"] * 40).tolist() == list(range(MAX_MODELS))
+    found = shortlist(losses, ["a"] * 38 + ["b", "c"]).tolist()
+    assert found == [*range(MAX_MODELS - 2), 38, 39]
 
 
 def test_two_models_that_err_against_each_other_worked_by_hand() -> None:

@@ -199,6 +199,29 @@ def test_a_family_that_no_longer_improves_gives_way() -> None:
     assert drawn["xgboost"] > 2 * drawn["linear"]
 
 
+def test_the_same_model_found_once_more_is_no_improvement() -> None:
+    """A hundredth of what there is to gain counts once it has come together, a ten-thousandth does not."""
+    families = make_families("linear", "xgboost")
+    note(families, "dummy", (0.1, 20.0))
+    note(families, "linear", (2.0, 10.0), *[(2.0, 10.0 - step / 1000) for step in range(1, 9)])
+    assert (families["linear"].score, families["linear"].in_vain) == (9.992, 8)
+    note(families, "xgboost", (2.0, 10.0), *[(2.0, 9.99 - step / 100) for step in range(8)])
+    assert families["xgboost"].in_vain == 0
+    drawn = draw(families, "linear", "xgboost")
+    assert drawn["xgboost"] > 2 * drawn["linear"]
+    note(families, "linear", (2.0, 9.985), (2.0, 9.98))
+    assert families["linear"].in_vain == 1
+
+
+def test_a_family_far_behind_is_asked_now_and_then() -> None:
+    families = make_families("linear", "xgboost")
+    note(families, "dummy", (0.1, 20.0))
+    note(families, "linear", (5.0, 18.0))
+    note(families, "xgboost", (5.0, 10.0))
+    drawn = draw(families, "linear", "xgboost")
+    assert 5 * drawn["linear"] < drawn["xgboost"] < 20 * drawn["linear"]
+
+
 def test_families_are_weighed_before_the_constant_has_a_score() -> None:
     families = make_families("linear", "xgboost")
     note(families, "linear", (1.0, 10.0))

@@ -16,6 +16,7 @@ from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Event
 from automl.search.active import Active
+from automl.search.proposals import MOST_IN_VAIN
 from automl.search.queue import Queue
 from automl.search.records import Records, read_results
 from automl.search.search import Search
@@ -309,6 +310,21 @@ def test_beside_the_list_steps_are_made_from_the_best_of_a_quick_family(crossed:
     for _ in range(5):
         search.families.note_fold("xgboost", 3.0)
     assert search.proposals.take().origin != "tpe"  # type: ignore[union-attr]
+
+
+def test_no_more_steps_are_made_where_the_last_ones_found_nothing(crossed: StoredRun) -> None:
+    stored = dataclasses.replace(crossed, recipe=crossed.recipe.override({"search": {"tune": True}}))
+    search = make_search(stored, 60.0)
+    facts = {"candidate": "xgboost", "params": search.families["xgboost"].space.defaults(), "status": "ok"}
+    search.families.note_fold("xgboost", 0.01)
+    search.families.note_result(make_result(1, origin="portfolio", seconds=60.0, score=0.9, **facts), static=False)
+    for trial in range(MOST_IN_VAIN - 1):
+        search.families.note_result(make_result(trial, seconds=0.01, score=0.8, **facts), static=False)
+    assert search.proposals.take().origin == "tpe"  # type: ignore[union-attr]
+    search.families.note_result(make_result(2, seconds=0.01, score=0.8, **facts), static=False)
+    assert search.proposals.take().origin != "tpe"  # type: ignore[union-attr]
+    search.families.note_result(make_result(3, seconds=0.01, score=0.95, **facts), static=False)
+    assert search.proposals.take().origin == "tpe"  # type: ignore[union-attr]
 
 
 def test_a_pool_that_is_slow_to_start_is_not_started_before_its_turn_is_near(
