@@ -96,6 +96,7 @@ class CombinePart:
         return np.hstack(blocks).astype(np.float32, copy=False)
 
     def to_graph(self, graph: Graph, table: TableNames) -> str:
+        """The columns' name; "" where none was worth making."""
         blocks = [self._pair_to_graph(graph, table, *map(int, triple)) for triple in self.state["triples"]]
         counts = self.state.get("counts", [])
         blocks += [
@@ -107,7 +108,7 @@ class CombinePart:
             second = _shift_in_graph(graph, table, other, len(counts[other]))
             crossed = graph.add("Add", graph.add("Mul", first, np.int64(len(counts[other]))), second)
             blocks.append(graph.add("Gather", lookup, crossed, axis=0))
-        return graph.concat(blocks)
+        return graph.concat(blocks) if blocks else ""
 
     def _pair_to_graph(self, graph: Graph, table: TableNames, one: int, other: int, sign: int) -> str:
         a, b = graph.columns(table.numbers, [one]), graph.columns(table.numbers, [other])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from automl.graph import Graph
+from automl.matrix import Needs
 from automl.preprocess.combine import CombinePart, association, choose_numbers, choose_pairs, combine, cross
 from automl.preprocess.part import FitRows
-from automl.preprocess.table import MISSING, UNSEEN, Layout, Table
+from automl.preprocess.plan import Transformer, plan_space
+from automl.preprocess.table import MISSING, UNSEEN, Layout, Table, TableNames
 from automl.task import Task, TaskKind
 
 VALUES = Task(kind=TaskKind.REGRESSION, target="y")
@@ -65,6 +68,18 @@ def test_noise_gives_no_pair() -> None:
     rng = np.random.default_rng(1)
     chosen = choose_numbers(rng.normal(size=(2000, 4)).astype(np.float32), rng.normal(size=2000), classes=False)
     assert len(chosen) == 0
+
+
+def test_where_no_two_numbers_belong_together_the_graph_has_the_columns_alone() -> None:
+    rng = np.random.default_rng(1)
+    table = make_table(rng.normal(size=(2000, 4)))
+    params = plan_space(Needs(missing=True), table.layout).complete({"combine": "numbers"})
+    transformer = Transformer(Needs(missing=True), params, table.layout)
+    matrix = transformer.fit(table, FitRows(task=VALUES, target=rng.normal(size=2000), seed=1))
+    assert matrix.shape == (2000, 4)
+    graph = Graph()
+    made = transformer.to_graph(graph, TableNames(numbers="numbers", categories="", dates=""))
+    assert made and all(node.inputs for node in graph.nodes)
 
 
 @pytest.mark.parametrize("classes", [False, True])
