@@ -23,9 +23,9 @@ from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json
 from automl.metrics import get_metric, resolve_metric
 from automl.pictures import encode_uri
+from automl.preprocess.embeddings import list_encoders
 from automl.preprocess.sentences import check_encoder
 from automl.preprocess.table import Table, TableEncoder
-from automl.preprocess.text import list_encoders
 from automl.preprocess.word_vectors import store_word_vectors
 from automl.profile import Finding
 from automl.profile.describe import group_rows

@@ -28,8 +28,9 @@ class KernelSVM:
     gains_by_all_rows = True
 
     def unsupported(self, task: Task, shape: Shape) -> str:
-        if shape.rows > MAX_ROWS * (MORE_FOR_MEANING if shape.pictures or shape.texts else 1):
-            return f"{shape.rows:,} rows are more than {MAX_ROWS:,}: its time grows with their square"
+        most = MAX_ROWS * (MORE_FOR_MEANING if shape.pictures or shape.texts else 1)
+        if shape.rows > most:
+            return f"{shape.rows:,} rows are more than {most:,}: its time grows with their square"
         if shape.columns > MAX_COLUMNS:
             return f"{shape.columns:,} columns are more than {MAX_COLUMNS:,}"
         if shape.outputs > MAX_CLASSES:

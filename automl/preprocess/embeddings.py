@@ -1,4 +1,5 @@
-"""Embeddings of texts by the encoder that a configuration names, each text encoded once a run."""
+"""Embeddings of texts: which encoders may read a table, and what the one that a configuration names makes of its texts,
+each encoded once a run."""
 
 from __future__ import annotations
 
@@ -12,8 +13,12 @@ from automl.files import write_array
 from automl.matrix import FloatArray
 from automl.preprocess import multilingual, sentences
 from automl.preprocess.corpus import Texts
+from automl.preprocess.table import Layout
 
 CHUNK = 256  # texts that are encoded and kept together
+# Texts beyond so many bytes would take an encoder too long.
+MOST_BYTES = {"sentences": 2_000_000, "multilingual": 10_000_000}
+LATIN_ASCII = 0.6  # share of ASCII bytes from which on texts are taken for Latin letters
 
 
 class SentenceEncoder(Protocol):
@@ -33,6 +38,24 @@ _LOADERS: dict[str, Callable[[str], SentenceEncoder]] = {
     "multilingual": lambda backbone: multilingual.load_encoder(),
 }
 ENCODERS = tuple(_LOADERS)
+
+
+def list_encoders(layout: Layout, *, in_time: bool = True) -> tuple[str, ...]:
+    """Names of the encoders that may read the table's texts: the user's own alone, else those of the extras.
+
+    That of English sentences is left out where the texts are in another script and there is one that knows it.
+
+    Args:
+        in_time: leave out those that the texts would take too long; of the user's own it is not asked.
+    """
+    if not layout.texts or not layout.encoder:
+        return ()
+    if layout.backbone:
+        return ("sentences",)
+    found = ["multilingual"] if multilingual.is_available() else []
+    if sentences.is_available() and (not found or layout.text_ascii >= LATIN_ASCII):
+        found.insert(0, "sentences")
+    return tuple(name for name in found if not in_time or layout.text_bytes <= MOST_BYTES[name])
 
 
 def load_encoder(name: str, backbone: str = "") -> SentenceEncoder:

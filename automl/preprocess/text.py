@@ -16,10 +16,9 @@ import numpy as np
 
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, Feature, FloatArray, Needs
-from automl.preprocess import multilingual, sentences
 from automl.preprocess._graph_texts import number_words_in_graph, weigh_in_graph
 from automl.preprocess.corpus import Texts
-from automl.preprocess.embeddings import ENCODERS, embed, load_encoder
+from automl.preprocess.embeddings import ENCODERS, embed, list_encoders, load_encoder
 from automl.preprocess.ngrams import match_keys, read_blocks, select_columns
 from automl.preprocess.part import FitRows, State
 from automl.preprocess.stop_words import find_empty_chains, find_stop_words
@@ -31,9 +30,6 @@ MAX_FEATURES = 200_000
 MAX_DENSE = 10_000  # n-grams that SVD columns are made of
 MAX_CELLS = 16_000_000  # coefficients of a linear model over all n-grams
 LARGE_BYTES = 15_000_000  # texts beyond this are read by words, and by shorter chains of characters
-# Texts beyond so many bytes would take an encoder too long.
-MOST_BYTES = {"sentences": 2_000_000, "multilingual": 10_000_000}
-LATIN_ASCII = 0.6  # share of ASCII bytes from which on texts are taken for Latin letters
 MAX_TOKENS = 256
 MAX_WORDS = 30_000
 PAD, UNKNOWN, BETWEEN = 0, 1, 2
@@ -79,24 +75,6 @@ def space(needs: Needs, layout: Layout) -> SearchSpace:
         "others": Choice((0.0, 0.03, 0.1, 0.3, 1.0), 0.1 if layout.has_only_texts else 1.0),
     }
     return SearchSpace(parameters)
-
-
-def list_encoders(layout: Layout, *, in_time: bool = True) -> tuple[str, ...]:
-    """Names of the encoders that may read the table's texts: the user's own alone, else those of the extras.
-
-    That of English sentences is left out where the texts are in another script and there is one that knows it.
-
-    Args:
-        in_time: leave out those that the texts would take too long; of the user's own it is not asked.
-    """
-    if not layout.texts or not layout.encoder:
-        return ()
-    if layout.backbone:
-        return ("sentences",)
-    found = ["multilingual"] if multilingual.is_available() else []
-    if sentences.is_available() and (not found or layout.text_ascii >= LATIN_ASCII):
-        found.insert(0, "sentences")
-    return tuple(name for name in found if not in_time or layout.text_bytes <= MOST_BYTES[name])
 
 
 class TextPart:

@@ -12,12 +12,11 @@ import pytest
 from automl.errors import MissingExtraError
 from automl.matrix import Needs
 from automl.preprocess import multilingual, sentences
-from automl.preprocess.embeddings import load_encoder
+from automl.preprocess.embeddings import MOST_BYTES, list_encoders, load_encoder
 from automl.preprocess.multilingual import MAX_READ, WIDTH
 from automl.preprocess.part import FitRows
 from automl.preprocess.plan import Transformer, plan_space
 from automl.preprocess.table import Layout, Table, TableEncoder
-from automl.preprocess.text import MOST_BYTES, list_encoders
 from automl.schema import Column, Role, Schema
 from automl.task import Task, TaskKind
 
