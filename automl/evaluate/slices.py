@@ -169,6 +169,9 @@ def _describe(path: list[tuple[int, float, bool]], splits: list[Split]) -> list[
             sign = "is" if above else "is not"
             texts.append(f"{split.column} {sign} {split.level if split.kind == 'level' else 'missing'}")
             continue
+        if np.isinf(threshold):  # how a tree tells holes from values
+            texts.append(f"{split.column} is {'missing' if above else 'not missing'}")
+            continue
         low, high, _ = ranges.get(split.column, (None, None, split))
         low, high = (threshold, high) if above else (low, threshold)
         ranges[split.column] = (low, high, split)

@@ -39,6 +39,19 @@ def test_a_planted_slice_is_found_in_its_own_units() -> None:
     assert worst["rows"] == pytest.approx(bad.sum() / 2, rel=0.15)  # the half that did not grow the tree
 
 
+@pytest.mark.parametrize(("role", "value"), [(Role.NUMBER, 7.0), (Role.DATE, pd.Timestamp("2020-05-01"))])
+def test_a_slice_of_rows_without_a_value_says_so(role: Role, value: object) -> None:
+    """A tree tells holes from values by a threshold of infinity."""
+    hole = np.random.default_rng(6).random(4_000) < 0.3
+    schema = Schema((Column(name="when", role=role, reason=""),))
+    cells = pd.Series([value] * 4_000).mask(pd.Series(hole))
+    table = TableEncoder(schema).encode(pd.DataFrame({"when": cells}))
+    for bad, said in ((hole, "when is missing"), (~hole, "when is not missing")):
+        errors = np.where(bad, 1.0, 0.0) * (np.arange(4_000) % 3 > 0)
+        found = find_slices(table, schema, errors, rates=True, seed=0)
+        assert found["slices"][0]["conditions"] == [said]
+
+
 def test_errors_by_chance_make_no_slice() -> None:
     table, _, _ = make_table(4_000)
     for seed in range(5):
