@@ -346,8 +346,10 @@ class _Session:
             self.emit(Decision(topic="models", text=f"{name} is not tried", reason=reason))
         search.blend = builder.update()
         ended = search.go()
-        if told := search.refits.describe():
+        layered, refitted = builder.add_second_layer(), search.refits.describe()
+        if refitted and not layered:  # else they are in what was just written
             builder.save_again()
+        for told in filter(None, (layered, refitted)):
             self.emit(told)
         seconds = time.monotonic() - began
         families = search.families

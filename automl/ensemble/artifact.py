@@ -15,6 +15,7 @@ import numpy as np
 
 from automl.candidates import Estimator
 from automl.ensemble.bag import join_whole, load_bag
+from automl.ensemble.second_layer import SecondLayer, join_members
 from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.files import environment_error, read_json, sha256, write_json
 from automl.matrix import FloatArray
@@ -65,13 +66,15 @@ def save_model(
     facts: dict[str, Any],
     *,
     parts: Mapping[int, Calibrator] | None = None,
+    layer: SecondLayer | None = None,
     few: bool = False,
 ) -> None:
     """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
 
     Args:
         weights: trial → share, summing to 1.
-        calibrator: has the last word.
+        calibrator: has the last word, unless there is a second layer.
+        layer: joins the members in place of their weights, which are kept for parts of the ensemble.
         parts: trial → what calibrates that member before it is mixed with the others; the identity unless given.
         few: see `automl.search.answers.choose_folds`.
         facts: what else the manifest says: score, threshold, run id.
@@ -85,13 +88,14 @@ def save_model(
             {**_link_member(own, run, data, results[trial], share, few), "calibrator": own_words[trial].to_json()}
             for trial, share in weights.items()
         ]
-        write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json()})
+        second = {} if layer is None else {"layer": layer.to_json()}
+        write_json(own / "ensemble.json", {"members": members, "calibrator": calibrator.to_json(), **second})
         write_json(own / "schema.json", schema.to_json())
         write_json(own / "task.json", data.task.to_json())
         if (run.data / REFERENCE).exists():
             _link(run.data / REFERENCE, own / REFERENCE)
         golden = read_json(run.data / "golden.json")
-        outputs = calibrator.apply(_golden_outputs(run, data, results, weights, own_words, few))
+        outputs = join_members(_golden_outputs(run, data, results, own_words, few), weights, calibrator, layer)
         write_json(
             own / "golden.json", {"rows": golden, "outputs": [[round(float(v), 7) for v in row] for row in outputs]}
         )
@@ -152,23 +156,22 @@ def _golden_outputs(
     run: Run,
     data: SearchData,
     results: dict[int, TrialResult],
-    weights: dict[int, float],
     parts: Mapping[int, Calibrator],
     few: bool,
-) -> FloatArray:
-    """What the ensemble's calibrated members answer on the golden rows, from what their workers noted."""
-    total = np.zeros((len(data.golden), data.task.n_outputs))
-    for trial, share in weights.items():
+) -> dict[int, FloatArray]:
+    """What each calibrated member answers on the golden rows (m, k), from what its workers noted."""
+    outputs = {}
+    for trial, calibrator in parts.items():
         whole = find_whole(run.path, data, results[trial])
         asked = choose_folds(data, results[trial].candidate, whole=whole is not None, few=few)
-        own = np.zeros_like(total)
+        own = np.zeros((len(data.golden), data.task.n_outputs))
         for fold in asked:
             own += np.load(fold_folder(run.path, trial, fold) / "golden.npy", allow_pickle=False)
         mean = own / len(asked)
         if whole is not None:
             mean = join_whole(mean, np.load(whole / "golden.npy", allow_pickle=False))
-        total += share * parts[trial].apply(mean.astype(np.float32))
-    return total.astype(np.float32)
+        outputs[trial] = calibrator.apply(mean.astype(np.float32))
+    return outputs
 
 
 def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, share: float, few: bool) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """An ensemble of bags in use: each member's fold models are averaged, that with its model of all rows where there is
-one, and the members by their weights."""
+one, and the members by their weights or by a second layer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from automl.candidates import Estimator
+from automl.ensemble.second_layer import SecondLayer, join_members, read_layer
 from automl.errors import ArtifactError
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray
@@ -80,7 +81,8 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class BagModel:
-    """See `automl.predictor.Model`. Weights of the members sum to 1; the calibrator has the last word."""
+    """See `automl.predictor.Model`. Weights of the members sum to 1, the calibrator has the last word; a second layer
+    needs neither."""
 
     reads_categoricals: ClassVar[bool] = True
 
@@ -88,6 +90,7 @@ class BagModel:
     encoder: TableEncoder
     members: tuple[Member, ...]
     calibrator: Calibrator = IDENTITY
+    layer: SecondLayer | None = None
 
     def predict(self, frame: pd.DataFrame) -> FloatArray:
         """Outputs (n, k) of a typed frame; pictures are decoded a few thousand at a time."""
@@ -119,7 +122,7 @@ class BagModel:
             NoGraphError: if a member or its preprocessing has no faithful form; it is named.
         """
         table = self.encoder.to_graph(graph)
-        shares = []
+        answers = []
         for member in self.members:
             folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.answering]
             mean = graph.add("Mul", graph.sum(folds), np.float64(1 / len(folds)))
@@ -131,11 +134,16 @@ class BagModel:
                         graph.add("Mul", whole, np.float64(WHOLE_SHARE)),
                     ]
                 )
-            own = member.calibrator.to_graph(graph, mean, self.task.n_outputs)
-            shares.append(graph.add("Mul", own, np.float64(member.weight)))
-        total = graph.sum(shares)
-        calibrated = self.calibrator.to_graph(graph, total, self.task.n_outputs)
-        return graph.cast(calibrated, "float32")
+            answers.append(member.calibrator.to_graph(graph, mean, self.task.n_outputs))
+        return graph.cast(self._join_in_graph(graph, answers), "float32")
+
+    def _join_in_graph(self, graph: Graph, answers: list[str]) -> str:
+        if self.layer is not None:
+            return self.layer.to_graph(graph, answers)
+        shares = [
+            graph.add("Mul", own, np.float64(member.weight)) for member, own in zip(self.members, answers, strict=True)
+        ]
+        return self.calibrator.to_graph(graph, graph.sum(shares), self.task.n_outputs)
 
     def _fold_to_graph(self, graph: Graph, member: Member, fold: FoldModel, table: TableNames) -> str:
         if not hasattr(fold.estimator, "to_graph"):
@@ -145,16 +153,17 @@ class BagModel:
 
     def _predict_chunk(self, table: Table) -> FloatArray:
         matrices: dict[str, FloatArray] = {}
-        total = np.zeros((len(table), self.task.n_outputs))
+        answers = []
         for member in self.members:
-            own = np.zeros_like(total)
+            own = np.zeros((len(table), self.task.n_outputs))
             for fold in member.answering:
                 own += self._outputs(fold, table, matrices)
             mean = own / len(member.answering)
             if member.whole is not None:
                 mean = join_whole(mean, self._outputs(member.whole, table, matrices))
-            total += member.weight * member.calibrator.apply(mean.astype(np.float32)).astype(np.float64)
-        return self.calibrator.apply(total.astype(np.float32))
+            answers.append(member.calibrator.apply(mean.astype(np.float32)))
+        weights = {place: member.weight for place, member in enumerate(self.members)}
+        return join_members(dict(enumerate(answers)), weights, self.calibrator, self.layer)
 
     def _outputs(self, fold: FoldModel, table: Table, matrices: dict[str, FloatArray]) -> Array:
         if fold.key not in matrices:
@@ -211,9 +220,10 @@ def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *
             own = Calibrator.from_json(member["calibrator"]) if "calibrator" in member else IDENTITY
             members.append(Member(member["name"], name, float(member["weight"]), folds, own, whole))
         calibrator = Calibrator.from_json(record["calibrator"])
+        layer = read_layer(record, task)
     except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {error}", hint="Train it again with automl fit") from error
-    return BagModel(task, encoder, tuple(members), calibrator)
+    return BagModel(task, encoder, tuple(members), calibrator, layer)
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -8,9 +8,10 @@ from typing import Any
 
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.artifact import save_model
+from automl.ensemble.second_layer import SecondLayer, find_layer, is_wanted, join_members
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.errors import AutoMLError
-from automl.events import BestImproved, Event
+from automl.events import BestImproved, Decision, Event
 from automl.files import read_json, write_json
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
@@ -53,6 +54,7 @@ class EnsembleBuilder:
         self.weights: dict[int, float] = {}
         self.calibrator = IDENTITY
         self.threshold = USUAL
+        self.layer: SecondLayer | None = None
         self.blend: FloatArray | None = None
         self.score: float | None = None
         self.history: list[dict[str, Any]] = []
@@ -92,6 +94,38 @@ class EnsembleBuilder:
         self._write_leaderboard()
         return self.judged
 
+    def add_second_layer(self) -> Decision | None:
+        """At the end: join the deployed members by a second layer, if that is better; says what it gains."""
+        wanted = self.recipe.ensemble.second_layer and is_wanted(
+            self.data.task, self.metric, len(self.weights), len(self.oofs.scored)
+        )
+        if self.score is None or not wanted:
+            return None
+        scored = self.oofs.on_scored_rows()
+        found = find_layer(
+            self.data.task,
+            self.metric,
+            scored,
+            self.oofs.target(),
+            self.weights,
+            weight=self.oofs.weight(),
+            units=self.oofs.units(),
+            seed=self.recipe.seed,
+        )
+        if found is None:
+            return None
+        score = self.oofs.score(join_members(scored, self.weights, self.calibrator, found.layer))
+        if not self._is_better(score):
+            return None
+        self._deploy(self.weights, self.calibrator, self.threshold, score, layer=found.layer)
+        self._write_leaderboard()
+        return Decision(
+            topic="ensemble",
+            text="A second layer joins the members in place of their weighted mean",
+            reason=f"on rows that it was not fitted to, {self.metric.title} {found.score:.4g} "
+            f"in place of {found.without:.4g}",
+        )
+
     @property
     def judged(self) -> FloatArray | None:
         """`blend` as the metric is to see it."""
@@ -113,7 +147,8 @@ class EnsembleBuilder:
         if not same or not weights.keys() <= self.oofs.outputs.keys():
             return
         self.weights, self.calibrator = weights, Calibrator.from_json(noted["calibrator"])
-        self.threshold, self.score = float(noted["threshold"]), float(noted["score"])
+        # a second layer is found anew at the end; until then mean is held against mean
+        self.threshold, self.score = float(noted["threshold"]), float(noted.get("mean_score", noted["score"]))
         self.history = list(noted["history"])
         self.blend = self.calibrator.apply(blend_outputs(self.oofs.outputs, weights))
 
@@ -122,10 +157,19 @@ class EnsembleBuilder:
             return True
         return score > self.score if self.metric.maximize else score < self.score
 
-    def _deploy(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
-        self._save(weights, calibrator, threshold, score)
+    def _deploy(
+        self,
+        weights: dict[int, float],
+        calibrator: Calibrator,
+        threshold: float,
+        score: float,
+        *,
+        layer: SecondLayer | None = None,
+    ) -> None:
+        mean = {} if layer is None else {"mean_score": self.score, "layer": layer.to_json()}
+        self._save(weights, calibrator, threshold, score, layer)
         self.weights, self.calibrator, self.threshold, self.score = weights, calibrator, threshold, score
-        self.blend = calibrator.apply(blend_outputs(self.oofs.outputs, weights))
+        self.layer, self.blend = layer, join_members(self.oofs.outputs, weights, calibrator, layer)
         results = self.records.results
         elapsed = round(self.elapsed(), 3)
         self.history.append({"elapsed": elapsed, "score": score, "members": len(weights)})
@@ -141,6 +185,7 @@ class EnsembleBuilder:
                 "calibrator": calibrator.to_json(),
                 "threshold": threshold,
                 "history": self.history,
+                **mean,
             },
         )
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
@@ -149,9 +194,16 @@ class EnsembleBuilder:
     def save_again(self) -> None:
         """Write the deployed ensemble's model folder with the models of all rows that its members have by now."""
         if self.score is not None:
-            self._save(self.weights, self.calibrator, self.threshold, self.score)
+            self._save(self.weights, self.calibrator, self.threshold, self.score, self.layer)
 
-    def _save(self, weights: dict[int, float], calibrator: Calibrator, threshold: float, score: float) -> None:
+    def _save(
+        self,
+        weights: dict[int, float],
+        calibrator: Calibrator,
+        threshold: float,
+        score: float,
+        layer: SecondLayer | None,
+    ) -> None:
         facts = {
             "run": self.run.path.name,
             "metric": self.data.task.metric,
@@ -161,8 +213,9 @@ class EnsembleBuilder:
         parts = {trial: self.oofs.calibrators[trial] for trial in weights}
         few = self._must_be_few(weights)
         save_model(
-            self.run, self.data, self.schema, self.records.results, weights, calibrator, facts, parts=parts, few=few
-        )
+            self.run, self.data, self.schema, self.records.results, weights, calibrator, facts,
+            parts=parts, layer=layer, few=few,
+        )  # fmt: skip
 
     def _must_be_few(self, weights: dict[int, float]) -> bool:
         """Whether a row would take longer than it may if all folds of members without a model of all rows answered."""

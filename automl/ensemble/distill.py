@@ -15,7 +15,7 @@ import numpy as np
 
 from automl.candidates import Estimator, FitContext
 from automl.ensemble.artifact import REFERENCE, find_model_folder, save_single
-from automl.ensemble.selection import blend_outputs
+from automl.ensemble.second_layer import join_members, read_layer
 from automl.errors import SearchError, UsageError
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
@@ -99,10 +99,12 @@ def _teacher_outputs(run: Run, data: SearchData) -> FloatArray:
     record = read_json(find_model_folder(run.path) / "ensemble.json")
     weights = {int(member["trial"]): float(member["weight"]) for member in record["members"]}
     stored = {trial: np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in weights}
-    blend = blend_outputs(stored, weights)
-    known = ~np.isnan(blend[:, 0])
-    blend[known] = Calibrator.from_json(record["calibrator"]).apply(blend[known])
-    return blend
+    known = ~np.isnan(next(iter(stored.values()))[:, 0])
+    layer = read_layer(record, data.task)
+    found = {trial: outputs[known] for trial, outputs in stored.items()}
+    answers = np.full((len(known), data.task.n_outputs), np.nan, dtype=np.float32)
+    answers[known] = join_members(found, weights, Calibrator.from_json(record["calibrator"]), layer)
+    return answers
 
 
 def _fit(data: SearchData, name: str, rows: Array, teacher: FloatArray, *, seed: int) -> tuple[Transformer, Estimator]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from automl.ensemble.selection import blend_outputs
+from automl.ensemble.second_layer import SecondLayer, join_members, read_layer
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
@@ -44,6 +44,7 @@ class Evidence:
     units: IntArray | None
     rows: Array
     threshold: float = USUAL
+    layer: SecondLayer | None = None
 
     @property
     def judged(self) -> FloatArray:
@@ -84,6 +85,7 @@ def read_evidence(run_path: str) -> Evidence:
     members = ensemble["members"]
     total = sum(member["weight"] for member in members)
     weights = {member["trial"]: member["weight"] / total for member in members}
+    layer = read_layer(ensemble, data.task)
     return Evidence(
         data=data,
         metric=get_metric(data.task.metric),
@@ -91,7 +93,8 @@ def read_evidence(run_path: str) -> Evidence:
         outputs=outputs,
         choices=oofs.candidates(),
         weights=weights,
-        blend=Calibrator.from_json(ensemble["calibrator"]).apply(blend_outputs(outputs, weights)),
+        blend=join_members(outputs, weights, Calibrator.from_json(ensemble["calibrator"]), layer),
+        layer=layer,
         threshold=float(ensemble.get("threshold", USUAL)),
         y=oofs.target(),
         weight=oofs.weight(),

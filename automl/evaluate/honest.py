@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.allowance import make_allowance
+from automl.ensemble.second_layer import fit_layer, join_members
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.evaluate.evidence import Evidence, read_evidence, resample
 from automl.matrix import Array, FloatArray
@@ -153,13 +154,15 @@ def _repeat_choice(
         families={trial: result.candidate for trial, result in evidence.results.items()},
     )
     weight_in = None if weight is None else weight[drawn]
-    inside = blend_outputs({trial: evidence.choices[trial][drawn] for trial in selection.weights}, selection.weights)
-    calibrator = fit_calibrator(evidence.data.task, inside, y[drawn], weight_in)
-    chosen = calibrator.apply(
-        blend_outputs({trial: evidence.choices[trial][out] for trial in selection.weights}, selection.weights)
-    )
-    threshold = choose_threshold(metric, y[drawn], calibrator.apply(inside), weight_in)
-    return _compare_on(evidence, out, chosen, threshold)
+    task, weights = evidence.data.task, selection.weights
+    near = {trial: evidence.choices[trial][drawn] for trial in weights}
+    far = {trial: evidence.choices[trial][out] for trial in weights}
+    calibrator, layer = fit_calibrator(task, blend_outputs(near, weights), y[drawn], weight_in), None
+    if evidence.layer is not None:
+        layer = fit_layer(task, near, y[drawn], weights, weight=weight_in, max_cells=REPEAT_CELLS)
+    inside = join_members(near, weights, calibrator, layer)
+    threshold = choose_threshold(metric, y[drawn], inside, weight_in)
+    return _compare_on(evidence, out, join_members(far, weights, calibrator, layer), threshold)
 
 
 def _compare_on(evidence: Evidence, rows: Array, chosen: FloatArray, threshold: float) -> dict[str, float]:

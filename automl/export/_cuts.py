@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.bag import BagModel, Member
-from automl.ensemble.selection import blend_outputs
+from automl.ensemble.second_layer import join_members
 from automl.errors import ConstraintError, UsageError
 from automl.export import Source
 from automl.export._model import build_model
@@ -126,10 +126,12 @@ def leave_out(source: Source) -> tuple[Source, list[str], float | None]:
 
 
 def _cut(model: BagModel, places: list[int], folds: int) -> BagModel:
-    chosen = [model.members[place] for place in places]
+    chosen = [model.members[place] for place in sorted(places)]
     total = sum(member.weight for member in chosen)
     kept = (dataclasses.replace(_cut_member(member, folds), weight=member.weight / total) for member in chosen)
-    return dataclasses.replace(model, members=tuple(kept))
+    # a second layer was fitted to all members; fewer are joined by their weights
+    layer = model.layer if len(chosen) == len(model.members) else None
+    return dataclasses.replace(model, members=tuple(kept), layer=layer)
 
 
 def _cut_member(member: Member, folds: int) -> Member:
@@ -163,14 +165,19 @@ def _score(source: Source, places: list[int]) -> float | None:
         return None
     data = SearchData(source.run.data)
     members = read_json(source.folder / "ensemble.json")["members"]
-    chosen = {int(members[place]["trial"]): float(members[place]["weight"]) for place in places}
+    chosen = {int(members[place]["trial"]): float(members[place]["weight"]) for place in sorted(places)}
     total = sum(chosen.values())
     outputs: dict[int, FloatArray] = {
         trial: np.load(source.run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in chosen
     }
-    blend = blend_outputs(outputs, {trial: weight / total for trial, weight in chosen.items()})
-    rows = ~np.isnan(blend[:, 0])
-    assert isinstance(source.predictor.model, BagModel)
-    found = source.predictor.model.calibrator.apply(blend[rows])
+    rows = ~np.isnan(next(iter(outputs.values()))[:, 0])
+    model = source.predictor.model
+    assert isinstance(model, BagModel)
+    found = join_members(
+        {trial: found[rows] for trial, found in outputs.items()},
+        {trial: weight / total for trial, weight in chosen.items()},
+        model.calibrator,
+        model.layer if len(chosen) == len(model.members) else None,
+    )
     weight = None if data.weight is None else data.weight[rows]
     return float(get_metric(data.task.metric).score(data.target[rows], found, weight))

@@ -120,13 +120,23 @@ def build_model(source: Source, column: Column) -> Any:
     assert column.picture is not None
     inputs = keras.Input(column.picture.shape, dtype="uint8", name="pictures")
     pixels = keras.ops.cast(inputs, "float32")
-    total: Any = None
+    parts = []
     for member in bag.members:
         answers = [_answer(keras, fold.estimator, pixels) for fold in member.answering]
         mean = sum(answers[1:], start=answers[0]) * (1 / len(answers))
-        part = _calibrate(keras, member.calibrator, mean) * member.weight
-        total = part if total is None else total + part
-    return keras.Model(inputs, _calibrate(keras, bag.calibrator, total), name="automl")
+        parts.append(_calibrate(keras, member.calibrator, mean))
+    return keras.Model(inputs, _join(keras, bag, parts), name="automl")
+
+
+def _join(keras: Any, bag: BagModel, parts: list[Any]) -> Any:
+    """The ensemble's outputs from those of its members."""
+    if bag.layer is not None:
+        logs = [keras.ops.log(keras.ops.clip(part, EDGE, 1.0)) for part in parts]
+        shares = [part * slope for part, slope in zip(logs, bag.layer.slopes, strict=True)]
+        shifts = np.array(bag.layer.shifts, dtype=np.float32)
+        return keras.ops.softmax(sum(shares[1:], start=shares[0]) + shifts, axis=-1)
+    shares = [part * member.weight for part, member in zip(parts, bag.members, strict=True)]
+    return _calibrate(keras, bag.calibrator, sum(shares[1:], start=shares[0]))
 
 
 def _answer(keras: Any, estimator: Any, pixels: Any) -> Any:

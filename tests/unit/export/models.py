@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from automl.ensemble.artifact import save_model
+from automl.ensemble.second_layer import SecondLayer
 from automl.search.calibration import Calibrator
 from tests.unit.search.runs import StoredRun, store_run
 
 CALIBRATOR = Calibrator(slope=1.4, shift=-0.2)
+LAYER = SecondLayer(slopes=(0.7, 0.0, 0.9), shifts=(0.1, -0.3))
 
 
 def make_table(rows: int = 160) -> pd.DataFrame:
@@ -30,7 +32,7 @@ def make_table(rows: int = 160) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def store_model(path: Path, *, kind: str = "binary") -> StoredRun:
+def store_model(path: Path, *, kind: str = "binary", layer: SecondLayer | None = None) -> StoredRun:
     """A run with a model of a linear model, XGBoost and naive Bayes (ridge, for values)."""
     table, target = make_table(), "bought"
     if kind == "regression":
@@ -42,5 +44,7 @@ def store_model(path: Path, *, kind: str = "binary") -> StoredRun:
     facts = {"run": "run", "metric": stored.data.task.metric, "out_of_fold_score": 0.5, "threshold": 0.45}
     weights = {0: 0.5, 1: 0.3, 2: 0.2}
     parts = {} if kind == "regression" else {0: Calibrator(1.8, 0.1), 2: Calibrator(0.6, 0.0)}
-    save_model(stored.run, stored.data, stored.schema, records.results, weights, CALIBRATOR, facts, parts=parts)
+    save_model(
+        stored.run, stored.data, stored.schema, records.results, weights, CALIBRATOR, facts, parts=parts, layer=layer
+    )
     return stored

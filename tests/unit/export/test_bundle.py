@@ -20,17 +20,18 @@ from automl.export._bundle import export_model, open_source, verify_export
 from automl.export._rows import choose_rows, largest_difference
 from automl.files import read_json, sha256, write_json
 from automl.task import Task, TaskKind
-from tests.unit.export.models import make_table, store_model
+from tests.unit.export.models import LAYER, make_table, store_model
 from tests.unit.monitor.conftest import finish
 from tests.unit.search.runs import store_run
 
-KINDS = ("binary", "regression")
+KINDS = ("binary", "regression", "layered")
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     place = tmp_path_factory.mktemp("export")
-    return {kind: open_source(store_model(place / kind, kind=kind).run.path) for kind in KINDS}
+    sources = {kind: open_source(store_model(place / kind, kind=kind).run.path) for kind in KINDS[:2]}
+    return {**sources, "layered": open_source(store_model(place / "layered", layer=LAYER).run.path)}
 
 
 @pytest.fixture(scope="module")

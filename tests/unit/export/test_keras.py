@@ -5,10 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from automl.ensemble.bag import BagModel
+from automl.ensemble.second_layer import SecondLayer
 from automl.export._bundle import export_model, open_source, verify_export
+from automl.export.keras import _join
 from automl.flow import fit
 from automl.graph import NoGraphError
 from automl.recipe import Recipe, shared_folder
@@ -42,3 +47,14 @@ def test_nets_on_pictures_are_one_file_of_layers(tmp_path: Path) -> None:
     words = [sys.executable, "-I", "-c", SHAPES, str(tmp_path / "out/model.keras")]
     said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=100).stdout
     assert said.strip() == "(None, 8, 8, 1) (2, 10) 2.0"
+
+
+@pytest.mark.slow
+def test_a_second_layer_answers_in_keras_as_it_does_in_numpy() -> None:
+    import keras
+
+    parts = [np.random.default_rng(seed).dirichlet((0.3, 1, 2), 20).astype(np.float32) for seed in range(3)]
+    layer = SecondLayer((0.8, 0.0, 1.1), (0.2, -0.1, 0.0))
+    unused: Any = None
+    bag = BagModel(unused, unused, (), layer=layer)
+    np.testing.assert_allclose(np.asarray(_join(keras, bag, parts)), layer.join(parts), atol=1e-6)
