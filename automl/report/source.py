@@ -126,6 +126,14 @@ class RunSource:
         return _records(self.ensemble.get("members"))
 
     @property
+    def slopes(self) -> list[float]:
+        """Of the second layer, one a member; empty where there is none."""
+        layer = self.ensemble.get("layer")
+        slopes = layer.get("slopes") if isinstance(layer, dict) else None
+        fits = isinstance(slopes, list) and len(slopes) == len(self.members) and all(map(is_figure, slopes))
+        return [float(slope) for slope in slopes] if slopes and fits else []
+
+    @property
     def is_linear(self) -> bool:
         """Whether the deployed model is one linear model: of the family that is the linear baseline."""
         baselines = {trial.get("candidate") for trial in self.trials if trial.get("origin") == "baseline"}

@@ -123,10 +123,12 @@ def _trade(source: RunSource) -> Chart | None:
 
 
 def _weights(source: RunSource) -> Chart | None:
+    slopes = source.slopes
+    shares: list[Any] = [*slopes] or [member.get("weight") for member in source.members]
     members = [
-        (str(member.get("name") or member.get("candidate") or "–"), float(member["weight"]))
-        for member in source.members
-        if is_figure(member.get("weight"))
+        (str(member.get("name") or member.get("candidate") or "–"), float(weight))
+        for member, weight in zip(source.members, shares, strict=True)
+        if is_figure(weight)
     ]
     total = sum(weight for _, weight in members)
     if len(members) < 2 or total <= 0:
@@ -135,13 +137,24 @@ def _weights(source: RunSource) -> Chart | None:
     series = Series(
         name="weight", x=tuple(name for name, _ in members), y=tuple(round(w / total, 4) for _, w in members)
     )
+    caption = "Each prediction is the mean of these models' predictions, by these shares."
+    if slopes:
+        what = (
+            "the logarithms of these models' probabilities"
+            if source.task and source.task.is_classification
+            else "these models' values"
+        )
+        caption = (
+            f"A second layer adds up {what}, by slopes that it learned in these proportions; together they are "
+            f"{format_figure(total)}, where the shares of a mean would be 1."
+        )
     return Chart(
         kind="bar",
         title="What the ensemble is made of",
         x_label="model",
         y_label="share of the vote",
         series=(series,),
-        caption="Each prediction is the mean of these models' predictions, by these shares.",
+        caption=caption,
     )
 
 
