@@ -64,15 +64,23 @@ def environment_error(error: OSError, path: Path) -> EngineError:
 def telling_full_disk(folder: Path) -> Iterator[None]:
     """Whatever fails inside because a disk is full or read only is the environment's fault, whoever wrote.
 
+    Args:
+        folder: the run, which a hint to resume it then names.
+
     Raises:
         EngineError: in place of such an OSError.
     """
     try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise environment_error(error, Path(error.filename) if isinstance(error.filename, str) else folder) from error
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            place = Path(error.filename) if isinstance(error.filename, str) else folder
+            raise environment_error(error, place) from error
+    except EngineError as error:
+        error.hint = error.hint.replace("automl resume RUN", f"automl resume {folder}")
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

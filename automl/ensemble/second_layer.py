@@ -25,7 +25,7 @@ from automl.task import Task
 PULL = 300.0
 # Fewer rows cannot tell a second layer from luck.
 MIN_ROWS = 100
-CHECK_FOLDS = 5
+CHECK_FOLDS, CHECK_ROWS = 5, 100_000
 # It must be better by so many standard errors of the difference over the folds of the check.
 SURE = 0.5
 # A gain of less than this share of the score is not worth a layer.
@@ -136,10 +136,11 @@ def find_layer(
         weights: trial → share in the ensemble.
         units: group of each row (n,); a group is not divided.
     """
-    places = _deal(len(y), units, seed)
+    rows = _spread(len(y), CHECK_ROWS)
+    places = _deal(len(rows), None if units is None else units[rows], seed)
     without, with_it = [], []
     for part in range(CHECK_FOLDS):
-        inside, outside = np.flatnonzero(places != part), np.flatnonzero(places == part)
+        inside, outside = rows[places != part], rows[places == part]
         if not len(inside) or not len(outside):
             return None
         near = {trial: outputs[trial][inside] for trial in weights}

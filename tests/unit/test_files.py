@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from automl.errors import EngineError
-from automl.files import environment_error, read_json, replacing, sha256, write_array, write_json, write_text
+from automl.files import (
+    environment_error,
+    read_json,
+    replacing,
+    sha256,
+    telling_full_disk,
+    write_array,
+    write_json,
+    write_text,
+)
 
 
 def _names(folder: Path) -> list[str]:
@@ -73,6 +82,19 @@ def test_a_failed_write_is_told_in_the_users_words(number: int, message: str) ->
     error = environment_error(OSError(number, "it broke"), Path("runs/a"))
     assert (error.message, error.exit_code) == (message, 5)
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "full", "runs/a/search/x"),
+        environment_error(OSError(errno.ENOSPC, "full"), Path("runs/a/search/x")),
+    ],
+)
+def test_where_the_disk_was_too_small_for_a_run_the_hint_names_the_run(failure: Exception) -> None:
+    with pytest.raises(EngineError, match="cannot write runs/a/search/x") as caught, telling_full_disk(Path("runs/a")):
+        raise failure
+    assert caught.value.hint == "Free some space, then: automl resume runs/a"
 
 
 def test_a_checksum_is_the_known_one(tmp_path: Path) -> None:
