@@ -21,9 +21,7 @@ QUANTILE_BINS = 10  # strata of a number to be predicted
 GREEDY_GROUPS = 20_000  # the largest groups are placed one by one (25 µs each); the rest are dealt out
 TIME_FOLDS = 5  # a first block much smaller than a sixth trains models too poor to say anything
 PINNED_SHARE = 0.1  # groups that alone hold a class train everywhere if they are no more of the rows than this
-# Below so many rows there is a second repeat, if there are so many seconds: with fewer it costs more configurations
-# than it is worth, with more the search would only learn which rows are in which fold.
-ROWS_FOR_REPEATS = ((300, 120.0), (1_000, 240.0))
+SECONDS_FOR_REPEATS = 120.0  # below this a second repeat costs more configurations than it is worth
 START_SECONDS = 2.5  # of a command: imports, workers, reading
 
 
@@ -52,8 +50,8 @@ def make_split(
         times: (n,) float64, or None; rows without a time count as the oldest.
         folds: how many, 1 for a holdout; "auto" as `choose_folds`. Fewer are made if the rows, groups, times or the
             smaller of two classes do not suffice.
-        repeats: how often with another shuffle; "auto" is 2 below 300 rows if there are 2 minutes, and below
-            1,000 if there are 4, else 1. A time split is never repeated.
+        repeats: how often with another shuffle; "auto" is 2 below 300 rows if there are 2 minutes, else 1. A time
+            split is never repeated.
         shape: size of the problem; None if it should not matter.
         seconds: time of the whole search; None in runs by number of trials.
 
@@ -70,10 +68,12 @@ def make_split(
     plan = _plan_groups(target, task, groups) if groups is not None else _plan_rows(target, task)
     parts = _count_parts(n, n_folds)
     parts, is_holdout = max(2, min(parts, plan.most_folds)), n_folds == 1
+    # going through the rows twice doubles the price of every configuration, which a short run feels
     has_pictures = shape is not None and shape.pictures > 0
-    is_hurried = folds == "auto" and n_folds < choose_folds(n, task)
-    chosen = 1 if is_holdout or has_pictures or is_hurried else _choose_repeats(n, seconds)
-    n_repeats = chosen if repeats == "auto" else repeats
+    is_worth_two = (
+        n < 300 and not is_holdout and not has_pictures and (seconds is None or seconds >= SECONDS_FOR_REPEATS)
+    )
+    n_repeats = (2 if is_worth_two else 1) if repeats == "auto" else repeats
     fold_rows: list[IntArray] = []
     for repeat in range(n_repeats):
         rng = np.random.default_rng([seed, repeat])
@@ -111,14 +111,6 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     load = shape.cells * outputs / max(seconds - START_SECONDS, 0.5)
     by_time = 1 if load > 1_000_000 else 3 if load > 300_000 else 5 if load > 100_000 else 8
     return min(by_size, by_time)
-
-
-def _choose_repeats(n_rows: int, seconds: float | None) -> int:
-    """How often to go through the rows, which is the price of every configuration; in a run by trials twice where that
-    is cheap."""
-    if seconds is None:
-        return 2 if n_rows < ROWS_FOR_REPEATS[0][0] else 1
-    return 2 if any(n_rows < rows and seconds >= least for rows, least in ROWS_FOR_REPEATS) else 1
 
 
 def _choose_picture_folds(n_rows: int, values: int, seconds: float | None) -> int:

@@ -135,22 +135,6 @@ def test_another_seed_and_another_repeat_shuffle_otherwise() -> None:
     assert one.folds[0].tolist() != one.folds[8].tolist()
 
 
-@pytest.mark.parametrize(
-    ("rows", "seconds", "repeats"),
-    [(299, 119, 1), (299, 120, 2), (299, None, 2), (999, 239, 1), (999, 240, 2), (999, None, 1), (1_000, 3600, 1)],
-)
-def test_small_tables_are_gone_through_twice_where_there_is_time(
-    rows: int, seconds: float | None, repeats: int
-) -> None:
-    assert make_split(np.arange(rows, dtype=float), REGRESSION, seconds=seconds).repeats == repeats
-
-
-def test_a_table_so_wide_that_it_has_fewer_folds_is_not_gone_through_twice() -> None:
-    wide = Shape(rows=900, numbers=50_000, categories=0, levels=0, outputs=1)
-    split = make_split(np.arange(900, dtype=float), REGRESSION, shape=wide, seconds=300)
-    assert (len(split), split.repeats) == (5, 1)
-
-
 def test_the_number_of_folds_follows_the_size() -> None:
     assert [choose_folds(n, REGRESSION) for n in (999, 1_000, 50_000, 50_001, 500_000, 500_001)] == [8, 5, 5, 3, 3, 1]
 
