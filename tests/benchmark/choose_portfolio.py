@@ -142,12 +142,12 @@ def move_list(
 
 
 def add_families(moved: list[dict[str, Any]], others: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The list, and behind its baselines the first entry of each family that the lists of all other kinds of task hold
+    """The list, and behind its baselines the first entry of each family that the list of any other kind of task holds
     and it lacks. (The perceptron is one; AutoGluon too tries it first for many classes: trees take a time a class.)"""
-    lacking = set.intersection(*({entry["family"] for entry in other} for other in others))
+    held = [entry for other in others for entry in other]
     added = []
-    for family in sorted(lacking - {entry["family"] for entry in moved}):
-        entry = next(entry for entry in others[0] if entry["family"] == family)
+    for family in sorted({entry["family"] for entry in held} - {entry["family"] for entry in moved}):
+        entry = next(entry for entry in held if entry["family"] == family)
         added.append({key: entry[key] for key in ("name", "family", "params", "seconds")})
     return [*moved[: len(START)], *added, *moved[len(START) :]]
 

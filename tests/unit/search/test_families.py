@@ -350,6 +350,11 @@ def test_what_was_made_for_pictures_comes_first_where_there_is_nothing_else_and_
         assert "linear on filters" in {spec.label for spec in first}
 
 
+def test_large_tables_of_many_classes_try_a_perceptron_first() -> None:
+    """Its time does not grow with the classes, as that of trees does; behind them its turn may not come."""
+    assert read_portfolio(5_000)["lists"]["multiclass"][2]["family"] == "keras_mlp"
+
+
 def test_large_tables_have_a_list_and_a_model_of_costs_of_their_own() -> None:
     small, large = read_portfolio(4_000), read_portfolio(5_000)
     assert (small["name"], large["name"]) == ("small", "large")
