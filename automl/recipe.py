@@ -152,8 +152,8 @@ class EnsembleOptions(_Part):
         max_members: the most members it may have; 1: the best single model.
         latency_ms: members are chosen so that one row takes no longer, where that is possible; None for no such aim.
             Where there are texts or pictures to read, a row may take five times as long.
-        second_layer: at the end the members are joined by slopes learned from their out-of-fold outputs, where rows
-            that these were not learned from say that it is better than the weighted mean.
+        second_layer: at the end the members' probabilities are joined by slopes learned from their out-of-fold
+            outputs, where rows that these were not learned from say that it is better than the weighted mean.
     """
 
     rounds: Whole = pydantic.Field(default=25, ge=1, le=200)

@@ -1,9 +1,10 @@
 """A second layer over an ensemble: its members' answers joined with slopes learned from their out-of-fold outputs.
 
-Stacked generalisation with as few parameters as there are members and outputs. Probabilities are joined on the scale of
-their logarithms (a logarithmic opinion pool: Genest & Zidek 1986, doi:10.1214/ss/1177013825), numbers as they are, with
-slopes that are never negative (Breiman 1996, doi:10.1007/BF00117832) and are pulled towards the weights of the greedy
-selection. It is kept only where rows that it was not learned from say that it is better than the weighted mean.
+Stacked generalisation with as few parameters as there are members and classes. Probabilities are joined on the scale of
+their logarithms (a logarithmic opinion pool: Genest & Zidek 1986, doi:10.1214/ss/1177013825), with slopes that are not
+negative (Breiman 1996, doi:10.1007/BF00117832) and are pulled towards the weights of the greedy selection. It is kept
+only where rows that it was not learned from say that it is better than the weighted mean. Numbers have none: what it
+gained there was within its error, and a sum with a shift can answer below zero where no member does.
 """
 
 from __future__ import annotations
@@ -37,14 +38,11 @@ MAX_STEPS = 100
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SecondLayer:
-    """What joins the answers of the members.
-
-    Classes: softmax of the sum of slope × log probability, plus the class's shift. Numbers: the sum of slope × value,
-    plus the shift.
+    """What joins the members' probabilities: softmax of the sum of slope × log probability, plus the class's shift.
 
     Attributes:
         slopes: one a member, in the order of the members.
-        shifts: one a class, or one.
+        shifts: one a class.
     """
 
     slopes: tuple[float, ...]
@@ -54,22 +52,15 @@ class SecondLayer:
         """Outputs (n, k) float32 from those of the members, each (n, k)."""
         total = np.zeros(outputs[0].shape) + np.array(self.shifts)
         for slope, part in zip(self.slopes, outputs, strict=True):
-            total += slope * (_log(part) if len(self.shifts) > 1 else part.astype(np.float64))
-        joined: FloatArray = (_softmax(total) if len(self.shifts) > 1 else total).astype(np.float32)
+            total += slope * _log(part)
+        joined: FloatArray = _softmax(total).astype(np.float32)
         return joined
 
     def to_graph(self, graph: Graph, outputs: Sequence[str]) -> str:
         """`join` of (n, k) float64 values of a graph, as (n, k) float64."""
-        is_class = len(self.shifts) > 1
-        logs = [
-            graph.add("Log", graph.clip(part, np.float64(EDGE), np.float64(1))) if is_class else part
-            for part in outputs
-        ]
-        parts = [
-            graph.add("Mul", part, np.float64(slope)) for slope, part in zip(self.slopes, logs, strict=True) if slope
-        ]
-        total = graph.add("Add", graph.sum(parts or [graph.add("Mul", logs[0], np.float64(0))]), np.array(self.shifts))
-        return graph.add("Softmax", total, axis=1) if is_class else total
+        logs = [graph.add("Log", graph.clip(part, np.float64(EDGE), np.float64(1))) for part in outputs]
+        parts = [graph.add("Mul", part, np.float64(slope)) for slope, part in zip(self.slopes, logs, strict=True)]
+        return graph.add("Softmax", graph.add("Add", graph.sum(parts), np.array(self.shifts)), axis=1)
 
     def to_json(self) -> dict[str, list[float]]:
         return {"slopes": list(self.slopes), "shifts": list(self.shifts)}
@@ -112,7 +103,7 @@ def join_members(
 
 def is_wanted(task: Task, metric: Metric, members: int, rows: int) -> bool:
     """Whether a second layer can gain anything: not by what looks only at ranks or labels, as stored runs showed."""
-    return members > 1 and rows >= MIN_ROWS and (metric.is_proper or not task.is_classification)
+    return members > 1 and rows >= MIN_ROWS and metric.is_proper and task.is_classification
 
 
 def find_layer(
@@ -148,7 +139,7 @@ def find_layer(
         weight_in = None if weight is None else weight[inside]
         weight_out = None if weight is None else weight[outside]
         calibrator = fit_calibrator(task, blend_outputs(near, weights), y[inside], weight_in)
-        layer = fit_layer(task, near, y[inside], weights, weight=weight_in)
+        layer = fit_layer(near, y[inside], weights, weight=weight_in)
         without.append(float(metric.score(y[outside], join_members(far, weights, calibrator, None), weight_out)))
         with_it.append(float(metric.score(y[outside], join_members(far, weights, calibrator, layer), weight_out)))
     gains = np.array(with_it) - np.array(without)
@@ -156,12 +147,11 @@ def find_layer(
     least = max(SURE * gains.std(ddof=1) / np.sqrt(len(gains)), LEAST_GAIN * abs(np.mean(without)))
     if not np.isfinite(gains).all() or gains.mean() <= least:
         return None
-    layer = fit_layer(task, outputs, y, weights, weight=weight)
+    layer = fit_layer(outputs, y, weights, weight=weight)
     return Found(layer, float(np.mean(without)), float(np.mean(with_it)))
 
 
 def fit_layer(
-    task: Task,
     outputs: Mapping[int, FloatArray],
     y: Array,
     weights: Mapping[int, float],
@@ -169,19 +159,17 @@ def fit_layer(
     weight: Array | None = None,
     max_cells: int = MAX_CELLS,
 ) -> SecondLayer:
-    """Slopes and shifts that lower the log loss, or the squared error, of out-of-fold outputs (n, k)."""
+    """Slopes and shifts that lower the log loss of out-of-fold outputs (n, k), by L-BFGS-B."""
     width = next(iter(outputs.values())).shape[1]
     rows = _spread(len(y), max_cells // (len(weights) * width))
     own = np.ones(len(rows)) if weight is None else weight[rows] / weight[rows].mean()
     parts = np.stack([outputs[trial][rows] for trial in weights]).astype(np.float64)
     start = np.array(list(weights.values()), dtype=np.float64)
-    if task.is_classification:
-        return _fit_classes(_log(parts), y[rows].astype(np.int64), start, own)
-    return _fit_numbers(parts[..., 0], y[rows].astype(np.float64), start, own)
+    return _fit(_log(parts), y[rows].astype(np.int64), start, own)
 
 
-def _fit_classes(logs: Array, y: IntArray, start: Array, weight: Array) -> SecondLayer:
-    """By L-BFGS-B over logs (m, n, k): m slopes from 0 on, k shifts."""
+def _fit(logs: Array, y: IntArray, start: Array, weight: Array) -> SecondLayer:
+    """Over logs (m, n, k): m slopes from 0 on, k shifts."""
     from scipy.optimize import minimize
 
     members, n, width = logs.shape
@@ -204,19 +192,6 @@ def _fit_classes(logs: Array, y: IntArray, start: Array, weight: Array) -> Secon
     bounds = [(0.0, None)] * members + [(None, None)] * width
     found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MAX_STEPS}).x
     return SecondLayer(tuple(found[:members].tolist()), tuple(found[members:].tolist()))
-
-
-def _fit_numbers(values: Array, y: Array, start: Array, weight: Array) -> SecondLayer:
-    """By least squares over values (m, n) with slopes from 0 on; the shift keeps the mean of y where it is."""
-    from scipy.optimize import nnls
-
-    center = float(weight @ y / weight.sum())
-    spread = float(np.sqrt(weight @ (y - center) ** 2 / weight.sum())) or 1.0
-    root = np.sqrt(weight)
-    left = np.concatenate([((values - center) / spread * root).T, np.sqrt(PULL) * np.eye(len(start))])
-    right = np.concatenate([(y - center) / spread * root, np.sqrt(PULL) * start])
-    slopes = nnls(left, right)[0]
-    return SecondLayer(tuple(slopes.tolist()), (center * float(1 - slopes.sum()),))
 
 
 def _deal(n: int, units: IntArray | None, seed: int) -> IntArray:

@@ -159,7 +159,7 @@ def _repeat_choice(
     far = {trial: evidence.choices[trial][out] for trial in weights}
     calibrator, layer = fit_calibrator(task, blend_outputs(near, weights), y[drawn], weight_in), None
     if evidence.layer is not None:
-        layer = fit_layer(task, near, y[drawn], weights, weight=weight_in, max_cells=REPEAT_CELLS)
+        layer = fit_layer(near, y[drawn], weights, weight=weight_in, max_cells=REPEAT_CELLS)
     inside = join_members(near, weights, calibrator, layer)
     threshold = choose_threshold(metric, y[drawn], inside, weight_in)
     return _compare_on(evidence, out, join_members(far, weights, calibrator, layer), threshold)

@@ -139,14 +139,9 @@ def _weights(source: RunSource) -> Chart | None:
     )
     caption = "Each prediction is the mean of these models' predictions, by these shares."
     if slopes:
-        what = (
-            "the logarithms of these models' probabilities"
-            if source.task and source.task.is_classification
-            else "these models' values"
-        )
         caption = (
-            f"A second layer adds up {what}, by slopes that it learned in these proportions; together they are "
-            f"{format_figure(total)}, where the shares of a mean would be 1."
+            "A second layer adds up the logarithms of these models' probabilities, by slopes that it learned in these "
+            f"proportions; together they are {format_figure(total)}, where the shares of a mean would be 1."
         )
     return Chart(
         kind="bar",

@@ -53,14 +53,6 @@ def make_timid(rows: int, seed: int) -> tuple[dict[int, FloatArray], Array]:
     return dict(enumerate((alone / alone.sum(axis=2, keepdims=True)).astype(np.float32))), y
 
 
-def make_numbers(rows: int, seed: int) -> tuple[dict[int, FloatArray], Array]:
-    """Two models that each know one half of a sum, and shrink the other to its mean."""
-    rng = np.random.default_rng(seed)
-    halves = rng.normal(0, 1, (2, rows))
-    y = 50 + halves.sum(axis=0) + rng.normal(0, 0.1, rows)
-    return {at: (50 + half)[:, None].astype(np.float32) for at, half in enumerate(halves)}, y
-
-
 def test_models_that_know_different_things_are_added_up_and_not_averaged() -> None:
     outputs, y = make_timid(2_000, 0)
     metric = get_metric("log_loss")
@@ -72,23 +64,13 @@ def test_models_that_know_different_things_are_added_up_and_not_averaged() -> No
     assert metric.score(truth, joined) < 0.9 * metric.score(truth, mean)
 
 
-def test_numbers_are_joined_by_slopes_that_need_not_sum_to_one() -> None:
-    outputs, y = make_numbers(2_000, 0)
-    metric = get_metric("rmse")
-    found = find_layer(PRICE, metric, outputs, y, HALVES)
-    assert found is not None
-    assert found.layer.slopes == pytest.approx((1.0, 1.0), abs=0.15)
-    fresh, truth = make_numbers(2_000, 1)
-    assert metric.score(truth, join_members(fresh, HALVES, IDENTITY, found.layer)) < 0.3
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_where_the_mean_is_already_right_it_stays_nearly_so(seed: int) -> None:
     rng = np.random.default_rng(seed)
     chances = rng.dirichlet((1, 1, 1), 1_000)
     y = (chances.cumsum(axis=1) > rng.random((1_000, 1))).argmax(axis=1)
     both = dict.fromkeys((0, 1), chances.astype(np.float32))
-    layer = fit_layer(KINDS, both, y, HALVES)
+    layer = fit_layer(both, y, HALVES)
     assert np.abs(layer.join(list(both.values())) - chances).max() < 0.03
 
 
@@ -106,17 +88,17 @@ def test_a_gain_that_may_be_luck_is_not_taken(monkeypatch: pytest.MonkeyPatch) -
 def test_few_rows_leave_the_weights_nearly_where_the_selection_put_them() -> None:
     outputs, y = make_timid(60, 0)
     weights = {0: 0.8, 1: 0.2}
-    assert fit_layer(KINDS, outputs, y, weights).slopes == pytest.approx((0.8, 0.2), abs=0.1)
+    assert fit_layer(outputs, y, weights).slopes == pytest.approx((0.8, 0.2), abs=0.1)
 
 
 def test_a_row_that_weighs_nothing_teaches_nothing() -> None:
     outputs, y = make_timid(600, 2)
     weight = np.concatenate([np.ones(300), np.zeros(300)])
     first = {trial: part[:300] for trial, part in outputs.items()}
-    alone, all_rows = fit_layer(KINDS, first, y[:300], HALVES), fit_layer(KINDS, outputs, y, HALVES, weight=weight)
+    alone, all_rows = fit_layer(first, y[:300], HALVES), fit_layer(outputs, y, HALVES, weight=weight)
     assert all_rows.slopes != alone.slopes  # the pull is by rows; but both go by the same ones
     garbled = {trial: np.concatenate([part[:300], part[300:][::-1]]) for trial, part in outputs.items()}
-    assert fit_layer(KINDS, garbled, y, HALVES, weight=weight).slopes == pytest.approx(all_rows.slopes, abs=1e-4)
+    assert fit_layer(garbled, y, HALVES, weight=weight).slopes == pytest.approx(all_rows.slopes, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +108,7 @@ def test_a_row_that_weighs_nothing_teaches_nothing() -> None:
         (KINDS, "log_loss", 1, MIN_ROWS, False),
         (KINDS, "log_loss", 2, MIN_ROWS - 1, False),
         (KINDS, "accuracy", 2, MIN_ROWS, False),
-        (PRICE, "rmse", 2, MIN_ROWS, True),
+        (PRICE, "rmse", 2, MIN_ROWS, False),
     ],
 )
 def test_a_second_layer_is_for_several_members_and_metrics_that_see_it(
@@ -145,7 +127,7 @@ def test_rows_of_one_group_are_judged_together(units: list[int], seed: int) -> N
 
 @given(
     slopes=st.lists(st.floats(0, 3), min_size=1, max_size=4),
-    shifts=st.lists(st.floats(-2, 2), min_size=1, max_size=4),
+    shifts=st.lists(st.floats(-2, 2), min_size=2, max_size=4),
     seed=st.integers(0, 99),
 )
 def test_a_graph_joins_as_numpy_does(slopes: list[float], shifts: list[float], seed: int) -> None:
@@ -153,10 +135,7 @@ def test_a_graph_joins_as_numpy_does(slopes: list[float], shifts: list[float], s
 
     rng, layer = np.random.default_rng(seed), SecondLayer(tuple(slopes), tuple(shifts))
     width = len(shifts)
-    parts = [
-        (rng.dirichlet(np.full(width, 0.2), 7) if width > 1 else rng.normal(0, 100, (7, 1))).astype(np.float32)
-        for _ in slopes
-    ]
+    parts = [rng.dirichlet(np.full(width, 0.2), 7).astype(np.float32) for _ in slopes]
     graph = Graph()
     names = [graph.cast(graph.input(f"p{at}", "float32", (width,)), "float64") for at in range(len(parts))]
     graph.output("joined", graph.cast(layer.to_graph(graph, names), "float32"), "float32", width)
