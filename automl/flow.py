@@ -71,6 +71,8 @@ if TYPE_CHECKING:
 
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
+# Of the time for the evaluation, what a second layer of the ensemble may be looked for.
+LAYER_SHARE = 0.5
 
 
 def fit(
@@ -346,10 +348,8 @@ class _Session:
             self.emit(Decision(topic="models", text=f"{name} is not tried", reason=reason))
         search.blend = builder.update()
         ended = search.go()
-        layered, refitted = builder.add_second_layer(), search.refits.describe()
-        if refitted and not layered:  # else they are in what was just written
-            builder.save_again()
-        for told in filter(None, (layered, refitted)):
+        look_until = time.monotonic() + LAYER_SHARE * (self.clock.evaluate_seconds() or float("inf"))
+        for told in builder.finish(search.refits.describe(), deadline=look_until):
             self.emit(told)
         seconds = time.monotonic() - began
         families = search.families

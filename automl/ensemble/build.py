@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -94,8 +94,23 @@ class EnsembleBuilder:
         self._write_leaderboard()
         return self.judged
 
-    def add_second_layer(self) -> Decision | None:
-        """At the end: join the deployed members by a second layer, if that is better; says what it gains."""
+    def finish(self, refitted: Decision | None, *, deadline: float = float("inf")) -> Iterator[Decision]:
+        """At the end of the search: join the members by a second layer, if that is better, and see to it that the model
+        folder holds what models of all rows were made since it was written.
+
+        Args:
+            refitted: what there is to say of these, if there are any.
+            deadline: `time.monotonic()` until which a second layer may be looked for.
+        """
+        if layered := self.add_second_layer(deadline=deadline):
+            yield layered
+        if refitted:
+            if not layered:  # else they are in what was just written
+                self.save_again()
+            yield refitted
+
+    def add_second_layer(self, *, deadline: float = float("inf")) -> Decision | None:
+        """Join the deployed members by a second layer, if that is better; says what it gains."""
         wanted = self.recipe.ensemble.second_layer and is_wanted(
             self.data.task, self.metric, len(self.weights), len(self.oofs.scored)
         )
@@ -111,6 +126,7 @@ class EnsembleBuilder:
             weight=self.oofs.weight(),
             units=self.oofs.units(),
             seed=self.recipe.seed,
+            deadline=deadline,
         )
         if found is None:
             return None

@@ -10,6 +10,7 @@ gained there was within its error, and a sum with a shift can answer below zero 
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from automl.ensemble.selection import blend_outputs
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric
-from automl.search.calibration import EDGE, Calibrator, fit_calibrator
+from automl.search.calibration import Calibrator, fit_calibrator, logs_in_graph, softmax, take_logs
 from automl.task import Task
 
 # The pull towards the weights of the selection counts for as much as so many rows.
@@ -52,13 +53,13 @@ class SecondLayer:
         """Outputs (n, k) float32 from those of the members, each (n, k)."""
         total = np.zeros(outputs[0].shape) + np.array(self.shifts)
         for slope, part in zip(self.slopes, outputs, strict=True):
-            total += slope * _log(part)
-        joined: FloatArray = _softmax(total).astype(np.float32)
+            total += slope * take_logs(part)
+        joined: FloatArray = softmax(total).astype(np.float32)
         return joined
 
     def to_graph(self, graph: Graph, outputs: Sequence[str]) -> str:
         """`join` of (n, k) float64 values of a graph, as (n, k) float64."""
-        logs = [graph.add("Log", graph.clip(part, np.float64(EDGE), np.float64(1))) for part in outputs]
+        logs = [logs_in_graph(graph, part) for part in outputs]
         parts = [graph.add("Mul", part, np.float64(slope)) for slope, part in zip(self.slopes, logs, strict=True)]
         return graph.add("Softmax", graph.add("Add", graph.sum(parts), np.array(self.shifts)), axis=1)
 
@@ -116,6 +117,7 @@ def find_layer(
     weight: Array | None = None,
     units: IntArray | None = None,
     seed: int = 0,
+    deadline: float = float("inf"),
 ) -> Found | None:
     """A second layer for these members, or None where the check does not say that it is better than their mean.
 
@@ -126,13 +128,14 @@ def find_layer(
         outputs: trial → out-of-fold outputs (n, k), of the members at least.
         weights: trial → share in the ensemble.
         units: group of each row (n,); a group is not divided.
+        deadline: `time.monotonic()` after which no further part is begun, so that there is none.
     """
     rows = _spread(len(y), CHECK_ROWS)
     places = _deal(len(rows), None if units is None else units[rows], seed)
     without, with_it = [], []
     for part in range(CHECK_FOLDS):
         inside, outside = rows[places != part], rows[places == part]
-        if not len(inside) or not len(outside):
+        if not len(inside) or not len(outside) or time.monotonic() > deadline:
             return None
         near = {trial: outputs[trial][inside] for trial in weights}
         far = {trial: outputs[trial][outside] for trial in weights}
@@ -165,7 +168,7 @@ def fit_layer(
     own = np.ones(len(rows)) if weight is None else weight[rows] / weight[rows].mean()
     parts = np.stack([outputs[trial][rows] for trial in weights]).astype(np.float64)
     start = np.array(list(weights.values()), dtype=np.float64)
-    return _fit(_log(parts), y[rows].astype(np.int64), start, own)
+    return _fit(take_logs(parts), y[rows].astype(np.int64), start, own)
 
 
 def _fit(logs: Array, y: IntArray, start: Array, weight: Array) -> SecondLayer:
@@ -181,7 +184,7 @@ def _fit(logs: Array, y: IntArray, start: Array, weight: Array) -> SecondLayer:
 
     def loss(point: Array) -> tuple[float, Array]:
         away, shifts = point[:members] - start, point[members:]
-        chances = _softmax((point[:members] @ flat).reshape(n, width) + shifts)
+        chances = softmax((point[:members] @ flat).reshape(n, width) + shifts)
         chosen = np.maximum(chances[np.arange(n), y], 1e-300)
         value = -(own @ np.log(chosen)) + pull * (away @ away + shifts @ shifts)
         error = (chances - happened) * own[:, None]
@@ -204,14 +207,3 @@ def _deal(n: int, units: IntArray | None, seed: int) -> IntArray:
 
 def _spread(n: int, limit: int) -> IntArray:
     return np.arange(n) if n <= limit else np.linspace(0, n - 1, max(limit, MIN_ROWS)).astype(np.int64)
-
-
-def _log(outputs: Array) -> Array:
-    logs: Array = np.log(np.clip(outputs.astype(np.float64), EDGE, 1))
-    return logs
-
-
-def _softmax(scores: Array) -> Array:
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Array = raised / raised.sum(axis=1, keepdims=True)
-    return shares

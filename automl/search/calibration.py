@@ -43,9 +43,7 @@ class Calibrator:
             positive = 1 / (1 + np.exp(-(self.slope * _log_odds(outputs[:, 1]) + self.shift)))
             both: FloatArray = np.column_stack([1 - positive, positive]).astype(np.float32)
             return both
-        logs = self.slope * np.log(np.clip(outputs.astype(np.float64), EDGE, 1))
-        raised = np.exp(logs - logs.max(axis=1, keepdims=True))
-        scaled: FloatArray = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+        scaled: FloatArray = softmax(self.slope * take_logs(outputs)).astype(np.float32)
         return scaled
 
     def to_graph(self, graph: Graph, outputs: str, columns: int) -> str:
@@ -53,8 +51,7 @@ class Calibrator:
         if self.is_identity or columns < 2:
             return outputs
         if columns > 2:
-            logs = graph.add("Log", graph.clip(outputs, np.float64(EDGE), np.float64(1)))
-            return graph.add("Softmax", graph.add("Mul", logs, np.float64(self.slope)), axis=1)
+            return graph.add("Softmax", graph.add("Mul", logs_in_graph(graph, outputs), np.float64(self.slope)), axis=1)
         p = graph.clip(graph.columns(outputs, [1]), np.float64(EDGE), np.float64(1 - EDGE))
         odds = graph.add("Log", graph.add("Div", p, graph.add("Sub", np.float64(1), p)))
         moved = graph.add("Add", graph.add("Mul", odds, np.float64(self.slope)), np.float64(self.shift))
@@ -135,6 +132,24 @@ def _fit_temperature(outputs: FloatArray, y: Array, weight: Array) -> Calibrator
             right = low + ratio * (high - low)
             at_right = loss(right)
     return Calibrator(float(np.exp((low + high) / 2)))
+
+
+def take_logs(outputs: Array) -> Array:
+    """Logarithms (n, k) float64 of probabilities, none of which counts as smaller than `EDGE`."""
+    logs: Array = np.log(np.clip(outputs.astype(np.float64), EDGE, 1))
+    return logs
+
+
+def logs_in_graph(graph: Graph, outputs: str) -> str:
+    """`take_logs` of a float64 value of a graph."""
+    return graph.add("Log", graph.clip(outputs, np.float64(EDGE), np.float64(1)))
+
+
+def softmax(scores: Array) -> Array:
+    """Rows of scores (n, k) into probabilities."""
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Array = raised / raised.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _log_odds(probability: Array) -> Array:

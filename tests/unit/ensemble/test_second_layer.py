@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ def test_a_gain_that_may_be_luck_is_not_taken(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(second_layer, "SURE", 0.5)
     monkeypatch.setattr(second_layer, "LEAST_GAIN", 0.9)
     assert find_layer(KINDS, metric, outputs, y, HALVES) is None
+
+
+def test_where_the_time_is_over_there_is_none() -> None:
+    outputs, y = make_timid(2_000, 0)
+    assert find_layer(KINDS, get_metric("log_loss"), outputs, y, HALVES, deadline=time.monotonic()) is None
 
 
 def test_few_rows_leave_the_weights_nearly_where_the_selection_put_them() -> None:
@@ -184,7 +190,9 @@ def test_the_deployed_model_is_joined_by_the_layer_and_so_is_its_evidence(
     builder.update()
     assert len(builder.weights) > 1
     mean_score, weights = builder.score, builder.weights
-    told = builder.add_second_layer()
+    refitted = Decision(topic="model", text="models of all rows", reason="")
+    told, *others = builder.finish(refitted)
+    assert others == [refitted]
     assert isinstance(told, Decision) and "second layer" in told.text
     assert builder.score is not None and mean_score is not None and builder.score < mean_score
     predictor = load_predictor(stored.run.path)  # holds its golden rows against its answers
