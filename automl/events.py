@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TextIO
@@ -158,12 +159,29 @@ Sink = Callable[[Event], None]
 
 
 class Bus:
-    """Hands each event to every sink. A sink that raises is dropped, and that is said once on stderr."""
+    """Hands each event to every sink. A sink that raises is dropped, and that is said once on stderr.
+
+    What a signal's handler says while another event is handed out waits for that one: the handler runs within the very
+    sink that it would enter again, and a lock held there would never be given back.
+    """
 
     def __init__(self, *sinks: Sink) -> None:
         self.sinks: list[Sink] = list(sinks)
+        self._waiting: deque[Event] = deque()
+        self._busy = False
 
     def __call__(self, event: Event) -> None:
+        self._waiting.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._waiting:
+                self._hand_out(self._waiting.popleft())
+        finally:
+            self._busy = False
+
+    def _hand_out(self, event: Event) -> None:
         for sink in list(self.sinks):
             try:
                 sink(event)

@@ -1,9 +1,13 @@
-"""Events on disk: they read back as they were, and a kill in the middle of a write costs that line only."""
+"""Events: they read back as they were, a kill in the middle of a write costs that line only, Ctrl-C takes its turn."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import threading
+import time
 import types
 import typing
 from pathlib import Path
@@ -15,6 +19,7 @@ from hypothesis import strategies as st
 
 from automl import events
 from automl.events import Bus, Event, JsonlSink, StageStarted, cut_torn_tail, read_events, read_jsonl
+from automl.interrupts import Interrupts
 
 KINDS = sorted(Event.kinds.values(), key=lambda kind: kind.__name__)
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
@@ -123,6 +128,46 @@ def test_a_reader_that_fails_is_switched_off_and_the_others_go_on(capsys: pytest
     assert seen == [first, second]
     assert calls == ["broken"]
     assert capsys.readouterr().err == "warning: an event reader failed and was switched off: no screen\n"
+
+
+def test_ctrl_c_while_an_event_is_handed_out_waits_for_its_turn() -> None:
+    lock = threading.Lock()
+    said: list[StageStarted] = []
+
+    def view(event: Event) -> None:
+        assert isinstance(event, StageStarted)
+        assert lock.acquire(timeout=1), "the view was entered again before it had done with the event before"
+        try:
+            if not said:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)  # the handler runs here, within the view
+            said.append(event)
+        finally:
+            lock.release()
+
+    bus = Bus(view)
+    with Interrupts(lambda name: bus(StageStarted(stage=name))) as interrupts:
+        bus(StageStarted(stage="search"))
+    assert interrupts.received == "SIGINT"
+    assert [event.stage for event in said] == ["search", "SIGINT"]
+
+
+def test_a_bus_that_was_ended_in_the_middle_of_an_event_hands_out_the_next() -> None:
+    seen: list[Event] = []
+
+    def view(event: Event) -> None:
+        if not seen:
+            seen.append(event)
+            raise KeyboardInterrupt
+
+        seen.append(event)
+
+    bus = Bus(view)
+    first, second = StageStarted(stage="search"), StageStarted(stage="evaluate")
+    with pytest.raises(KeyboardInterrupt):
+        bus(first)
+    bus(second)
+    assert seen == [first, second]
 
 
 def test_what_a_crash_left_behind_line_ends_is_cut_back_to_the_last_record(tmp_path: Path) -> None:
