@@ -41,10 +41,16 @@ def make_allowance(recipe: Recipe, results: Mapping[int, TrialResult], *, data: 
     )
     costs = {}
     for trial, result in results.items():
-        # one of all rows takes its place on the disk beside those of the folds
-        stored = 1 + has_whole(data, result.candidate) / max(1, len(result.fold_seconds))
-        costs[trial] = (result.row_seconds * count_models(data, result.candidate), result.size_bytes * stored)
+        models, whole = count_models(data, result.candidate), has_whole(data, result.candidate)
+        costs[trial] = (result.row_seconds * models, count_bytes(result, models - whole, whole=whole))
     return Allowance(costs, limits)
+
+
+def count_bytes(result: TrialResult, folds: int, *, whole: bool) -> float:
+    """What so many models of a configuration's folds take on disk, and the larger one of all rows beside them."""
+    every = len(result.fold_scores)
+    growth = every / (every - 1) if every > 1 else 1.0
+    return result.model_bytes * (folds + growth * whole)
 
 
 def _leave_to_models(seconds: float, reading_seconds: float) -> float:

@@ -188,12 +188,8 @@ def _link_member(own: Path, run: Run, data: SearchData, result: TrialResult, sha
         return {"model": model, "transform": transform}
 
     whole = find_whole(run.path, data, result)
-    folds, asked = [], choose_folds(data, result.candidate, whole=whole is not None, few=few)
-    for fold in range(len(data.folds)):
-        entry = link(fold, fold_folder(run.path, result.trial, fold))
-        # the others are kept for what is asked of rows that they have not seen
-        idle = {} if fold in asked else {"answers": False} if fold in data.serving_folds else {"serves": False}
-        folds.append(entry | idle)
+    asked = choose_folds(data, result.candidate, whole=whole is not None, few=few)
+    folds = [link(fold, fold_folder(run.path, result.trial, fold)) for fold in asked]
     return {
         "trial": result.trial, "name": result.label, "candidate": result.candidate, "weight": share, "folds": folds,
         **({} if whole is None else {"whole": link(data.whole, whole)}),

@@ -4,7 +4,7 @@ one, and the members by their weights or by a second layer."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,6 +19,7 @@ from automl.preprocess.plan import Transformer
 from automl.preprocess.table import Table, TableEncoder, TableNames
 from automl.schema import Schema
 from automl.search.calibration import IDENTITY, Calibrator
+from automl.search.data import fold_folder
 from automl.search.trial import candidates, check_outputs
 from automl.task import Task
 
@@ -35,23 +36,19 @@ PICTURE_ROWS = 2_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FoldModel:
-    """One fitted model with the transformer that makes its matrix; equal transformers share a key.
-
-    Attributes:
-        answers: whether it is asked for new rows; if not, only for what concerns the rows that it has not seen.
-    """
+    """One fitted model with the transformer that makes its matrix; equal transformers share a key."""
 
     key: str
     transformer: Transformer
     estimator: Estimator
-    answers: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Member:
-    """One configuration: the calibrated mean of the models of its folds that serve, with its weight in the ensemble.
+    """One configuration: the calibrated mean of the models of its folds that answer, with its weight in the ensemble.
 
     Attributes:
+        trial: the configuration's number in its run.
         whole: learned from all rows; it counts twice as much as the folds together. It knows more than they, and their
             mean varies less.
     """
@@ -62,21 +59,12 @@ class Member:
     folds: tuple[FoldModel, ...]
     calibrator: Calibrator = IDENTITY
     whole: FoldModel | None = None
-
-    @property
-    def answering(self) -> tuple[FoldModel, ...]:
-        """Those of its folds that answer: all of them if none is to."""
-        return tuple(fold for fold in self.folds if fold.answers) or self.folds
+    trial: int = 0
 
     @property
     def models(self) -> tuple[FoldModel, ...]:
         """All that answer."""
-        return self.answering if self.whole is None else (*self.answering, self.whole)
-
-    def ask_folds(self, places: Iterable[int]) -> Member:
-        """The same with the models of these folds alone."""
-        folds = tuple(dataclasses.replace(self.folds[place], answers=True) for place in places)
-        return dataclasses.replace(self, folds=folds, whole=None)
+        return self.folds if self.whole is None else (*self.folds, self.whole)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +112,7 @@ class BagModel:
         table = self.encoder.to_graph(graph)
         answers = []
         for member in self.members:
-            folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.answering]
+            folds = [self._fold_to_graph(graph, member, fold, table) for fold in member.folds]
             mean = graph.add("Mul", graph.sum(folds), np.float64(1 / len(folds)))
             if member.whole is not None:
                 whole = self._fold_to_graph(graph, member, member.whole, table)
@@ -156,9 +144,9 @@ class BagModel:
         answers = []
         for member in self.members:
             own = np.zeros((len(table), self.task.n_outputs))
-            for fold in member.answering:
+            for fold in member.folds:
                 own += self._outputs(fold, table, matrices)
-            mean = own / len(member.answering)
+            mean = own / len(member.folds)
             if member.whole is not None:
                 mean = join_whole(mean, self._outputs(member.whole, table, matrices))
             answers.append(member.calibrator.apply(mean.astype(np.float32)))
@@ -191,34 +179,75 @@ def cut_rows(table: Table) -> Iterator[slice]:
         start, read = end, int(until[end - 1])
 
 
-def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task, *, fold: int | None = None) -> BagModel:
-    """Read the members that `record` (ensemble.json) lists from `folder`, with those of their folds that serve.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a fitted model and its transformer are stored."""
 
-    Args:
-        fold: read the models of this fold alone: an ensemble that is honest on the rows of that fold.
+    key: str
+    transformer: Path
+    estimator: Path
+
+
+def load_bag(folder: Path, record: dict[str, Any], schema: Schema, task: Task) -> BagModel:
+    """Read the models that `record` (ensemble.json) lists from `folder`.
 
     Raises:
         ArtifactError: if a file is missing, damaged or foreign.
     """
+
+    def find(entry: dict[str, Any]) -> Place:
+        key = str(entry["transform"])
+        return Place(key, _inside(folder, key), _inside(folder, str(entry["model"])))
+
+    def find_models(member: dict[str, Any]) -> tuple[list[Place], Place | None]:
+        # models were once stored that answer no new rows, and marked
+        folds = [entry for entry in member["folds"] if entry.get("serves", True) and entry.get("answers", True)]
+        return [find(entry) for entry in folds], find(member["whole"]) if "whole" in member else None
+
+    return _read_members(folder, record, schema, task, find_models)
+
+
+def load_fold(run_path: Path, record: dict[str, Any], schema: Schema, task: Task, fold: int) -> BagModel:
+    """Read the ensemble that `record` (ensemble.json) lists with the models of one fold alone: it is honest on the rows
+    of that fold. They stand in the run, as not all of them are part of what is deployed.
+
+    Raises:
+        ArtifactError: if a file is missing or damaged.
+    """
+
+    def find_models(member: dict[str, Any]) -> tuple[list[Place], None]:
+        place = fold_folder(run_path, int(member["trial"]), fold)
+        # what shares its first transformer with another member shares them all
+        return [Place(str(member["folds"][0]["transform"]), place / "transform.npz", place / "model")], None
+
+    return _read_members(run_path, record, schema, task, find_models)
+
+
+def _read_members(
+    folder: Path,
+    record: dict[str, Any],
+    schema: Schema,
+    task: Task,
+    find_models: Callable[[dict[str, Any]], tuple[list[Place], Place | None]],
+) -> BagModel:
     encoder = TableEncoder(schema)
     transformers: dict[str, Transformer] = {}
 
-    def read(candidate: str, entry: dict[str, Any]) -> FoldModel:
-        key = str(entry["transform"])
-        if key not in transformers:
-            transformers[key] = Transformer.load(_inside(folder, key), encoder.layout)
-        estimator = candidates.get(candidate).load(_inside(folder, str(entry["model"])))
-        return FoldModel(key, transformers[key], estimator, bool(entry.get("answers", True)))
+    def read(candidate: str, place: Place) -> FoldModel:
+        if place.key not in transformers:
+            transformers[place.key] = Transformer.load(place.transformer, encoder.layout)
+        return FoldModel(place.key, transformers[place.key], candidates.get(candidate).load(place.estimator))
 
     members = []
     try:
         for member in record["members"]:
             name = member["candidate"]
-            serving = [entry for entry in member["folds"] if entry.get("serves", True)]
-            folds = tuple(read(name, entry) for entry in (serving if fold is None else [member["folds"][fold]]))
-            whole = read(name, member["whole"]) if "whole" in member and fold is None else None
+            places, whole_place = find_models(member)
+            folds = tuple(read(name, place) for place in places)
+            whole = None if whole_place is None else read(name, whole_place)
             own = Calibrator.from_json(member["calibrator"]) if "calibrator" in member else IDENTITY
-            members.append(Member(member["name"], name, float(member["weight"]), folds, own, whole))
+            weight, trial = float(member["weight"]), int(member["trial"])
+            members.append(Member(member["name"], name, weight, folds, own, whole, trial))
         calibrator = Calibrator.from_json(record["calibrator"])
         layer = read_layer(record, task)
     except (KeyError, IndexError, TypeError, OSError, ValueError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from automl.ensemble.allowance import make_allowance
+from automl.ensemble.allowance import count_bytes, make_allowance
 from automl.ensemble.artifact import save_model
 from automl.ensemble.second_layer import SecondLayer, find_layer, is_wanted, join_members
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
@@ -234,16 +234,18 @@ class EnsembleBuilder:
         )  # fmt: skip
 
     def _must_be_few(self, weights: dict[int, float]) -> bool:
-        """Whether a row would take longer than it may if all folds of members without a model of all rows answered."""
+        """Whether a row would take longer, or the model be larger, than they may if all folds of members without a
+        model of all rows answered."""
         if self.allowance is None:
             return False
-        seconds = 0.0
+        seconds = size_bytes = 0.0
         for trial in weights:
             result = self.records.results[trial]
             whole = find_whole(self.run.path, self.data, result) is not None
-            folds = choose_folds(self.data, result.candidate, whole=whole, few=False)
-            seconds += result.row_seconds * (len(folds) + whole)
-        return seconds > self.allowance.limits[0]
+            folds = len(choose_folds(self.data, result.candidate, whole=whole, few=False))
+            seconds += result.row_seconds * (folds + whole)
+            size_bytes += count_bytes(result, folds, whole=whole)
+        return seconds > self.allowance.limits[0] or size_bytes > self.allowance.limits[1]
 
     def _write_leaderboard(self) -> None:
         blend = self.judged[self.oofs.scored] if self.judged is not None and len(self.weights) > 1 else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.bag import load_bag
+from automl.ensemble.bag import load_fold
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
@@ -37,7 +37,7 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     data = SearchData(run.data)
     schema = Schema.from_json(read_json(run.model / "schema.json"))
     fold = int(payload["fold"])
-    model = load_bag(run.model, read_json(run.model / "ensemble.json"), schema, data.task, fold=fold)
+    model = load_fold(run.path, read_json(run.model / "ensemble.json"), schema, data.task, fold)
     threshold = float(read_json(run.model / "manifest.json")["threshold"])
     rng = np.random.default_rng([int(payload["seed"]), 23, fold])
     rows = data.folds[fold]

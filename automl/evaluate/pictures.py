@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel, load_bag
+from automl.ensemble.bag import BagModel, load_fold
 from automl.evaluate.evidence import read_evidence
 from automl.evaluate.examples import list_most_wrong
 from automl.evaluate.occlusion import FIELDS, map_occlusion
@@ -45,7 +45,7 @@ def show_examples(payload: dict[str, Any]) -> list[dict[str, Any]]:
         if time.monotonic() < deadline:
             fold = next(number for number, rows in enumerate(data.folds) if row in rows)
             if fold not in models:
-                models[fold] = load_bag(run.model, record, schema, task, fold=fold)
+                models[fold] = load_fold(run.path, record, schema, task, fold)
             column = task.classes.index(fact["predicted"]) if task.is_classification else 0
             example["map"] = encode_uri(
                 draw_map(map_occlusion(models[fold].predict_table, table, column), table.pictures[0].shape)

@@ -121,7 +121,8 @@ def leave_out(source: Source) -> tuple[Source, list[str], float | None]:
     if not told:
         return source, [], None
     chosen = sorted(kept)
-    rest = dataclasses.replace(source.predictor, model=_cut(model, chosen, len(model.members[chosen[0]].folds)))
+    folds = max(len(model.members[place].folds) for place in chosen)
+    rest = dataclasses.replace(source.predictor, model=_cut(model, chosen, folds))
     return dataclasses.replace(source, predictor=rest), told, _score(source, chosen)
 
 

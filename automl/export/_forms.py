@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel
+from automl.ensemble.bag import BagModel, load_fold
 from automl.errors import UsageError
 from automl.evaluate.evidence import read_row_ids
 from automl.export import Source, rows_to_json
@@ -24,6 +24,7 @@ from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.predictor import Predictor
+from automl.run import Run
 from automl.search.data import SearchData
 
 KEEP = 0.99  # of the gain over a constant answer that a smaller form must have left
@@ -100,12 +101,11 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     ids = read_row_ids(run, len(data.target))
     rng = np.random.default_rng(5)
     found: dict[str, list[Array]] = {name: [] for name in ("", *builds)}
-    for place, fold in enumerate(data.serving_folds):
+    for fold in data.serving_folds:
         rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
         chosen = chosen[can_be_read(frame.iloc[ids[chosen]], source.predictor.schema)]
-        members = tuple(m.ask_folds((place,)) for m in model.members)
-        predictor = dataclasses.replace(source.predictor, model=dataclasses.replace(model, members=members))
+        predictor = dataclasses.replace(source.predictor, model=_ask_fold(source, run, model, fold))
         _, signature = build_graph(predictor)
         given = rows_to_json(carry_pictures(frame.iloc[ids[chosen]].copy(), predictor.schema))
         found[""].append(data.target[chosen])
@@ -115,6 +115,15 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     if not sum(map(len, found[""])):
         raise UsageError("The pictures that the model learned from cannot be read any more", hint="Put them back")
     return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _ask_fold(source: Source, run: Run, model: BagModel, fold: int) -> BagModel:
+    """The same members, each with its model of this fold alone."""
+    predictor = source.predictor
+    record = read_json(source.folder / "ensemble.json")
+    own = {m.trial: m.folds for m in load_fold(run.path, record, predictor.schema, predictor.task, fold).members}
+    members = tuple(dataclasses.replace(m, folds=own[m.trial], whole=None) for m in model.members)
+    return dataclasses.replace(model, members=members)
 
 
 def _run(sessions: dict[str, Any], signature: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Array]:

@@ -122,7 +122,7 @@ def build_model(source: Source, column: Column) -> Any:
     pixels = keras.ops.cast(inputs, "float32")
     parts = []
     for member in bag.members:
-        answers = [_answer(keras, fold.estimator, pixels) for fold in member.answering]
+        answers = [_answer(keras, fold.estimator, pixels) for fold in member.folds]
         mean = sum(answers[1:], start=answers[0]) * (1 / len(answers))
         parts.append(_calibrate(keras, member.calibrator, mean))
     return keras.Model(inputs, _join(keras, bag, parts), name="automl")

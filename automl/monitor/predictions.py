@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel
+from automl.ensemble.bag import BagModel, Member
 from automl.matrix import FloatArray
 from automl.monitor import Shift
 from automl.monitor.reference import certainty, decide
@@ -20,23 +20,28 @@ if TYPE_CHECKING:
 
 
 def predict_by_folds(predictor: Predictor, typed: pd.DataFrame, reference: dict[str, Any]) -> FloatArray:
-    """Outputs (n, k) of a typed frame, each row by the models of one fold, in turn.
+    """Outputs (n, k) of a typed frame, each row by one fold's models of those that answer, in turn.
 
     The reference holds what single folds said of rows they had not seen. The mean of all folds, which is what the model
     answers, varies less from row to row: held against the reference, it would look like a drift where there is none.
     """
     model = predictor.model
-    folds, repeats = int(reference.get("folds", 0)), int(reference.get("repeats", 1))
-    if not isinstance(model, BagModel) or any(len(member.folds) != folds for member in model.members):
+    repeats = int(reference.get("repeats", 1))  # a row scored once a repeat has the mean of so many
+    if not isinstance(model, BagModel) or any(len(member.folds) < repeats for member in model.members):
         return model.predict(typed)
-    a_repeat = folds // repeats
+    turns = min(max(len(member.folds) for member in model.members) // repeats, len(typed))
     outputs = np.zeros((len(typed), predictor.task.n_outputs), dtype=np.float32)
-    for first in range(min(a_repeat, len(typed))):
-        chosen = range(first, folds, a_repeat)  # a row scored once a repeat has the mean of so many
-        members = tuple(member.ask_folds(chosen) for member in model.members)
+    for turn in range(turns):
+        members = tuple(_take_turn(member, turn, repeats) for member in model.members)
         part = dataclasses.replace(model, members=members)
-        outputs[first::a_repeat] = part.predict(typed.iloc[first::a_repeat])
+        outputs[turn::turns] = part.predict(typed.iloc[turn::turns])
     return outputs
+
+
+def _take_turn(member: Member, turn: int, repeats: int) -> Member:
+    """The same with one of its folds a repeat; of members with fewer folds each has its turn again."""
+    step = len(member.folds) // repeats
+    return dataclasses.replace(member, folds=member.folds[turn % step : step * repeats : step], whole=None)
 
 
 def compare_predictions(predictor: Predictor, reference: dict[str, Any], outputs: FloatArray) -> list[Shift]:

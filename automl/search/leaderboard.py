@@ -109,7 +109,7 @@ def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str
         "folds": len(result.fold_scores),
         "fit_seconds": round(sum(result.fold_seconds), 3),
         "predict_ms": round(_predict_seconds(result, count_models) * 1000, 4),
-        "size_mb": round(result.size_bytes / 1e6, 3),
+        "size_mb": round(_size_mb(result, count_models), 3),
         "weight": round(weight, 4),
         "trial": result.trial,
         "params": result.params,
@@ -118,9 +118,16 @@ def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str
 
 def _predict_seconds(result: TrialResult, count_models: Callable[[str], int] | None) -> float:
     """What one row among many takes of all models that answer it."""
-    return result.predict_row_seconds * (
-        len(result.fold_scores) if count_models is None else count_models(result.candidate)
-    )
+    return result.predict_row_seconds * _count(result, count_models)
+
+
+def _size_mb(result: TrialResult, count_models: Callable[[str], int] | None) -> float:
+    """What all models that answer take on disk."""
+    return result.model_bytes * _count(result, count_models) / 1e6
+
+
+def _count(result: TrialResult, count_models: Callable[[str], int] | None) -> int:
+    return len(result.fold_scores) if count_models is None else count_models(result.candidate)
 
 
 def _ensemble_entry(
@@ -141,7 +148,7 @@ def _ensemble_entry(
         "folds": folds,
         "fit_seconds": round(sum(sum(member.fold_seconds) for member in members), 3),
         "predict_ms": round(sum(_predict_seconds(member, count_models) for member in members) * 1000, 4),
-        "size_mb": round(sum(member.size_bytes for member in members) / 1e6, 3),
+        "size_mb": round(sum(_size_mb(member, count_models) for member in members), 3),
         "weight": 1.0,
         "trial": None,
         "params": {},

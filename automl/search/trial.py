@@ -129,6 +129,11 @@ class TrialResult:
     started: float = 0.0
     finished: float = 0.0
 
+    @property
+    def model_bytes(self) -> float:
+        """On disk, of one fold."""
+        return self.size_bytes / max(1, len(self.fold_scores))
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 

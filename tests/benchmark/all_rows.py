@@ -18,19 +18,26 @@ import numpy as np
 
 from automl.data.load import read_table
 from automl.ensemble.artifact import load_predictor
-from automl.ensemble.bag import BagModel, Member
+from automl.ensemble.bag import BagModel, FoldModel, Member, load_fold
+from automl.files import read_json
 from automl.metrics import get_metric
+from automl.predictor import Predictor
 from automl.run import Run
+from automl.search.data import SearchData
 
 
-def list_ways(model: BagModel) -> Iterator[tuple[str, BagModel]]:
-    """Name → the ensemble answering that way."""
+def list_ways(model: BagModel, folds: dict[int, tuple[FoldModel, ...]]) -> Iterator[tuple[str, BagModel]]:
+    """Name → the ensemble answering that way.
+
+    Args:
+        folds: trial → the models of all its folds.
+    """
 
     def by(change: dict[str, object], member: Member) -> Member:
         return member if member.whole is None else dataclasses.replace(member, **change)  # type: ignore[arg-type]
 
     def all_folds(member: Member) -> Member:
-        return member.ask_folds(range(len(member.folds)))
+        return dataclasses.replace(member, folds=folds[member.trial], whole=None)
 
     yield "folds alone", dataclasses.replace(model, members=tuple(map(all_folds, model.members)))
     yield "as deployed", model
@@ -38,6 +45,16 @@ def list_ways(model: BagModel) -> Iterator[tuple[str, BagModel]]:
     yield "all folds beside", dataclasses.replace(model, members=every)
     alone = tuple(by({"folds": (member.whole,), "whole": None}, member) for member in model.members)
     yield "all rows alone", dataclasses.replace(model, members=alone)
+
+
+def read_folds(run: Run, predictor: Predictor) -> dict[int, tuple[FoldModel, ...]]:
+    """Trial → the models of all its folds, as the run keeps them."""
+    record, serving = read_json(run.model / "ensemble.json"), SearchData(run.data).serving_folds
+    bags = [load_fold(run.path, record, predictor.schema, predictor.task, fold) for fold in serving]
+    return {
+        members[0].trial: tuple(member.folds[0] for member in members)
+        for members in zip(*(bag.members for bag in bags), strict=True)
+    }
 
 
 def measure(run: Path, test: Path) -> dict[str, float]:
@@ -50,7 +67,7 @@ def measure(run: Path, test: Path) -> dict[str, float]:
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
     typed = predictor.schema.parse(frame[known], coded=True)
     found = {"weight": sum(member.weight for member in predictor.model.members if member.whole is not None)}
-    for name, model in list_ways(predictor.model):
+    for name, model in list_ways(predictor.model, read_folds(Run.open(run), predictor)):
         score = metric.score(y[known], model.predict(typed))
         found[name] = 1 - score if metric.maximize else score
     return found

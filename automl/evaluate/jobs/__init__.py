@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from automl.ensemble.bag import BagModel, load_bag
+from automl.ensemble.bag import BagModel, load_fold
 from automl.evaluate.columns import source_columns
 from automl.evaluate.evidence import Evidence, read_evidence
 from automl.files import read_json
@@ -93,7 +93,7 @@ class Case:
     def model(self) -> BagModel:
         """The deployed ensemble as far as it was trained for fold `chief_fold`."""
         record = read_json(self.run.model / "ensemble.json")
-        return load_bag(self.run.model, record, self.schema, self.task, fold=self.data.chief_fold)
+        return load_fold(self.run.path, record, self.schema, self.task, self.data.chief_fold)
 
     @cached_property
     def threshold(self) -> float:

@@ -59,14 +59,14 @@ def test_a_model_too_dear_by_itself_is_left_out_unless_all_are() -> None:
 
 def test_a_recipe_limits_latency_and_size() -> None:
     results = {
-        3: make_result(3, candidate="linear", row_seconds=0.002, size_bytes=7_000_000, fold_seconds=(1.0,) * 5),
-        4: make_result(4, candidate="xgboost", row_seconds=0.002, size_bytes=7_000_000, fold_seconds=(1.0,) * 5),
+        3: make_result(3, candidate="linear", row_seconds=0.002, size_bytes=7_000_000, fold_scores=(1.0,) * 5),
+        4: make_result(4, candidate="xgboost", row_seconds=0.002, size_bytes=7_000_000, fold_scores=(1.0,) * 5),
     }
     recipe = Recipe().override({"constraints": {"latency_ms": 8, "size_mb": 100}})
     allowance = make_allowance(recipe, results, data=make_data())
     assert allowance is not None
     assert allowance.costs[3] == pytest.approx((0.01, 7e6))
-    assert allowance.costs[4] == pytest.approx((0.006, 1.2 * 7e6))  # one of all rows and two folds answer, six are kept
+    assert allowance.costs[4] == pytest.approx((0.006, 7e6 / 5 * 3.25))  # one of all rows and two folds answer
     assert allowance.limits == pytest.approx((0.008 / 1.8 - 0.001, 95e6))  # the row is read first
 
 

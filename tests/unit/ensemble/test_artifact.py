@@ -22,7 +22,7 @@ from automl.ensemble.artifact import (
     restore_model,
     save_model,
 )
-from automl.ensemble.bag import load_bag
+from automl.ensemble.bag import load_bag, load_fold
 from automl.errors import ArtifactError, AutoMLError, EngineError, UsageError
 from automl.files import read_json, sha256, write_json
 from automl.predictor import Predictor
@@ -89,7 +89,7 @@ def test_a_loaded_model_answers_as_its_members_did_when_they_were_trained(
     for fold, rows in enumerate(stored.split.folds):
         oofs = {trial: np.load(fold_folder(stored.run.path, trial, fold) / "oof.npy") for trial in WEIGHTS}
         expected = CALIBRATOR.apply((0.75 * oofs[2] + 0.25 * oofs[1]).astype(np.float32))
-        bag_model = load_bag(model, record, stored.schema, stored.data.task, fold=fold)
+        bag_model = load_fold(stored.run.path, record, stored.schema, stored.data.task, fold)
         found = bag_model.predict_table(stored.data.table.take(rows))
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -102,7 +102,7 @@ def test_a_member_is_calibrated_before_it_is_mixed(trained: tuple[StoredRun, dic
     rows = stored.split.folds[0]
     oofs = {trial: np.load(fold_folder(stored.run.path, trial, 0) / "oof.npy") for trial in WEIGHTS}
     expected = CALIBRATOR.apply((0.75 * bold.apply(oofs[2]) + 0.25 * oofs[1]).astype(np.float32))
-    one = load_bag(stored.run.model, record, stored.schema, stored.data.task, fold=0)
+    one = load_fold(stored.run.path, record, stored.schema, stored.data.task, 0)
     np.testing.assert_allclose(one.predict_table(stored.data.table.take(rows)), expected, atol=1e-6)
     load_predictor(stored.run.path)  # its golden rows agree
     save(stored, results)
@@ -114,7 +114,7 @@ def test_a_loaded_model_is_the_mean_of_its_folds(
     stored, _ = trained
     record = {**read_json(model / "ensemble.json"), "calibrator": IDENTITY.to_json()}
     folds = range(len(stored.split))
-    each = [load_bag(model, record, stored.schema, stored.data.task, fold=fold) for fold in folds]
+    each = [load_fold(stored.run.path, record, stored.schema, stored.data.task, fold) for fold in folds]
     whole = load_bag(model, record, stored.schema, stored.data.task)
     mean = np.mean([one.predict_table(stored.data.table) for one in each], axis=0)
     np.testing.assert_allclose(whole.predict_table(stored.data.table), mean, atol=1e-6)

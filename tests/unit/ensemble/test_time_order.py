@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import automl
-from automl.ensemble.bag import load_bag
+from automl.ensemble.bag import load_fold
 from automl.events import JobStarted, read_events
 from automl.export._bundle import export_model, open_source
 from automl.files import read_json
@@ -39,15 +39,16 @@ def run(drifting: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run
     return automl.fit(drifting, target="y", recipe=recipe, out=place, trials=3, jobs=1)
 
 
-def test_the_latest_model_answers_and_the_others_are_kept_for_rows_they_have_not_seen(
+def test_the_latest_model_answers_and_the_run_keeps_the_others_for_rows_they_have_not_seen(
     run: Run, drifting: pd.DataFrame
 ) -> None:
     model: Any = automl.load(run.path).model
     assert all(len(member.folds) == 1 for member in model.members)
+    assert len(list((run.model / "members").iterdir())) == len(model.members)
     data = SearchData(run.data)
     record, schema = read_json(run.model / "ensemble.json"), Schema.from_json(read_json(run.model / "schema.json"))
-    last = load_bag(run.model, record, schema, data.task, fold=len(data.folds) - 1)
-    first = load_bag(run.model, record, schema, data.task, fold=0)
+    last = load_fold(run.path, record, schema, data.task, len(data.folds) - 1)
+    first = load_fold(run.path, record, schema, data.task, 0)
     rows = data.table.take(np.arange(50))
     np.testing.assert_array_equal(model.predict_table(rows), last.predict_table(rows))
     assert np.abs(first.predict_table(rows) - last.predict_table(rows)).max() > 1.0
