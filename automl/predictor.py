@@ -124,6 +124,9 @@ def encode_target(values: pd.Series, task: Task) -> Array:
     if not task.is_classification:
         return cells.parse_numbers(values, task.format)
     index = {label: number for number, label in enumerate(task.classes)}
+    for truth in ("True", "False"):  # where "true" or "TRUE" was written, a truth value means the same
+        for label in {truth.lower(), truth.upper()} & index.keys():
+            index.setdefault(truth, index[label])
     codes = None
     if isinstance(values.dtype, pd.StringDtype):  # each text is read once, however many rows have it
         codes, texts = pd.factorize(values)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.load import read_row_groups, read_table, read_times, read_weight
+from automl.data.readers.parquet import SEPARATOR
 from automl.ensemble.artifact import load_predictor
 from automl.errors import DataError, InterruptedRunError, UsageError, did_you_mean
 from automl.events import Sink
@@ -24,6 +25,7 @@ from automl.files import read_json, write_json
 from automl.flow import fit
 from automl.matrix import Array, IntArray
 from automl.monitor.challenge import RULE, hold_against
+from automl.monitor.decay import FEWEST_GROUPS
 from automl.monitor.drift import GATE
 from automl.monitor.watch import watch
 from automl.predictor import Predictor
@@ -53,6 +55,7 @@ class _Rows:
     weight: Array | None  # of the rows held out, as are the groups
     units: IntArray | None
     known_rows: int  # new rows that the champion has learned from already
+    separator: str = ""  # of the text table that they come from; see `automl.data.table.RawTable`
 
 
 def retrain(
@@ -201,16 +204,19 @@ def _read_rows(
 ) -> _Rows:
     recipe = _recipe_of(champion)
     options = recipe.data if encoding is None else recipe.data.model_copy(update={"encoding": encoding})
-    fresh = read_table(new, options=options, part="all").frame.rename(columns=str)
-    predictor.check(fresh)
+    table = read_table(new, options=options, part="all")
+    fresh, separator = table.frame.rename(columns=str), table.separator
+    for notice in predictor.check(fresh):
+        tell(notice.text)
     _check_columns(fresh, recipe)
     y = predictor.find_target(fresh)
     fresh = fresh[_has_label(predictor, y)].reset_index(drop=True)
     old = None
     sources = _sources(champion)
     if sources is not None:
-        old = _join([read_table(path, options=recipe.data, part="train").frame for path in sources])
-        old = old.rename(columns=str)
+        tables = [read_table(path, options=recipe.data, part="train") for path in sources]
+        old = _join([table.frame for table in tables]).rename(columns=str)
+        separator = tables[0].separator  # the champion's numbers were read by it
     elif rows == "all":
         raise UsageError(
             f"The rows that {champion.path} learned from are not at {champion.record['data']!r} any more",
@@ -230,7 +236,11 @@ def _read_rows(
     keys = np.array(_keys(fresh), dtype=np.uint64)
     weight, groups = read_weight(fresh, recipe.data.weight), read_row_groups(fresh, recipe.data.group)
     held = _choose_held_out(fresh, keys, groups, predictor, recipe)
-    judging, kept = fresh[held].reset_index(drop=True), fresh[~held & ~np.isin(keys, keys[held])]
+    judging, teaching = fresh[held].reset_index(drop=True), ~held & ~np.isin(keys, keys[held])
+    if groups is not None:
+        _check_groups(groups[held], str(recipe.data.group))
+        teaching &= ~np.isin(groups, groups[held])
+    kept = fresh[teaching]
     _check_judging(judging, kept, predictor)
     kept = kept.reset_index(drop=True)
     training = _join([old, kept]) if rows == "all" and old is not None else kept
@@ -240,6 +250,7 @@ def _read_rows(
         weight=None if weight is None else weight[held],
         units=None if groups is None else groups[held],
         known_rows=known,
+        separator=separator,
     )
 
 
@@ -354,6 +365,17 @@ def _draw_units(units: IntArray, strata: IntArray, count: int, rng: np.random.Ge
     return np.asarray(taken[inverse])
 
 
+def _check_groups(judging: IntArray, name: str) -> None:
+    """Refuse so few groups that no interval follows from them."""
+    count = len(np.unique(judging))
+    if count < FEWEST_GROUPS:
+        raise DataError(
+            f"{count} group(s) of {name!r} would judge the models; {FEWEST_GROUPS} are needed to tell how much a score "
+            "varies from group to group",
+            hint="Collect labelled rows of more groups",
+        )
+
+
 def _check_judging(judging: pd.DataFrame, kept: pd.DataFrame, predictor: Predictor) -> None:
     """Refuse, before anything is trained, rows that could judge nobody or leave nothing to learn from."""
     if kept.empty:
@@ -384,26 +406,29 @@ def _fit_challenger(
         place.with_name(f".{place.name}.rows") / "training.parquet"
     )  # moves into the run's folder when there is one
     source.parent.mkdir(parents=True, exist_ok=True)
-    write_rows(source, table.training)
+    write_rows(source, table.training, separator=table.separator)
     try:
         run = fit(source, target=predictor.task.target, recipe=recipe, out=place, sinks=sinks)
         kept = place / "training.parquet"
         source.replace(kept)
-        write_rows(place / "held_out.parquet", table.held_out)
+        write_rows(place / "held_out.parquet", table.held_out, separator=table.separator)
         run.update(data=str(kept.absolute()), version=number)
         return run
     finally:
         shutil.rmtree(source.parent, ignore_errors=True)
 
 
-def write_rows(path: Path, frame: pd.DataFrame) -> None:
-    """Raw rows as Parquet, cells as they were read."""
+def write_rows(path: Path, frame: pd.DataFrame, *, separator: str = "") -> None:
+    """Raw rows as Parquet, cells as they were read, with the text table's separator, which speaks for how its numbers
+    are written."""
+    from automl import cells
     from automl.files import replacing
 
     plain = frame.copy()
+    plain.attrs = {SEPARATOR: separator}
     for name in plain.columns:
         if plain[name].dtype == object:
-            plain[name] = [None if cell is None or cell != cell else str(cell) for cell in plain[name]]
+            plain[name] = [None if cells.is_missing(cell) else str(cell) for cell in plain[name]]
     with replacing(path) as file:
         plain.to_parquet(file, index=False)
 

@@ -60,9 +60,10 @@ class Versions:
         return int(name) if name.isdigit() else FIRST
 
     def numbers(self) -> list[int]:
-        """Versions that have a model and can be put in use, rising; the first always is among them."""
-        kept = [number for number in self.all_numbers() if (self.path(number) / "model/manifest.json").is_file()]
-        return sorted({FIRST, *kept})
+        """Versions that have a model and can be put in use, rising. The first stands in the run itself until another
+        takes its place, and among the versions then."""
+        kept = {number for number in self.all_numbers() if (self.path(number) / "model/manifest.json").is_file()}
+        return sorted(kept if (self.root / "model").is_symlink() else {FIRST, *kept})
 
     def next_number(self) -> int:
         """A number that no version had before."""

@@ -125,6 +125,7 @@ def answer_piece(predictor: Predictor, raw: RawTable, *, aside: list[str]) -> An
         DataError: if the target or a column that is set aside is not there.
     """
     from automl.pictures import collect_faults
+    from automl.strangers import describe_strangers
 
     _check_columns(raw.frame, aside)
     y = predictor.encode_target(predictor.find_target(raw.frame))
@@ -133,7 +134,8 @@ def answer_piece(predictor: Predictor, raw: RawTable, *, aside: list[str]) -> An
     with collect_faults() as faults:
         outputs = predictor.predict_outputs(frame)
     columns = frame[[label for label in frame.columns if str(label) in aside]]
-    return Answers(y[known], outputs, columns, int((~known).sum()), raw.notices, dict(faults))
+    notices = (*raw.notices, *describe_strangers(raw.frame, predictor.schema.features))
+    return Answers(y[known], outputs, columns, int((~known).sum()), notices, dict(faults))
 
 
 def join_pieces(pieces: Iterable[Answers], *, quiet: bool) -> Answers:

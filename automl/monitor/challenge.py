@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
 from automl.pictures import collect_faults, find_faulty, tell_left_out
-from automl.predictor import Predictor
+from automl.predictor import Predictor, encode_target
 from automl.run import Run
 from automl.search.threshold import move_threshold
+from automl.task import TaskKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,10 +108,14 @@ def _outputs(predictor: Predictor, rows: pd.DataFrame, classes: list[str], needs
 
 
 def _labels(predictor: Predictor, rows: pd.DataFrame, classes: list[str]) -> Array:
-    y = predictor.encode_target(predictor.find_target(rows))
-    if not predictor.task.is_classification:
+    """Index in `classes`, of one as well that the challenger has never seen: it answers wrongly there."""
+    task = predictor.task
+    if task.kind is TaskKind.MULTICLASS:
+        task = dataclasses.replace(task, classes=tuple(classes))
+    y = encode_target(predictor.find_target(rows), task)
+    if not task.is_classification or task.kind is TaskKind.MULTICLASS:
         return y
-    places = np.array([*(classes.index(label) for label in predictor.task.classes), -1])
+    places = np.array([*(classes.index(label) for label in task.classes), -1])
     return np.asarray(places[y])
 
 

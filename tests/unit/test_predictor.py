@@ -10,7 +10,7 @@ import pytest
 
 from automl.errors import DataError, SchemaMismatchError
 from automl.matrix import FloatArray
-from automl.predictor import Predictor
+from automl.predictor import Predictor, encode_target
 from automl.schema import Column, Role, Schema
 from automl.task import Task, TaskKind
 
@@ -131,3 +131,10 @@ def test_the_target_is_found_or_the_nearest_name_is_suggested() -> None:
     with pytest.raises(DataError, match="no target column 'price'") as caught:
         predictor.find_target(pd.DataFrame({"Price": [1.0]}))
     assert caught.value.hint == "Did you mean 'Price'?"
+
+
+@pytest.mark.parametrize("labels", [("false", "true"), ("FALSE", "TRUE")])
+def test_truth_values_stand_for_classes_that_were_written_so(labels: tuple[str, str]) -> None:
+    task = Task(kind=TaskKind.BINARY, target="y", classes=labels)
+    for cells in ([True, False, None], [labels[1], labels[0], ""]):
+        assert encode_target(pd.Series(cells, dtype=object), task).tolist() == [1, 0, -1]

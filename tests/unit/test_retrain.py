@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl.data.load import read_row_groups
+from automl.data.load import read_row_groups, read_table
 from automl.errors import DataError
 from automl.predictor import Predictor
 from automl.recipe import Recipe
-from automl.retrain import _check_judging, _choose_held_out, _draw_units, _has_label, _keys
+from automl.retrain import (
+    _check_groups,
+    _check_judging,
+    _choose_held_out,
+    _draw_units,
+    _has_label,
+    _join,
+    _keys,
+    write_rows,
+)
 from automl.schema import CellFormat, Schema
 from automl.task import Task, TaskKind
 
@@ -78,6 +88,24 @@ def test_a_group_of_nearly_all_rows_teaches_and_never_judges() -> None:
     fresh = pd.DataFrame({"x": np.arange(1000), "who": ["a"] * 980 + ["b"] * 20, "y": np.arange(1000.0)})
     held = choose(fresh, predictor_of(TaskKind.REGRESSION), group="who")
     np.testing.assert_array_equal(np.flatnonzero(held), np.arange(980, 1000))
+
+
+def test_so_few_groups_that_no_interval_follows_are_refused_before_training() -> None:
+    _check_groups(np.arange(10), "who")
+    with pytest.raises(DataError, match=r"1 group\(s\) of 'who' would judge the models; 10 are needed"):
+        _check_groups(np.zeros(60, dtype=np.int64), "who")
+
+
+def test_stored_rows_are_read_again_as_the_text_they_were_with_its_separator(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("n;price\n1;12.500\n;9.250\n", encoding="utf-8")
+    table = read_table(tmp_path / "old.csv")
+    assert table.separator == ";"  # which says that 12.500 is more than twelve thousand
+    whole = pd.DataFrame({"n": pd.array([3, None], dtype="Int64"), "price": ["1.000", None]})
+    write_rows(tmp_path / "rows.parquet", _join([table.frame, whole]), separator=table.separator)
+    again = read_table(tmp_path / "rows.parquet")
+    assert again.separator == ";"
+    assert again.frame["price"].tolist()[:3] == ["12.500", "9.250", "1.000"]
+    assert again.frame["n"].isna().tolist() == [False, True, False, True]
 
 
 def test_rows_that_are_all_alike_are_refused_before_training() -> None:

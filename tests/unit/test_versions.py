@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,20 @@ from automl.errors import UsageError
 from automl.versions import Versions
 
 
-def test_versions_go_back_along_the_way_they_came(tmp_path: Path) -> None:
-    versions = Versions(tmp_path)
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model/manifest.json").write_text("1")
-    for number in (2, 3, 4):
+def make_versions(root: Path, *numbers: int) -> Versions:
+    """A run's own model, and these versions beside it."""
+    versions = Versions(root)
+    (root / "model").mkdir()
+    (root / "model/manifest.json").write_text("1")
+    for number in numbers:
         (versions.path(number) / "model").mkdir(parents=True)
         (versions.path(number) / "model/manifest.json").write_text(str(number))
         (versions.path(number) / "retrain.json").write_text("{}")
+    return versions
+
+
+def test_versions_go_back_along_the_way_they_came(tmp_path: Path) -> None:
+    versions = make_versions(tmp_path, 2, 3, 4)
     assert (versions.current, versions.previous(), versions.numbers()) == (1, None, [1, 2, 3, 4])
     versions.promote(2)
     versions.promote(4)
@@ -32,6 +39,16 @@ def test_versions_go_back_along_the_way_they_came(tmp_path: Path) -> None:
     assert versions.prune(keep=1) == [2]
     with pytest.raises(UsageError, match="has no version 2"):
         versions.promote(2)
+
+
+def test_a_first_version_that_was_thrown_away_is_not_offered(tmp_path: Path) -> None:
+    versions = make_versions(tmp_path, 2)
+    versions.promote(2)
+    shutil.rmtree(versions.path(1))
+    assert (versions.numbers(), versions.previous()) == ([2], None)
+    with pytest.raises(UsageError, match="has no version 1"):
+        versions.promote(1)
+    assert (tmp_path / "model" / "manifest.json").exists()
 
 
 def test_what_a_kill_left_of_a_retraining_is_cleared(tmp_path: Path) -> None:

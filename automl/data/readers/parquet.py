@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automl.data.readers import _arrow
 from automl.data.table import RawTable, Source
 from automl.errors import DataError
 from automl.recipe import DataOptions
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 BATCH_ROWS = 65_536
+SEPARATOR = "automl.separator"  # among the notes that pandas keeps in a file
 
 
 class ParquetReader:
@@ -27,7 +34,7 @@ class ParquetReader:
             table = pq.ParquetFile(pa.BufferReader(source.data)).read()
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _refusal(source, error) from error
-        return _arrow.to_raw_table(table, source)
+        return _to_raw_table(table, source)
 
     def stream(self, head: Source, options: DataOptions) -> Iterator[RawTable]:
         import pyarrow as pa
@@ -36,9 +43,19 @@ class ParquetReader:
         try:
             with pq.ParquetFile(head.path, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                    yield _arrow.to_raw_table(pa.Table.from_batches([batch]), head)
+                    yield _to_raw_table(pa.Table.from_batches([batch]), head)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _refusal(head, error) from error
+
+
+def _to_raw_table(table: pa.Table, source: Source) -> RawTable:
+    """With the separator of the text table whose rows were stored, if that was noted."""
+    raw = _arrow.to_raw_table(table, source)
+    try:
+        separator = json.loads((table.schema.metadata or {}).get(b"PANDAS_ATTRS", b"{}")).get(SEPARATOR, "")
+    except (ValueError, AttributeError):  # somebody else's notes
+        return raw
+    return dataclasses.replace(raw, separator=separator) if isinstance(separator, str) else raw
 
 
 def _refusal(source: Source, error: Exception) -> DataError:
