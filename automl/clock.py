@@ -41,6 +41,8 @@ READ_SHARE, LOOK_SHARE = 0.3, 0.4
 # The promise: at its prompt no later than the limit and the larger of these, less what ending the process takes.
 LATE_SECONDS, LATE_SHARE, EXIT_SECONDS = 5.0, 0.02, 1.0
 REPORT_SECONDS = 1.2
+# Longer than this nothing happens in a run only if a single fit takes so long, or the machine is asleep.
+SILENT_SECONDS = 3600.0
 # What an evaluation gets at least, and at most where the search ended long before its time.
 MIN_EVALUATE_SECONDS, WRAP_UP_SECONDS = 2.0, 8.0
 
@@ -92,7 +94,7 @@ class Clock:
             return None
         left = self.left() - REPORT_SECONDS - self.study_seconds()
         seconds = min(max(MIN_EVALUATE_SECONDS, left), 0.08 * self.seconds + 2)
-        return min(seconds, WRAP_UP_SECONDS) if self.left() > 2 * WRAP_UP_SECONDS else seconds
+        return min(seconds, WRAP_UP_SECONDS) if self.left() > self.reserve() + WRAP_UP_SECONDS else seconds
 
     def last_left(self) -> float:
         """Seconds until the command must have written its last file to keep the promise."""
@@ -114,11 +116,14 @@ class Clock:
 
 
 def spent_seconds(events: Path) -> float:
-    """Time that earlier sessions of a run used, from its events.jsonl."""
-    spent, began, last = 0.0, None, None
+    """Time that earlier sessions of a run used, from its events.jsonl.
+
+    The events bear the time of day, which may be set, and goes on while a laptop sleeps; a session's own clock does
+    neither. So a gap counts as no less than nothing and no more than a run is ever silent.
+    """
+    spent, last = 0.0, None
     for event in read_events(events):
-        if isinstance(event, RunStarted):
-            spent += (last - began) if began is not None and last is not None else 0.0
-            began = event.at
+        if last is not None and not isinstance(event, RunStarted):
+            spent += min(max(0.0, event.at - last), SILENT_SECONDS)
         last = event.at
-    return spent + ((last - began) if began is not None and last is not None else 0.0)
+    return spent

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.clock import REPORT_SECONDS, Clock, spent_seconds
+from automl.clock import REPORT_SECONDS, WRAP_UP_SECONDS, Clock, spent_seconds
 from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, open_engine
@@ -155,7 +155,7 @@ def resume(
         restore_model(run)
         run.clear_leftovers()
         record = run.record
-        if record["status"] == "complete":
+        if record["status"] == "complete" and run.is_done("finish"):
             return run
         recipe = load_recipe(str(run.recipe_path))
         spent = spent_seconds(run.events_path)
@@ -243,7 +243,9 @@ class _Session:
 
     def _start(self) -> None:
         record = self.run.record
-        self.run.update(status="running")
+        # the last stage is done when this session has done it
+        stages = {name: facts for name, facts in record["stages"].items() if name != "finish"}
+        self.run.update(status="running", stages=stages)
         self.emit(
             RunStarted(
                 run=str(self.run.path),
@@ -305,9 +307,10 @@ class _Session:
             lambda name: self.emit(WarningRaised(text=f"{name}: wrapping up; once more to stop at once"))
         ) as stop:
             builder, ended = self._search(data, schema, stop)
-            self._evaluate(data, builder)
-            if ended == "complete":
-                self._study(builder)
+            self._evaluate(data, builder, stop)
+            if ended == "complete" and not stop.received:
+                self._study(builder, stop)
+            ended = stop.received or ended
         status = {"complete": "complete", "stopped": "stopped"}.get(ended, "interrupted")
         return self._finish(status, builder)
 
@@ -361,16 +364,18 @@ class _Session:
         )
         return builder, ended
 
-    def _evaluate(self, data: SearchData, builder: EnsembleBuilder) -> None:
+    def _evaluate(self, data: SearchData, builder: EnsembleBuilder, stop: Interrupts) -> None:
         if not builder.weights:
             return
         home = self.engine.at_home()
         if wanted_studies(self.clock, self.recipe):  # after a search elsewhere a net's library is not loaded here yet
             home.warm(choose_pool(self.run))
+        seconds = self.clock.evaluate_seconds()
         evaluator = Evaluator(
             self.run, data, self.recipe, home,
-            seconds=self.clock.evaluate_seconds(),
+            seconds=WRAP_UP_SECONDS if seconds is None and stop.received else seconds,
             deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
+            should_stop=lambda: bool(stop.received),
         )  # fmt: skip
         result = self._stage("evaluate", evaluator.evaluate, "")
         for warning in evaluator.warnings:
@@ -391,21 +396,29 @@ class _Session:
             text = f"automl monitor will have nothing to compare with: {reason}"
             self.emit(WarningRaised(text=text[:300]))
 
-    def _study(self, builder: EnsembleBuilder) -> None:
+    def _study(self, builder: EnsembleBuilder, stop: Interrupts) -> None:
         """What the model goes by and how it holds up, as far as the time goes."""
         names = wanted_studies(self.clock, self.recipe)
         if not names or not builder.weights or not has_usable_model(self.run):
             return
         seconds, seed = seconds_for_studies(self.clock, REPORT_SECONDS), self.recipe.seed
-        studies = partial(run_studies, self.run, engine=self.engine.at_home(), seconds=seconds, seed=seed, names=names)
+        studies = partial(
+            run_studies, self.run, engine=self.engine.at_home(), seconds=seconds, seed=seed, names=names,
+            should_stop=lambda: bool(stop.received),
+        )  # fmt: skip
         self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
         if not self.run.record["test"]:
             return
         members = {builder.records.results[trial].candidate for trial in builder.weights}
-        seconds = self.clock.left() - REPORT_SECONDS
-        score, warnings = score_test_file(self.run, self.recipe, members=members, seconds=seconds)
+        seconds, late_seconds = self.clock.left() - REPORT_SECONDS, self.clock.last_left() - 2 * REPORT_SECONDS
+        try:
+            score, warnings = score_test_file(
+                self.run, self.recipe, members=members, seconds=seconds, late_seconds=late_seconds
+            )
+        except DataError as error:  # it was read in the beginning: what has become of it since is not worth a run
+            score, warnings = None, [f"{self.run.record['test']} was not scored: {error.message}"]
         for text in warnings:
             self.emit(WarningRaised(text=text))
         if score:

@@ -11,6 +11,9 @@ from types import FrameType, TracebackType
 class Interrupts:
     """While the block runs, SIGINT, SIGTERM and SIGHUP set `received` instead of ending the process.
 
+    A terminal that is closed sends SIGHUP twice, the shell and the kernel once each, and a session that is ended sends
+    it after SIGTERM: it never counts as the second one.
+
     Outside the main thread it does nothing, as handlers cannot be set there.
 
     Args:
@@ -37,6 +40,8 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received:
+            if number == signal.SIGHUP:
+                return
             raise KeyboardInterrupt
         self.received = signal.Signals(number).name
         if self._on_first is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 
 REFRESH_HZ = 4.0
+# What a pipe takes without waiting once it can be written to at all is a page; a line is cut before that.
+MOST_BYTES = 4_000
+# How long a line waits for whoever reads the pipe; then it is left out.
+PIPE_SECONDS = 0.05
 HEARTBEAT_SECONDS = 30.0
 
 
@@ -208,5 +213,17 @@ def _write_line(stream: TextIO, line: str) -> None:
     text = clean_line(line)
     with contextlib.suppress(OSError, ValueError):  # a closed pipe must not end the run
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        stream.flush()
+        shown = text.encode(encoding, "replace")[:MOST_BYTES].decode(encoding, "ignore")
+        if _is_read(stream):
+            stream.write(shown + "\n")
+            stream.flush()
+
+
+def _is_read(stream: TextIO) -> bool:
+    """Whether a line can be written without waiting. Into a pipe that nobody empties one would wait for ever, and the
+    run with it."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # no file, as in a test
+        return True
+    return bool(select.select([], [number], [], PIPE_SECONDS)[1])

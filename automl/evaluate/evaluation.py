@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from automl.clock import WRAP_UP_SECONDS
 from automl.engines import Engine, Job, Limits, Status
 from automl.evaluate.cost import measure_cost
 from automl.evaluate.details import describe_details
@@ -43,6 +45,7 @@ class Evaluator:
         seconds: time for all jobs together; None for a run by trials, where counts decide.
         deadline: `time.monotonic()` at which what is not there is given up, whatever hinders it: a machine so busy that
             workers do not come to their work must not make the command late.
+        should_stop: asked often; what is not there soon after it says so is given up as well.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class Evaluator:
         *,
         seconds: float | None,
         deadline: float = float("inf"),
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.run, self.data, self.recipe, self.engine, self.seconds = run, data, recipe, engine, seconds
-        self.deadline = deadline
+        self.deadline, self.should_stop = deadline, should_stop
         self.warnings: list[Event] = []
 
     def evaluate(self) -> dict[str, Any]:
@@ -65,7 +69,10 @@ class Evaluator:
         values: dict[str, Any] = {}
         running: set[str] = set()
         parameters: dict[str, Any] | None = None if self._is_detailed else {"skipped": ["parameters"]}
+        stopping = False
         while waiting or running:
+            if not stopping and self.should_stop():
+                stopping, self.deadline = True, min(self.deadline, time.monotonic() + WRAP_UP_SECONDS)
             if time.monotonic() > self.deadline:
                 self._give_up([*sorted(running), *(job.id for job in waiting)])
                 break

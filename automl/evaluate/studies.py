@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from automl.clock import Clock
@@ -56,7 +57,13 @@ def seconds_for_studies(clock: Clock, kept: float) -> float | None:
 
 
 def run_studies(
-    run: Run, *, seconds: float | None, seed: int, engine: Engine | None = None, names: list[str] | None = None
+    run: Run,
+    *,
+    seconds: float | None,
+    seed: int,
+    engine: Engine | None = None,
+    names: list[str] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Do the missing studies and add them to studies.json. A study that fails or finds no time is told as skipped.
 
@@ -64,6 +71,7 @@ def run_studies(
         seconds: for all of them together; None gives each what it asks for.
         engine: does them side by side under limits; without one they are done here, one after the other.
         names: only these.
+        should_stop: asked often; what is not there by then is skipped.
 
     Returns:
         All that is stored, as `read_studies`.
@@ -75,7 +83,8 @@ def run_studies(
     running: set[str] = set()
     pool = choose_pool(run)
     while waiting or running:
-        if time.monotonic() > deadline + GRACE_SECONDS:  # workers that had to be started first, or a busy machine
+        late = time.monotonic() > deadline + GRACE_SECONDS  # workers that had to be started first, or a busy machine
+        if late or should_stop():
             if engine is not None:
                 engine.cancel()
             stored["skipped"] |= dict.fromkeys((*running, *waiting), NO_TIME)

@@ -28,14 +28,14 @@ NET_START_SECONDS = 6.0
 
 
 def score_test_file(
-    run: Run, recipe: Recipe, *, members: Collection[str], seconds: float
+    run: Run, recipe: Recipe, *, members: Collection[str], seconds: float, late_seconds: float
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Score the deployed model on the run's test file.
 
     Args:
         members: families of the ensemble's members; nets on pictures take seconds to start.
-        seconds: the time left. Tables are scored whole all the same, for their rows are soon predicted; of pictures
-            and texts as many rows as it allows, drawn at random.
+        seconds: the time left. Of pictures and texts as many rows are scored as it allows, drawn at random.
+        late_seconds: what a table may take, whose rows are soon predicted: until the command would be late.
 
     Returns:
         {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told.
@@ -51,7 +51,7 @@ def score_test_file(
         return None, [f"{test} was not scored, for the time is over: {again}"]
     predictor = load_predictor(run.path)
     is_slow = any(feature.role in (Role.IMAGE, Role.TEXT) for feature in predictor.schema.features)
-    deadline = began + seconds if is_slow else float("inf")
+    deadline = began + (seconds if is_slow else late_seconds)
     frame = read_table(Path(test), options=recipe.data, part="test").frame
     y = predictor.encode_target(predictor.find_target(frame))
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)

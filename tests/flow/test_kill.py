@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -105,6 +106,23 @@ def test_resume_of_a_complete_run_changes_nothing(shared: Tool, penguins: Path, 
     after = contents()
     before.pop("run.lock", None), after.pop("run.lock", None)
     assert after == before
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_report_writes_it(
+    shared: Tool, penguins: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(penguins, run)
+    record = read_record(run / "run.json")
+    assert record["status"] == "complete"
+    del record["stages"]["finish"]
+    (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    (run / "report.html").unlink()
+    trials = (run / "search" / "trials.jsonl").read_bytes()
+    result = shared("resume", run, "--json")
+    assert (result.code, result.record["status"]) == (0, "complete"), result
+    assert (run / "report.html").exists()
+    assert (run / "search" / "trials.jsonl").read_bytes() == trials
 
 
 @pytest.mark.slow

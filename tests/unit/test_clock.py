@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from automl.clock import Clock, process_age_seconds
+from automl.clock import (
+    MIN_EVALUATE_SECONDS,
+    REPORT_SECONDS,
+    SILENT_SECONDS,
+    WRAP_UP_SECONDS,
+    Clock,
+    process_age_seconds,
+    spent_seconds,
+)
+from automl.events import JsonlSink, RunStarted, StageStarted
 
 
 @pytest.fixture
@@ -43,6 +52,39 @@ def test_the_reserve_grows_with_the_time_but_never_beyond_a_minute() -> None:
     assert 2.0 < reserves[0] < 3.0  # of the shortest time there is, something is left to search in
     assert reserves[2] < 0.2 * 60
     assert reserves[-1] == 60.0
+
+
+def test_an_evaluation_has_what_is_kept_for_it_and_little_where_the_search_ended_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def evaluate(seconds: float, at: float) -> float:
+        monkeypatch.setattr(time, "monotonic", lambda: at)
+        found = Clock(started=0.0, seconds=seconds).evaluate_seconds()
+        assert found is not None
+        return found
+
+    assert evaluate(300.0, at=50.0) == WRAP_UP_SECONDS
+    assert evaluate(300.0, at=300.0 - 23.5) == pytest.approx(23.5 - REPORT_SECONDS - 6.0)
+    assert evaluate(3600.0, at=3540.0) == pytest.approx(60.0 - REPORT_SECONDS - 6.0)
+    assert evaluate(60.0, at=51.5) == pytest.approx(8.5 - REPORT_SECONDS - 1.8)
+    assert evaluate(60.0, at=62.0) == MIN_EVALUATE_SECONDS
+
+
+def test_earlier_sessions_count_by_what_happened_whatever_the_clock_on_the_wall_did(tmp_path: Path) -> None:
+    def spend(*times: float, begun_again: float | None = None) -> float:
+        path = tmp_path / "events.jsonl"
+        path.unlink(missing_ok=True)
+        log = JsonlSink(path)
+        for at in times:
+            start = at in (times[0], begun_again)
+            log(RunStarted(run="r", data="d", target="y", at=at) if start else StageStarted(stage="search", at=at))
+        log.close()
+        return spent_seconds(path)
+
+    assert spend(1000.0, 1010.0, 1030.0) == 30.0
+    assert spend(1000.0, 1010.0, 9000.0, 9005.0, begun_again=9000.0) == 15.0  # it lay a while between two sessions
+    assert spend(5000.0, 5010.0, 1410.0, 1420.0) == 20.0  # set back by an hour
+    assert spend(1000.0, 1010.0, 40_000.0, 40_001.0) == 11.0 + SILENT_SECONDS  # asleep overnight
 
 
 def test_explanations_have_a_share_from_a_minute_on() -> None:

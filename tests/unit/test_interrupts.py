@@ -13,7 +13,7 @@ from automl.interrupts import Interrupts
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_noted_and_the_second_raises(number: signal.Signals) -> None:
     told: list[str] = []
     with Interrupts(told.append) as interrupts:
@@ -32,6 +32,16 @@ def test_the_second_may_be_another_signal() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         assert interrupts.received == "SIGTERM"
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+def test_a_terminal_that_is_closed_hangs_up_more_than_once_and_the_wrap_up_goes_on(first: signal.Signals) -> None:
+    with Interrupts() as interrupts:
+        for number in (first, signal.SIGHUP, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        assert interrupts.received == first.name
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_handlers_are_as_before_when_the_block_ends_however_it_ends() -> None:

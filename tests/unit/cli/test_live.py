@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 import pytest
 from rich.console import Console
 
-from automl.cli.live import LiveView, PlainView, QuietView, open_view
+from automl.cli.live import MOST_BYTES, LiveView, PlainView, QuietView, open_view
 from automl.events import (
     BestImproved,
     Bus,
@@ -201,6 +202,22 @@ def test_a_closed_stream_does_not_end_the_run(capsys: pytest.CaptureFixture[str]
     bus(full_events()[0])
     assert bus.sinks == [view]
     assert capsys.readouterr().err == ""
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_up_the_run() -> None:
+    reader, writer = os.pipe()
+    try:
+        with os.fdopen(writer, "w", encoding="utf-8") as stream:
+            view, began = PlainView(stream), time.monotonic()
+            for _ in range(40):
+                view(WarningRaised(text="long " * 2_000))  # 160 kB; a pipe holds 64
+            assert time.monotonic() - began < 10
+            os.set_blocking(reader, False)
+            lines = os.read(reader, 1_000_000).decode().splitlines()
+    finally:
+        os.close(reader)
+    assert 5 < len(lines) < 40
+    assert all(len(line) <= MOST_BYTES for line in lines)
 
 
 def test_the_view_suits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:

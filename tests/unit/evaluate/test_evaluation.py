@@ -14,6 +14,7 @@ import pytest
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.ensemble.build import EnsembleBuilder
+from automl.evaluate import evaluation
 from automl.evaluate.details import describe_details
 from automl.evaluate.evaluation import METHOD, Evaluator, measure_all_details
 from automl.evaluate.evidence import read_evidence
@@ -152,6 +153,18 @@ def test_jobs_are_given_the_time_that_is_left(stored: StoredRun) -> None:
     assert {job.limits.seconds for job in engine.jobs} == {4.5}
     assert engine.jobs[0].payload["seconds"] == 2.5
     assert engine.jobs[0].payload["bootstraps"] is None
+
+
+def test_after_ctrl_c_what_is_not_there_soon_is_given_up(stored: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "WRAP_UP_SECONDS", 0.0)
+    engine = HereEngine()
+    asked = iter([False])
+    evaluator = Evaluator(
+        stored.run, stored.data, stored.recipe, engine, seconds=None, should_stop=lambda: next(asked, True)
+    )
+    evaluator.evaluate()
+    (told,) = evaluator.warnings
+    assert isinstance(told, WarningRaised) and told.text.endswith("missing: the time was over before")
 
 
 def test_evidence_is_what_the_search_left(stored: StoredRun) -> None:

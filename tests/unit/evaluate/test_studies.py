@@ -101,6 +101,15 @@ def test_the_time_is_kept_though_no_worker_answers(tmp_path: Path) -> None:
     assert set(found["skipped"]) == set(registry.names())
 
 
+def test_after_ctrl_c_the_other_studies_are_skipped(copied: StoredRun) -> None:
+    asked = iter([False])
+    found = run_studies(
+        copied.run, seconds=None, seed=0, engine=HereEngine(), names=["shapley", "stress"],
+        should_stop=lambda: next(asked, True),
+    )  # fmt: skip
+    assert "shapley" in found and found["skipped"] == {"stress": NO_TIME}
+
+
 def test_every_study_is_stored_and_is_plain_json(regression: StoredRun, studies: dict[str, Any]) -> None:
     assert set(studies) == {*registry.names(), "skipped"}
     assert studies["skipped"] == {}

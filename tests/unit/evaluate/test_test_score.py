@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import automl
+from automl import flow
+from automl.errors import DataError
 from automl.evaluate.test_score import score_test_file
+from automl.events import Event, WarningRaised
 from tests.unit.evaluate.test_evaluation import train
 from tests.unit.search.runs import make_regression_table
 
@@ -27,7 +31,7 @@ def test_a_test_file_is_scored_whatever_its_groups_are(tmp_path: Path, who, said
     test = table if who is None else table.assign(who=who(120))
     test.to_csv(tmp_path / "test.csv", index=False)
     stored.run.update(test=str(tmp_path / "test.csv"))
-    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=30.0)
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=30.0, late_seconds=30.0)
     assert found is not None and found["rows"] == 120
     assert len(warnings) == bool(said)
     assert all(said in text for text in warnings)
@@ -39,6 +43,23 @@ def test_texts_are_scored_as_far_as_the_time_goes(tmp_path: Path) -> None:
     stored = train(tmp_path / "run", table, "price")
     table.to_csv(tmp_path / "test.csv", index=False)
     stored.run.update(test=str(tmp_path / "test.csv"))
-    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0)
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0, late_seconds=30.0)
     assert found is None or found["rows"] < 120
     assert "were scored in the time left" in warnings[0]
+
+
+def test_a_test_file_that_is_gone_at_the_end_is_no_reason_to_lose_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise DataError("test.csv does not exist", hint="Look for it")
+
+    monkeypatch.setattr(flow, "score_test_file", refuse)
+    table, events = make_regression_table(120), list[Event]()
+    table.to_csv(tmp_path / "test.csv", index=False)
+    run = automl.fit(
+        table, target="price", test=tmp_path / "test.csv", out=tmp_path / "run", trials=2, jobs=1, sinks=[events.append]
+    )
+    assert run.record["status"] == "complete" and run.is_done("finish")
+    said = [event.text for event in events if isinstance(event, WarningRaised)]
+    assert f"{tmp_path / 'test.csv'} was not scored: test.csv does not exist" in said
