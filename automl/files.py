@@ -14,6 +14,7 @@ from typing import IO, Any
 from automl.errors import EngineError
 
 # What the system says where no more can be written.
+FULL_DISK = "The disk is full"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -49,7 +50,7 @@ def _open_new(path: Path, mode: str) -> IO[Any]:
 def environment_error(error: OSError, path: Path) -> EngineError:
     """The user's version of a failed write: what, where, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return EngineError(f"The disk is full: cannot write {path}", hint="Free some space, then: automl resume RUN")
+        return EngineError(f"{FULL_DISK}: cannot write {path}", hint="Free some space, then: automl resume RUN")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return EngineError(f"No permission to write {path}", hint="Choose another folder with --out DIR")
     hint = (
@@ -58,6 +59,11 @@ def environment_error(error: OSError, path: Path) -> EngineError:
         else "Choose another folder with --out DIR"
     )
     return EngineError(f"Cannot write {path}: {error.strerror or error}", hint=hint)
+
+
+def tells_full_disk(reason: str) -> bool:
+    """Whether what another process says of its failure is that the disk is full."""
+    return any(os.strerror(code) in reason for code in (errno.ENOSPC, errno.EDQUOT)) or FULL_DISK in reason
 
 
 @contextlib.contextmanager

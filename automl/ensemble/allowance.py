@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from automl.ensemble.selection import Allowance
 from automl.recipe import Recipe
-from automl.search.answers import count_models, has_whole
+from automl.search.answers import choose_folds, count_models, has_whole
 from automl.search.data import SearchData
 from automl.search.trial import TrialResult
 
@@ -41,16 +41,21 @@ def make_allowance(recipe: Recipe, results: Mapping[int, TrialResult], *, data: 
     )
     costs = {}
     for trial, result in results.items():
-        models, whole = count_models(data, result.candidate), has_whole(data, result.candidate)
-        costs[trial] = (result.row_seconds * models, count_bytes(result, models - whole, whole=whole))
+        costs[trial] = (result.row_seconds * count_models(data, result.candidate), expect_bytes(data, result))
     return Allowance(costs, limits)
 
 
-def count_bytes(result: TrialResult, folds: int, *, whole: bool) -> float:
-    """What so many models of a configuration's folds take on disk, and the larger one of all rows beside them."""
-    every = len(result.fold_scores)
-    growth = every / (every - 1) if every > 1 else 1.0
-    return result.model_bytes * (folds + growth * whole)
+def expect_bytes(data: SearchData, result: TrialResult) -> float:
+    """What a configuration's models will take on disk as part of a model folder."""
+    whole = has_whole(data, result.candidate)
+    return count_bytes(data, result, choose_folds(data, result.candidate, whole=whole, few=False), whole=whole)
+
+
+def count_bytes(data: SearchData, result: TrialResult, folds: Sequence[int], *, whole: bool) -> float:
+    """What the models of these folds take on disk, with the one of all rows if `whole`: they grow with their rows."""
+    rows = sum(len(data.trains[fold]) for fold in folds) + whole * len(data.target)
+    mean_rows = sum(map(len, data.trains)) / len(data.trains)
+    return result.model_bytes * rows / max(1.0, mean_rows)
 
 
 def _leave_to_models(seconds: float, reading_seconds: float) -> float:

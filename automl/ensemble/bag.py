@@ -12,7 +12,7 @@ import numpy as np
 
 from automl.candidates import Estimator
 from automl.ensemble.second_layer import SecondLayer, join_members, read_layer
-from automl.errors import ArtifactError
+from automl.errors import ArtifactError, UsageError
 from automl.graph import Graph, NoGraphError
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
@@ -212,11 +212,17 @@ def load_fold(run_path: Path, record: dict[str, Any], schema: Schema, task: Task
     of that fold. They stand in the run, as not all of them are part of what is deployed.
 
     Raises:
-        ArtifactError: if a file is missing or damaged.
+        UsageError: if they do not stand there any more.
+        ArtifactError: if a file is damaged.
     """
 
     def find_models(member: dict[str, Any]) -> tuple[list[Place], None]:
         place = fold_folder(run_path, int(member["trial"]), fold)
+        if not place.is_dir():
+            raise UsageError(
+                f"{run_path} no longer holds the models of its folds, which alone are fair to the rows they left out",
+                hint="Put search/ back; predict, serve and export to onnx do without it",
+            )
         # what shares its first transformer with another member shares them all
         return [Place(str(member["folds"][0]["transform"]), place / "transform.npz", place / "model")], None
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from automl.ensemble.allowance import count_bytes, make_allowance
+from automl.ensemble.allowance import count_bytes, expect_bytes, make_allowance
 from automl.ensemble.artifact import save_model
-from automl.ensemble.second_layer import SecondLayer, find_layer, is_wanted, join_members
+from automl.ensemble.second_layer import SecondLayer, find_layer, is_wanted, join_members, read_layer
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.errors import AutoMLError
 from automl.events import BestImproved, Decision, Event
@@ -20,6 +20,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.answers import choose_folds, count_models, find_whole
 from automl.search.calibration import IDENTITY, Calibrator, fit_calibrator
+from automl.search.contenders import choose_contenders
 from automl.search.data import SearchData
 from automl.search.leaderboard import build_leaderboard, write_leaderboard
 from automl.search.oof import Oofs
@@ -73,8 +74,10 @@ class EnsembleBuilder:
             self.records.results,
             data=self.data,
         )
+        contenders = set(choose_contenders(self.records.results, self.weights, maximize=self.metric.maximize))
+        candidates = self.oofs.candidates()
         selection = select_ensemble(
-            self.oofs.candidates(),
+            {trial: outputs for trial, outputs in candidates.items() if trial in contenders} or candidates,
             self.oofs.target(),
             self.metric,
             weight=self.oofs.weight(),
@@ -110,7 +113,10 @@ class EnsembleBuilder:
             yield refitted
 
     def add_second_layer(self, *, deadline: float = float("inf")) -> Decision | None:
-        """Join the deployed members by a second layer, if that is better; says what it gains."""
+        """Join the deployed members by a second layer, if that is better; says what it gains, unless it was said."""
+        if self.layer is not None:  # of an earlier session, and nothing better has come since
+            self._take_up(self.layer)
+            return None
         wanted = self.recipe.ensemble.second_layer and is_wanted(
             self.data.task, self.metric, len(self.weights), len(self.oofs.scored)
         )
@@ -142,6 +148,11 @@ class EnsembleBuilder:
             f"in place of {found.without:.4g}",
         )
 
+    def _take_up(self, layer: SecondLayer) -> None:
+        self.blend = join_members(self.oofs.outputs, self.weights, self.calibrator, layer)
+        self.score = self.oofs.score(self.blend[self.oofs.scored])
+        self._write_leaderboard()
+
     @property
     def judged(self) -> FloatArray | None:
         """`blend` as the metric is to see it."""
@@ -157,13 +168,20 @@ class EnsembleBuilder:
                 {int(member["trial"]): float(member["weight"]) for member in record["members"]}
                 for record in (noted, deployed)
             )
-            same = weights == own and noted["calibrator"] == deployed["calibrator"] and "threshold" in noted
+            layer = read_layer(noted, self.data.task)
+            same = (
+                weights == own
+                and noted["calibrator"] == deployed["calibrator"]
+                and layer == read_layer(deployed, self.data.task)
+                and "threshold" in noted
+            )
         except (AutoMLError, OSError, ValueError, KeyError, TypeError):  # not there, damaged, or of an earlier version
             return
         if not same or not weights.keys() <= self.oofs.outputs.keys():
             return
         self.weights, self.calibrator = weights, Calibrator.from_json(noted["calibrator"])
-        # a second layer is found anew at the end; until then mean is held against mean
+        # a second layer has its word at the end; until then mean is held against mean
+        self.layer = layer
         self.threshold, self.score = float(noted["threshold"]), float(noted.get("mean_score", noted["score"]))
         self.history = list(noted["history"])
         self.blend = self.calibrator.apply(blend_outputs(self.oofs.outputs, weights))
@@ -242,9 +260,9 @@ class EnsembleBuilder:
         for trial in weights:
             result = self.records.results[trial]
             whole = find_whole(self.run.path, self.data, result) is not None
-            folds = len(choose_folds(self.data, result.candidate, whole=whole, few=False))
-            seconds += result.row_seconds * (folds + whole)
-            size_bytes += count_bytes(result, folds, whole=whole)
+            folds = choose_folds(self.data, result.candidate, whole=whole, few=False)
+            seconds += result.row_seconds * (len(folds) + whole)
+            size_bytes += count_bytes(self.data, result, folds, whole=whole)
         return seconds > self.allowance.limits[0] or size_bytes > self.allowance.limits[1]
 
     def _write_leaderboard(self) -> None:
@@ -260,5 +278,6 @@ class EnsembleBuilder:
             weight=self.oofs.weight(),
             units=self.oofs.units(),
             count_models=partial(count_models, self.data),
+            count_bytes=partial(expect_bytes, self.data),
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)

@@ -297,7 +297,7 @@ def _describe(side: _Side) -> dict[str, Any]:
         "rows": side.record.get("rows"),
         "columns": len(side.schema.features),
         "configurations": len(side.evidence.results),
-        "complete": len(side.evidence.outputs),
+        "complete": sum(result.status == "ok" for result in side.evidence.results.values()),
     }
 
 

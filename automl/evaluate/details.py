@@ -79,7 +79,8 @@ def _parts(classify: bool) -> dict[str, Callable[[_Room], Any]]:
 
 def _curves(room: _Room) -> dict[str, Any]:
     evidence = room.evidence
-    raw = blend_outputs(evidence.outputs, evidence.weights)
+    # what a second layer gains is not calibration's
+    raw = evidence.blend if evidence.layer else blend_outputs(evidence.outputs, evidence.weights)
     return describe_curves(room.task, evidence.y, evidence.blend, raw)
 
 

@@ -13,6 +13,7 @@ from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.run import Run
 from automl.search.calibration import Calibrator
+from automl.search.contenders import choose_contenders
 from automl.search.data import SearchData
 from automl.search.oof import Oofs
 from automl.search.records import read_results
@@ -25,7 +26,8 @@ class Evidence:
     """Everything on the scored rows (m,) alone.
 
     Attributes:
-        outputs: trial → (m, k) of every complete configuration; `choices` are those an ensemble may be made of.
+        outputs: trial → (m, k) of the configurations that can matter (`automl.search.contenders`); `choices` are those
+            of them that an ensemble may be made of.
         blend: (m, k) of the deployed ensemble.
         threshold: the probability from which on it names the second class; 0.5 for all but tuned binary models.
         units: group number (m,) of rows that are resampled together.
@@ -77,14 +79,13 @@ def read_evidence(run_path: str) -> Evidence:
     data = SearchData(run.data)
     oofs = Oofs(run, data)
     results = {result.trial: result for result in read_results(run.search)}
-    for result in results.values():
-        if result.status == "ok":
-            oofs.read(result.trial)
-    outputs = oofs.on_scored_rows()
     ensemble = read_json(run.ensemble_path)
     members = ensemble["members"]
     total = sum(member["weight"] for member in members)
     weights = {member["trial"]: member["weight"] / total for member in members}
+    for trial in choose_contenders(results, weights, maximize=data.task.maximize):
+        oofs.read_outputs(trial)
+    outputs = oofs.on_scored_rows()
     layer = read_layer(ensemble, data.task)
     return Evidence(
         data=data,

@@ -164,16 +164,14 @@ def _measure(predictor: Predictor, source: Source) -> tuple[int, float]:
 def _score(source: Source, places: list[int]) -> float | None:
     if source.run is None:
         return None
-    data = SearchData(source.run.data)
-    members = read_json(source.folder / "ensemble.json")["members"]
-    chosen = {int(members[place]["trial"]): float(members[place]["weight"]) for place in sorted(places)}
+    data, model = SearchData(source.run.data), source.predictor.model
+    assert isinstance(model, BagModel)
+    chosen = {model.members[place].trial: model.members[place].weight for place in sorted(places)}
     total = sum(chosen.values())
     outputs: dict[int, FloatArray] = {
         trial: np.load(source.run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in chosen
     }
     rows = ~np.isnan(next(iter(outputs.values()))[:, 0])
-    model = source.predictor.model
-    assert isinstance(model, BagModel)
     found = join_members(
         {trial: found[rows] for trial, found in outputs.items()},
         {trial: weight / total for trial, weight in chosen.items()},

@@ -118,12 +118,15 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
 
 
 def _ask_fold(source: Source, run: Run, model: BagModel, fold: int) -> BagModel:
-    """The same members, each with its model of this fold alone."""
-    predictor = source.predictor
-    record = read_json(source.folder / "ensemble.json")
-    own = {m.trial: m.folds for m in load_fold(run.path, record, predictor.schema, predictor.task, fold).members}
-    members = tuple(dataclasses.replace(m, folds=own[m.trial], whole=None) for m in model.members)
-    return dataclasses.replace(model, members=members)
+    """The same members, as they were loaded, each with its model of this fold alone."""
+    listed = [
+        {"trial": m.trial, "name": m.name, "candidate": m.candidate, "weight": m.weight,
+         "calibrator": m.calibrator.to_json(), "folds": [{"transform": m.folds[0].key}]}
+        for m in model.members
+    ]  # fmt: skip
+    record = {"members": listed, "calibrator": model.calibrator.to_json()}
+    own = load_fold(run.path, record, source.predictor.schema, source.predictor.task, fold)
+    return dataclasses.replace(own, layer=model.layer)
 
 
 def _run(sessions: dict[str, Any], signature: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Array]:

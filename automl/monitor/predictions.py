@@ -27,7 +27,7 @@ def predict_by_folds(predictor: Predictor, typed: pd.DataFrame, reference: dict[
     """
     model = predictor.model
     repeats = int(reference.get("repeats", 1))  # a row scored once a repeat has the mean of so many
-    if not isinstance(model, BagModel) or any(len(member.folds) < repeats for member in model.members):
+    if not isinstance(model, BagModel) or max(len(member.folds) for member in model.members) < repeats:
         return model.predict(typed)
     turns = min(max(len(member.folds) for member in model.members) // repeats, len(typed))
     outputs = np.zeros((len(typed), predictor.task.n_outputs), dtype=np.float32)
@@ -39,8 +39,8 @@ def predict_by_folds(predictor: Predictor, typed: pd.DataFrame, reference: dict[
 
 
 def _take_turn(member: Member, turn: int, repeats: int) -> Member:
-    """The same with one of its folds a repeat; of members with fewer folds each has its turn again."""
-    step = len(member.folds) // repeats
+    """The same with one of its folds a repeat; of members with fewer folds each has its turn again, or all answer."""
+    step = max(1, len(member.folds) // repeats)
     return dataclasses.replace(member, folds=member.folds[turn % step : step * repeats : step], whole=None)
 
 

@@ -77,7 +77,6 @@ def complete_reference(run: Run, data: SearchData, outputs: FloatArray, threshol
     record: dict[str, Any] = read_json(path)
     record["predictions"] = {
         **describe_outputs(data.task, outputs, threshold),
-        "folds": len(data.folds),
         "repeats": data.repeats,
     }
     if run.evaluation_path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,9 @@ def open_data(run_path: str) -> SearchData:
 
 def fold_folder(run_path: Path | str, trial: int, fold: int) -> Path:
     return Path(run_path) / "search" / "models" / f"{trial:04d}-{fold}"
+
+
+def remove_folds(run_path: Path | str, trial: int, folds: int) -> None:
+    """Delete what a configuration's workers kept of so many folds."""
+    for fold in range(folds):
+        shutil.rmtree(fold_folder(run_path, trial, fold), ignore_errors=True)

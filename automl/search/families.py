@@ -120,7 +120,8 @@ class Families:
         family.in_vain += 1
         self.spent_seconds += result.seconds
         self.tuned_seconds += result.seconds if result.origin == "tpe" else 0.0
-        folds = max(1, len(result.fold_scores))
+        # how many folds were done before one failed hangs on how many workers there are
+        folds = max(1, len(result.fold_scores)) if result.status in ("ok", "pruned") else 1
         family.spent += family.candidate.cost * folds if static else result.seconds
         if result.status not in ("ok", "pruned"):
             family.failures += 1

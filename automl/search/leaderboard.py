@@ -65,6 +65,7 @@ def build_leaderboard(
     weight: Array | None = None,
     units: IntArray | None = None,
     count_models: Callable[[str], int] | None = None,
+    count_bytes: Callable[[TrialResult], float] = lambda result: result.size_bytes,
 ) -> list[Entry]:
     """Rank complete configurations and the ensemble.
 
@@ -75,14 +76,18 @@ def build_leaderboard(
         blend: the ensemble's own outputs on the same rows, as the metric is to see them, if it has several members.
         weight, units: of those rows, as `automl.search.racing.standard_score` has them.
         count_models: how many models of a family's configuration answer a row; those of all folds unless given.
+        count_bytes: what the models of a configuration take that answer; those of all folds unless given.
     """
     complete = {result.trial: result for result in results if result.status == "ok" and result.trial in oofs}
     outputs: dict[int | None, FloatArray] = dict(oofs.items())
-    rows = [_model_entry(result, weights.get(result.trial, 0.0), count_models) for result in complete.values()]
+    rows = [
+        _model_entry(result, weights.get(result.trial, 0.0), count_models, count_bytes(result))
+        for result in complete.values()
+    ]
     if blend is not None and blend_score is not None and len(weights) > 1:
         outputs[None] = blend
         members = [complete[trial] for trial in weights if trial in complete]
-        rows.append(_ensemble_entry(members, blend_score, count_models))
+        rows.append(_ensemble_entry(members, blend_score, count_models, sum(map(count_bytes, members))))
     sign = -1 if metric.maximize else 1
     rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
     first = outputs[rows[0]["trial"]] if rows else None
@@ -96,7 +101,9 @@ def build_leaderboard(
     return entries
 
 
-def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str], int] | None) -> dict[str, Any]:
+def _model_entry(
+    result: TrialResult, weight: float, count_models: Callable[[str], int] | None, size_bytes: float
+) -> dict[str, Any]:
     low, high = fold_interval(result.score or 0.0, result.fold_scores)
     return {
         "name": result.label,
@@ -109,7 +116,7 @@ def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str
         "folds": len(result.fold_scores),
         "fit_seconds": round(sum(result.fold_seconds), 3),
         "predict_ms": round(_predict_seconds(result, count_models) * 1000, 4),
-        "size_mb": round(_size_mb(result, count_models), 3),
+        "size_mb": round(size_bytes / 1e6, 3),
         "weight": round(weight, 4),
         "trial": result.trial,
         "params": result.params,
@@ -118,20 +125,13 @@ def _model_entry(result: TrialResult, weight: float, count_models: Callable[[str
 
 def _predict_seconds(result: TrialResult, count_models: Callable[[str], int] | None) -> float:
     """What one row among many takes of all models that answer it."""
-    return result.predict_row_seconds * _count(result, count_models)
-
-
-def _size_mb(result: TrialResult, count_models: Callable[[str], int] | None) -> float:
-    """What all models that answer take on disk."""
-    return result.model_bytes * _count(result, count_models) / 1e6
-
-
-def _count(result: TrialResult, count_models: Callable[[str], int] | None) -> int:
-    return len(result.fold_scores) if count_models is None else count_models(result.candidate)
+    return result.predict_row_seconds * (
+        len(result.fold_scores) if count_models is None else count_models(result.candidate)
+    )
 
 
 def _ensemble_entry(
-    members: list[TrialResult], score: float, count_models: Callable[[str], int] | None
+    members: list[TrialResult], score: float, count_models: Callable[[str], int] | None, size_bytes: float
 ) -> dict[str, Any]:
     folds = min((len(member.fold_scores) for member in members), default=0)
     by_fold = zip(*(member.fold_scores[:folds] for member in members), strict=True)
@@ -148,7 +148,7 @@ def _ensemble_entry(
         "folds": folds,
         "fit_seconds": round(sum(sum(member.fold_seconds) for member in members), 3),
         "predict_ms": round(sum(_predict_seconds(member, count_models) for member in members) * 1000, 4),
-        "size_mb": round(sum(_size_mb(member, count_models) for member in members), 3),
+        "size_mb": round(size_bytes / 1e6, 3),
         "weight": 1.0,
         "trial": None,
         "params": {},

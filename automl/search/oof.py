@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ from automl.search.threshold import find_threshold, move_threshold
 
 # With fewer rows a parameter for each model would flatter it by more than it tells.
 MIN_CALIBRATED_ROWS = 300
+# Outputs of a fold that differ by no more are one constant.
+LEAST_SPREAD = 1e-7
+# Arrays above this are mapped from their files.
+MAPPED_BYTES = 4_000_000
 
 
 class Oofs:
@@ -39,6 +45,7 @@ class Oofs:
         self.calibrators: dict[int, Calibrator] = {}
         self.thresholds: dict[int, float] = {}
         self._constant: set[int] = set()
+        self._known: dict[int, FloatArray] = {}  # the scored rows of `outputs`
         mask = np.zeros(len(data.target), dtype=bool)
         for rows in data.folds:
             mask[rows] = True
@@ -55,20 +62,32 @@ class Oofs:
         """Join the folds of a complete configuration, store and score them."""
         score = self._keep(trial, self._join(trial))
         write_array(self._path(trial), lambda file: np.save(file, self.outputs[trial]))
+        self._map(trial)
         return score
 
     def read(self, trial: int) -> None:
         """Take up what is stored; writes nothing."""
         self._keep(trial, self._join(trial))
+        self._map(trial)
+
+    def read_outputs(self, trial: int) -> None:
+        """Take up what is stored as it was calibrated then: `outputs` alone, which takes a fraction of the time."""
+        try:
+            self.outputs[trial] = np.load(self._path(trial), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            self.read(trial)
+            return
+        self._note_known(trial)
+        if not any(np.ptp(outputs, axis=0).max(initial=0.0) > LEAST_SPREAD for outputs in self._load_folds(trial)):
+            self._constant.add(trial)
 
     def _join(self, trial: int) -> FloatArray:
         """Folds side by side; rows scored in several repeats are averaged, rows scored in none are NaN."""
         total = np.zeros((len(self._data.target), self._data.task.n_outputs), dtype=np.float64)
         times = np.zeros(len(self._data.target), dtype=np.int64)
         varies = False
-        for fold, rows in enumerate(self._data.folds):
-            outputs = np.load(fold_folder(self._run.path, trial, fold) / "oof.npy", allow_pickle=False)
-            varies = varies or bool(np.ptp(outputs, axis=0).max(initial=0.0) > 1e-7)
+        for rows, outputs in zip(self._data.folds, self._load_folds(trial), strict=True):
+            varies = varies or bool(np.ptp(outputs, axis=0).max(initial=0.0) > LEAST_SPREAD)
             total[rows] += outputs
             times[rows] += 1
         if not varies:
@@ -76,11 +95,25 @@ class Oofs:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(total / times[:, None], dtype=np.float32)
 
+    def _load_folds(self, trial: int) -> Iterator[FloatArray]:
+        for fold in range(len(self._data.folds)):
+            yield np.load(fold_folder(self._run.path, trial, fold) / "oof.npy", allow_pickle=False)
+
+    def _map(self, trial: int) -> None:
+        """Leave large outputs on the disk, from where they are read as they are needed: a long search has hundreds."""
+        if self.outputs[trial].nbytes <= MAPPED_BYTES:
+            return
+        with contextlib.suppress(OSError, ValueError, EOFError):  # a power cut may have taken the file
+            self.outputs[trial] = np.load(self._path(trial), mmap_mode="r", allow_pickle=False)
+            self._note_known(trial)
+
+    def _note_known(self, trial: int) -> None:
+        is_part = len(self.scored) < len(self._data.target)
+        self._known[trial] = self.outputs[trial][self.scored] if is_part else self.outputs[trial]
+
     def on_scored_rows(self) -> dict[int, FloatArray]:
         """Trial → (m, k) outputs of the scored rows."""
-        if len(self.scored) == len(self._data.target):
-            return dict(self.outputs)
-        return {trial: outputs[self.scored] for trial, outputs in self.outputs.items()}
+        return dict(self._known)
 
     def on_scored_rows_as_judged(self) -> dict[int, FloatArray]:
         """The same as the metric is to see them."""
@@ -119,7 +152,8 @@ class Oofs:
     def _keep(self, trial: int, outputs: FloatArray) -> float:
         self.calibrators[trial] = self.calibrate(outputs[self.scored], self.scored)
         self.outputs[trial] = self.calibrators[trial].apply(outputs)
-        known = self.outputs[trial][self.scored]
+        self._note_known(trial)
+        known = self._known[trial]
         self.thresholds[trial] = find_threshold(self._metric, self.target(), known, self.weight())
         self.scores[trial] = self.score(move_threshold(known, self.thresholds[trial]))
         return self.scores[trial]

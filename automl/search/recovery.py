@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from automl.events import Decision, Event
 from automl.search.cost import CostModel
+from automl.search.data import remove_folds
 from automl.search.families import Families
+from automl.search.oof import Oofs
 from automl.search.records import Records
 from automl.search.study import Study
 from automl.search.whole import ORIGIN
@@ -20,6 +23,20 @@ def tell_damage(study: Study, records: Records) -> Iterator[Event]:
     if records.damaged > 0:
         text = f"{records.damaged} line(s) of trials.jsonl hold no result: their trials are made again"
         yield Decision(topic="search", text=text, reason="the file was damaged; its lines stay as they are")
+
+
+def take_up(run_path: Path, records: Records, oofs: Oofs, *, folds: int, besides: Collection[int]) -> Iterator[Event]:
+    """Read what all complete configurations but some predicted. What a power cut has taken is fitted once more."""
+    for result in list(records.results.values()):
+        if result.status != "ok" or result.trial in besides:
+            continue
+        try:
+            oofs.read(result.trial)
+        except (OSError, ValueError, EOFError) as error:
+            del records.results[result.trial]
+            remove_folds(run_path, result.trial, folds)
+            text = f"{result.label} is fitted once more: its predictions are damaged"
+            yield Decision(topic="search", text=text, reason=f"{type(error).__name__}: {error}")
 
 
 def tell_again(

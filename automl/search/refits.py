@@ -96,10 +96,16 @@ class Refits:
                 return True
         return False
 
-    def finish(self, engine: Engine, should_stop: Callable[[], str]) -> str:
-        """Make all that are wanted, with all the engine has; returns what `should_stop` said, if it ended it."""
+    def finish(
+        self, engine: Engine, should_stop: Callable[[], str], left: Callable[[], float] = lambda: math.inf
+    ) -> str:
+        """Make all that are wanted, with all the engine has; returns what `should_stop` said, if it ended it.
+
+        Args:
+            left: seconds that are left, where a run by trials has a time as well.
+        """
         while not (stop := should_stop()):
-            while engine.free_slots() > 0 and self.begin(engine, left=math.inf):
+            while engine.free_slots() > 0 and self.begin(engine, left=left()):
                 pass
             if not self.running:
                 break

@@ -7,6 +7,7 @@ and told in order, so that every decision follows from the seed, whatever the nu
 from __future__ import annotations
 
 import dataclasses
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from automl.clock import Clock
 from automl.engines import Engine, Job, Limits, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.events import Decision, Event, JobFinished, JobStarted, TrialFinished
+from automl.files import environment_error, tells_full_disk
 from automl.matrix import FloatArray
 from automl.recipe import Recipe
 from automl.run import Run
@@ -25,7 +27,7 @@ from automl.search.active import Active
 from automl.search.allotment import Allotment
 from automl.search.batches import end_of_batch, find_late
 from automl.search.cost import CostModel
-from automl.search.data import SearchData
+from automl.search.data import SearchData, remove_folds
 from automl.search.families import Families
 from automl.search.jobs import make_fold_job
 from automl.search.oof import Oofs
@@ -33,7 +35,7 @@ from automl.search.plans import Plans
 from automl.search.proposals import Proposals
 from automl.search.racing import Race, Verdict
 from automl.search.records import CONSTANT, Records
-from automl.search.recovery import tell_again, tell_damage
+from automl.search.recovery import take_up, tell_again, tell_damage
 from automl.search.refits import Refits
 from automl.search.sparing import Sparing, rest_for
 from automl.search.study import Study
@@ -244,7 +246,8 @@ class Search:
             batch = self._next_batch(wanted)
             if not batch:
                 self._close_batch(batch)
-                return self.refits.finish(self.engine, self.should_stop) or "complete"
+                ended = self.refits.finish(self.engine, self._reason_to_end, self.clock.search_left)
+                return ended or "complete"
             for stage in (self._first_folds, self._other_folds):
                 reason = self._run_all(stage(batch))
                 if reason:
@@ -299,10 +302,9 @@ class Search:
         """Take up a search that a kill cut short."""
         for event in tell_damage(self.study, self.records):
             self.emit(event)
+        for event in take_up(self.run.path, self.records, self.oofs, folds=len(self.data.folds), besides=self._late):
+            self.emit(event)
         tell_again(self.records, self.study, self.families, static=self.by_trials, costs=self.costs)
-        for result in self.records.results.values():
-            if result.status == "ok" and result.trial not in self._late:
-                self.oofs.read(result.trial)
         for spec in self.records.unfinished():
             if spec.origin == ORIGIN:  # what is best now, not then, is fitted on all rows at the end
                 self._finish(Active(spec, deque()), "orphaned", "it was running when the run was killed")
@@ -411,6 +413,8 @@ class Search:
         reason = outcome.reason
         if outcome.status is Status.FAILED and kind == "NonFiniteError":
             status, reason = "non_finite", rest
+        if outcome.status is Status.FAILED and tells_full_disk(reason):  # no fault of the configuration
+            raise environment_error(OSError(errno.ENOSPC, ""), self.run.path)
         if outcome.status is Status.FAILED and outcome.traceback:
             with (self.run.log / "failures.txt").open("a", encoding="utf-8") as file:
                 file.write(f"trial {active.spec.number} ({active.spec.label})\n{outcome.traceback}\n")
@@ -456,6 +460,8 @@ class Search:
         if score is None and status == "pruned":
             score = self.race.score(active.spec.number, active.done)
         result = active.end(status, reason, score, finished=self.clock.elapsed())
+        if active.running:
+            self.engine.cancel({f"{spec.number}-{fold}" for fold in active.running})
         self.records.add_result(result)
         self.active.pop(spec.number, None)
         if spec.candidate in self.families.usable:
@@ -464,7 +470,8 @@ class Search:
             self.study.tell(
                 spec.number, told, family=spec.candidate, params=spec.params, space=self.families[spec.candidate].space
             )
-            in_use = [other.spec for other in (*self.active.values(), *(job for job, _ in self.jobs.values()))]
+            running = (job for job, _ in self.jobs.values())
+            in_use = [other.spec for other in (*self.active.values(), *running) if other is not active]
             if pattern := self.plans.name_unused(spec, in_use):
                 self.engine.forget(self.run.path, pattern)
         self.emit(
@@ -473,8 +480,8 @@ class Search:
                 folds=len(active.done), peak_mb=result.peak_mb, reason=reason,
             )
         )  # fmt: skip
-        if active.running:
-            self.engine.cancel({f"{spec.number}-{fold}" for fold in active.running})
+        if status != "ok":  # its models are asked for nothing any more, and there are thousands in a long run
+            remove_folds(self.run.path, spec.number, len(self.data.folds))
         if status not in ("ok", "pruned") and self.families.usable.get(spec.candidate, None) is not None:
             family = self.families[spec.candidate]
             if family.is_out:

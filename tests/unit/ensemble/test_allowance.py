@@ -21,11 +21,17 @@ RMSE = get_metric("rmse")
 NUMBERS = Layout(numbers=("n",), categories=(), levels=(), dates=())
 
 
-def make_data(layout: Layout = NUMBERS, reading_seconds: float = 0.001, folds: int = 5) -> SearchData:
-    """What an allowance asks of a run's arrays."""
-    places = tuple(range(folds))
-    table = SimpleNamespace(layout=layout)
-    facts = {"table": table, "times": None, "folds": places, "serving_folds": places}
+def make_data(layout: Layout = NUMBERS, reading_seconds: float = 0.001, *, in_time: bool = False) -> SearchData:
+    """What an allowance asks of a run's arrays: five folds of 100 rows, in order of time if `in_time`."""
+    places = tuple(range(5))
+    facts = {
+        "table": SimpleNamespace(layout=layout),
+        "target": np.zeros(100),
+        "times": np.arange(100) if in_time else None,
+        "folds": places,
+        "trains": [np.arange(16 * (fold + 1)) if in_time else np.arange(80) for fold in places],
+        "serving_folds": places[-1:] if in_time else places,
+    }
     return cast(SearchData, SimpleNamespace(reading_seconds=reading_seconds, **facts))
 
 
@@ -68,6 +74,14 @@ def test_a_recipe_limits_latency_and_size() -> None:
     assert allowance.costs[3] == pytest.approx((0.01, 7e6))
     assert allowance.costs[4] == pytest.approx((0.006, 7e6 / 5 * 3.25))  # one of all rows and two folds answer
     assert allowance.limits == pytest.approx((0.008 / 1.8 - 0.001, 95e6))  # the row is read first
+
+
+def test_where_only_the_latest_fold_answers_its_model_is_counted_at_its_own_size() -> None:
+    results = {3: make_result(3, candidate="extra_trees", size_bytes=3_000_000, fold_scores=(1.0,) * 5)}
+    recipe = Recipe().override({"constraints": {"size_mb": 100}})
+    allowance = make_allowance(recipe, results, data=make_data(in_time=True))
+    assert allowance is not None
+    assert allowance.costs[3][1] == pytest.approx(1e6)  # it learned from 80 rows, they from 48 on average
 
 
 def test_measured_times_decide_nothing_in_a_run_by_trials_unless_demanded() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,12 +31,13 @@ from automl.evaluate.evidence import read_evidence
 from automl.evaluate.honest import correct_score
 from automl.events import Decision
 from automl.export._model import build_model
-from automl.files import read_json, write_json
+from automl.files import read_json
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.search.calibration import IDENTITY
 from automl.task import Task, TaskKind
+from tests.unit.ensemble.test_artifact import forge
 from tests.unit.search.runs import StoredRun, make_multiclass_table, store_run
 
 KINDS = Task(kind=TaskKind.MULTICLASS, target="kind", metric="log_loss", classes=("ash", "elm", "oak"))
@@ -165,9 +167,13 @@ def test_a_layer_that_does_not_fit_its_members_is_refused() -> None:
 @pytest.fixture
 def stored(tmp_path: Path) -> StoredRun:
     """Whose kinds are now and then mistaken, so that models differ."""
+    return store_run(tmp_path / "run", make_mistaken(), "kind", split={"folds": 2, "repeats": 1})
+
+
+def make_mistaken() -> pd.DataFrame:
     table = make_multiclass_table(240)
     table.loc[::6, "kind"] = table["kind"].sample(frac=1, random_state=3).to_numpy()[::6]
-    return store_run(tmp_path / "run", table, "kind", split={"folds": 2, "repeats": 1})
+    return table
 
 
 def begin(stored: StoredRun, oofs: Any, records: Any) -> EnsembleBuilder:
@@ -208,16 +214,21 @@ def test_the_deployed_model_is_joined_by_the_layer_and_so_is_its_evidence(
     again = begin(stored, oofs, records)  # a session that goes on holds mean against mean
     again.update()
     assert (again.weights, again.score) == (weights, mean_score)
-    again.add_second_layer()
+    assert list(again.finish(refitted, deadline=0.0)) == [refitted]  # the layer was found, and needs no time any more
     assert (again.layer, again.score) == (builder.layer, builder.score)
+    assert again.blend is not None
+    np.testing.assert_array_equal(again.blend, builder.blend)
+    predictor = load_predictor(stored.run.path)
+    assert isinstance(predictor.model, BagModel) and predictor.model.layer == builder.layer
+    assert predictor.manifest["out_of_fold_score"] == builder.score
 
 
 def test_a_model_whose_layer_is_damaged_is_refused(stored: StoredRun) -> None:
     oofs, records = stored.complete(stored.spec(0, "linear"))
     begin(stored, oofs, records).update()
-    path = stored.run.model / "ensemble.json"
-    write_json(path, {**read_json(path), "layer": {"slopes": [1.0, 1.0], "shifts": [0.0]}})
-    with pytest.raises(ArtifactError):
+    layer = {"slopes": [1.0, 1.0], "shifts": [0.0]}
+    forge(stored.run.model, "ensemble.json", lambda record: {**record, "layer": layer})
+    with pytest.raises(ArtifactError, match="does not fit the members"):
         load_predictor(stored.run.path)
 
 
@@ -225,8 +236,10 @@ def test_a_recipe_can_do_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(second_layer, "SURE", -1e9)
     monkeypatch.setattr(second_layer, "LEAST_GAIN", -1e9)
     changes: dict[str, Any] = {"split": {"folds": 2, "repeats": 1}, "ensemble": {"second_layer": False}}
-    stored = store_run(tmp_path / "run", make_multiclass_table(150), "kind", **changes)
-    builder = begin(stored, *stored.complete(stored.spec(0, "linear"), stored.spec(1, "naive_bayes")))
+    stored = store_run(tmp_path / "run", make_mistaken(), "kind", **changes)
+    names = ("linear", "nearest_neighbors", "extra_trees")
+    builder = begin(stored, *stored.complete(*(stored.spec(at, name) for at, name in enumerate(names))))
     builder.update()
+    assert len(builder.weights) > 1
     assert builder.add_second_layer() is None
     assert "layer" not in read_json(stored.run.ensemble_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,11 @@ def test_a_second_layer_joins_all_members_or_none(tmp_path: Path) -> None:
     assert (whole.layer, [member.name for member in whole.members]) == (LAYER, [m.name for m in model.members])
     assert (part.layer, sum(member.weight for member in part.members)) == (None, pytest.approx(1.0))
     assert _score(source, [2, 0, 1]) == _score(source, [0, 1, 2]) != _score(source, [0, 1])
+
+
+def test_a_cut_of_what_is_left_is_scored_by_the_members_that_it_holds(tmp_path: Path) -> None:
+    source = open_source(store_model(tmp_path / "run").run.path)
+    model = source.predictor.model
+    assert isinstance(model, BagModel)
+    rest = dataclasses.replace(source, predictor=dataclasses.replace(source.predictor, model=_cut(model, [1, 2], 2)))
+    assert _score(rest, [0]) == _score(source, [1]) != _score(source, [0])

@@ -54,5 +54,9 @@ def test_of_several_repeats_one_fold_of_each_answers(folds: tuple[int, ...], ans
     assert ask(folds, repeats=2) == answers
 
 
+def test_a_member_with_fewer_folds_than_repeats_answers_by_all_it_has() -> None:
+    assert ask((0, 10, 2, 12, 4, 14), (100, 200), repeats=3) == [(2 + 150) / 2, (12 + 150) / 2] * 3 + [76]
+
+
 def test_where_there_are_too_few_folds_the_model_answers_as_it_does() -> None:
     assert ask((3,), repeats=2) == [3] * 7

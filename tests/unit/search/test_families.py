@@ -120,6 +120,15 @@ def test_in_a_run_by_trials_cost_units_are_spent_not_seconds() -> None:
     assert families["xgboost"].spent == 3 * families["xgboost"].candidate.cost
 
 
+def test_by_trials_a_failure_costs_the_same_however_many_folds_other_workers_had_done() -> None:
+    spent = set()
+    for done in ((), (9.0,), (9.0, 10.0)):
+        families = make_families("linear")
+        note(families, "linear", (1.0, None), static=True, fold_scores=done)
+        spent.add(families["linear"].spent)
+    assert len(spent) == 1
+
+
 def test_a_result_of_a_family_that_is_gone_is_passed_over() -> None:
     families = make_families("linear")
     note(families, "svm_rbf", (1.0, 0.5))

@@ -10,6 +10,7 @@ import pytest
 
 from automl.data import Split
 from automl.metrics import get_metric
+from automl.search import oof
 from automl.search.data import fold_folder
 from automl.search.oof import Oofs
 from automl.search.racing import Race
@@ -50,6 +51,29 @@ def test_folds_are_joined_in_the_order_of_the_rows_stored_and_scored(tmp_path: P
     assert oofs.outputs[4].dtype == np.float32
     np.testing.assert_array_equal(np.load(stored.run.search / "oof" / "0004.npy"), oofs.outputs[4])
     assert oofs.scored.tolist() == list(range(ROWS))
+
+
+def test_what_is_stored_is_read_again_without_being_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oof, "MAPPED_BYTES", 0)
+    stored = store(tmp_path / "run", *HALVES)
+    y = stored.data.target
+    lay_down(stored, 1, y[0::2] + 1, y[1::2] - 3)
+    lay_down(stored, 2, np.full(60, 5.0), np.full(60, 6.0))
+    first = Oofs(stored.run, stored.data)
+    for trial in (1, 2):
+        first.add(trial)
+    assert isinstance(first.outputs[1], np.memmap)  # large ones stay on the disk
+    later = Oofs(stored.run, stored.data)
+    for trial in (1, 2):
+        later.read_outputs(trial)
+        np.testing.assert_array_equal(later.outputs[trial], first.outputs[trial])
+    assert set(later.candidates()) == {1}  # the other is constant in each fold
+    joined = stored.run.search / "oof" / "0001.npy"
+    joined.unlink()  # else what is mapped of it would be gone as well
+    joined.write_bytes(b"")
+    torn = Oofs(stored.run, stored.data)
+    torn.read_outputs(1)
+    np.testing.assert_array_equal(torn.outputs[1], first.outputs[1])
 
 
 def test_a_first_fold_is_scored_by_what_sets_it_apart_from_the_best_not_by_how_easy_its_rows_are(

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from automl.events import Decision
 from automl.search.cost import CostModel
+from automl.search.data import fold_folder
 from automl.search.families import Families
+from automl.search.oof import Oofs
 from automl.search.records import Records
-from automl.search.recovery import tell_again
+from automl.search.recovery import take_up, tell_again
 from automl.search.study import Study
 from automl.search.trial import TrialResult
 from automl.search.whole import ORIGIN
@@ -41,6 +44,16 @@ def recover(stored: StoredRun) -> tuple[Families, CostModel]:
     study = Study(stored.run.search / "journal.log", maximize=stored.data.task.maximize, seed=0)
     tell_again(Records(stored.run.search), study, families, static=False, costs=costs)
     return families, costs
+
+
+def test_what_a_power_cut_took_of_a_complete_configuration_is_made_again(stored: StoredRun) -> None:
+    stored.complete(stored.spec(0, "linear"), stored.spec(1, "naive_bayes"))
+    (fold_folder(stored.run.path, 1, 0) / "oof.npy").write_bytes(b"")
+    records, oofs = Records(stored.run.search), Oofs(stored.run, stored.data)
+    (told,) = take_up(stored.run.path, records, oofs, folds=len(stored.data.folds), besides=())
+    assert isinstance(told, Decision) and told.text.endswith("is fitted once more: its predictions are damaged")
+    assert (set(oofs.outputs), [spec.number for spec in records.unfinished()]) == ({0}, [1])
+    assert not fold_folder(stored.run.path, 1, 1).exists()
 
 
 def test_the_pace_of_this_machine_is_known_after_a_kill(stored: StoredRun) -> None:

@@ -72,6 +72,12 @@ def test_members_that_gain_by_it_learn_from_all_rows_the_heaviest_first(stored: 
     assert not make_refits(stored, {1: 0.4, 2: 0.6}).begin(engine, left=float("inf"))  # not even by another process
 
 
+def test_where_trials_and_a_time_are_given_none_is_begun_that_the_time_forbids(stored: StoredRun) -> None:
+    refits = make_refits(stored, {1: 0.4, 2: 0.6})
+    assert refits.finish(LateEngine(frozenset()), lambda: "", left=lambda: 0.0) == ""
+    assert refits.made == []
+
+
 def test_one_that_another_configuration_left_under_the_same_number_is_not_taken(stored: StoredRun) -> None:
     """A power cut may take the line that gave the number away."""
     refits, engine = make_refits(stored, {1: 1.0}), LateEngine(frozenset())

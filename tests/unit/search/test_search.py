@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from automl.candidates import _rounds
 from automl.clock import Clock
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
+from automl.errors import EngineError
 from automl.events import Event
 from automl.search.active import Active
 from automl.search.proposals import MOST_IN_VAIN
@@ -105,6 +108,19 @@ def test_a_configuration_is_given_up_once_a_better_one_has_come(crossed: StoredR
     assert results["xgboost"].status == "ok"
     assert results["linear"].status == "pruned"  # no worse than the constant when its first fold was judged
     assert results["linear"].reason.startswith("worse than the best on ")
+    kept = {place.name for place in (crossed.run.search / "models").iterdir()}
+    assert kept == {f"{trial}-{fold}" for trial in ("0000", "0002") for fold in range(5)}
+
+
+def test_a_full_disk_is_no_fault_of_the_configuration(crossed: StoredRun) -> None:
+    search = make_search(crossed, seconds=60.0)
+    active = begin_with(search, crossed, 1)
+    reason = f"OSError: [Errno 28] {os.strerror(errno.ENOSPC)}: 'model.skops'"
+    search.jobs["1-0"] = (active, 0)
+    with pytest.raises(EngineError, match="The disk is full") as caught:
+        search._take(Outcome(id="1-0", status=Status.FAILED, value=None, reason=reason, seconds=0.1))
+    assert "automl resume" in caught.value.hint
+    assert search.records.results == {}
 
 
 def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: StoredRun) -> None:
