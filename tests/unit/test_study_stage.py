@@ -11,6 +11,7 @@ import pytest
 from automl.clock import Clock
 from automl.evaluate.studies import read_studies
 from automl.flow import _Session
+from automl.interrupts import Interrupts
 from automl.recipe import Recipe
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_regression_table
@@ -29,7 +30,7 @@ def study(stored: StoredRun, seconds: float | None, recipe: Recipe, weights: dic
 
     clock = Clock(started=time.monotonic(), seconds=seconds)
     session = _Session(stored.run, recipe, clock, HereEngine(), ())  # type: ignore[arg-type]
-    session._study(types.SimpleNamespace(weights=weights))  # type: ignore[arg-type]
+    session._study(types.SimpleNamespace(weights=weights), Interrupts())  # type: ignore[arg-type]
     session.log.close()
     return read_studies(stored.run)
 
