@@ -41,8 +41,8 @@ READ_SHARE, LOOK_SHARE = 0.3, 0.4
 # The promise: at its prompt no later than the limit and the larger of these, less what ending the process takes.
 LATE_SECONDS, LATE_SHARE, EXIT_SECONDS = 5.0, 0.02, 1.0
 REPORT_SECONDS = 1.2
-# Longer than this nothing happens in a run only if a single fit takes so long, or the machine is asleep.
-SILENT_SECONDS = 3600.0
+# No run is silent for longer, unless what it tells next has taken so long.
+SILENT_SECONDS = 60.0
 # What an evaluation gets at least, and at most where the search ended long before its time.
 MIN_EVALUATE_SECONDS, WRAP_UP_SECONDS = 2.0, 8.0
 
@@ -119,11 +119,12 @@ def spent_seconds(events: Path) -> float:
     """Time that earlier sessions of a run used, from its events.jsonl.
 
     The events bear the time of day, which may be set, and goes on while a laptop sleeps; a session's own clock does
-    neither. So a gap counts as no less than nothing and no more than a run is ever silent.
+    neither. So a gap counts as no less than nothing, and no more than what ended it says it took.
     """
     spent, last = 0.0, None
     for event in read_events(events):
         if last is not None and not isinstance(event, RunStarted):
-            spent += min(max(0.0, event.at - last), SILENT_SECONDS)
+            longest = max(SILENT_SECONDS, getattr(event, "seconds", 0.0))
+            spent += min(max(0.0, event.at - last), longest)
         last = event.at
     return spent

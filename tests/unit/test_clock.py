@@ -18,7 +18,7 @@ from automl.clock import (
     process_age_seconds,
     spent_seconds,
 )
-from automl.events import JsonlSink, RunStarted, StageStarted
+from automl.events import JobFinished, JsonlSink, RunStarted, StageStarted
 
 
 @pytest.fixture
@@ -85,6 +85,14 @@ def test_earlier_sessions_count_by_what_happened_whatever_the_clock_on_the_wall_
     assert spend(1000.0, 1010.0, 9000.0, 9005.0, begun_again=9000.0) == 15.0  # it lay a while between two sessions
     assert spend(5000.0, 5010.0, 1410.0, 1420.0) == 20.0  # set back by an hour
     assert spend(1000.0, 1010.0, 40_000.0, 40_001.0) == 11.0 + SILENT_SECONDS  # asleep overnight
+
+
+def test_a_fit_that_took_long_counts_whole(tmp_path: Path) -> None:
+    log = JsonlSink(tmp_path / "events.jsonl")
+    log(RunStarted(run="r", data="d", target="y", at=1000.0))
+    log(JobFinished(trial=0, fold=0, candidate="c", worker=0, status="ok", seconds=1200.0, at=2201.0))
+    log.close()
+    assert spent_seconds(tmp_path / "events.jsonl") == 1200.0
 
 
 def test_explanations_have_a_share_from_a_minute_on() -> None:
