@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import shutil
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -18,9 +16,8 @@ from automl.data import Dataset, Split
 from automl.data.load import find_test
 from automl.engines import Engine, open_engine
 from automl.engines.machine.accelerators import find_accelerators
-from automl.engines.machine.cores import count_cores
 from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
-from automl.ensemble.artifact import installed_versions, restore_model
+from automl.ensemble.artifact import restore_model
 from automl.ensemble.build import EnsembleBuilder
 from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
 from automl.evaluate.evaluation import Evaluator
@@ -46,6 +43,7 @@ from automl.prepare import (
     apply_findings,
     choose_groups,
     choose_split,
+    identify_run,
     load,
     make_encoder,
     prepare_texts,
@@ -121,7 +119,7 @@ def fit(
             Path(out) if out else None,
             data_name=dataset.name or "frame",
             record={
-                **identity(source, dataset.task.target, recipe, dataset, test),
+                **identify_run(source, dataset.task.target, recipe, dataset, test),
                 "device": ", ".join(accelerators) or "cpu",
                 "engine": engine,
                 "jobs": workers.slots,
@@ -179,28 +177,6 @@ def resume(
             return session.from_dataset(dataset)
         finally:
             workers.close()
-
-
-def identity(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
-    """What run.json says from the beginning."""
-    return {
-        "data": source,
-        "test": str(Path(test).resolve()) if test else None,
-        "target": target,
-        "fingerprint": dataset.fingerprint,
-        "task": dataset.task.to_json(),
-        "metric": dataset.task.metric,
-        "rows": dataset.n_rows,
-        "file_rows": dataset.file_rows,
-        "columns": len(dataset.schema.features),
-        "seed": recipe.seed,
-        "budget_seconds": recipe.budget.seconds,
-        "trials_budget": recipe.budget.trials,
-        "jobs": recipe.budget.jobs or count_cores(),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {**installed_versions(), "python": sys.version.split()[0]},
-        "argv": sys.argv,
-    }
 
 
 class _Session:
@@ -413,12 +389,9 @@ class _Session:
             return
         members = {builder.records.results[trial].candidate for trial in builder.weights}
         seconds, late_seconds = self.clock.left() - REPORT_SECONDS, self.clock.last_left() - 2 * REPORT_SECONDS
-        try:
-            score, warnings = score_test_file(
-                self.run, self.recipe, members=members, seconds=seconds, late_seconds=late_seconds
-            )
-        except DataError as error:  # it was read in the beginning: what has become of it since is not worth a run
-            score, warnings = None, [f"{self.run.record['test']} was not scored: {error.message}"]
+        score, warnings = score_test_file(
+            self.run, self.recipe, members=members, seconds=seconds, late_seconds=late_seconds
+        )
         for text in warnings:
             self.emit(WarningRaised(text=text))
         if score:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,8 @@ from automl.data.load import load_dataset, read_table
 from automl.data.pictures import decode_columns
 from automl.data.sensitive import store_groups
 from automl.data.split import make_split
-from automl.ensemble.artifact import golden_records
+from automl.engines.machine.cores import count_cores
+from automl.ensemble.artifact import golden_records, installed_versions
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json
@@ -104,6 +107,28 @@ def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
         notices=(*raw.notices, *album.notices, *notices),
         pixels=album.pixels,
     )
+
+
+def identify_run(source: str, target: str, recipe: Recipe, dataset: Dataset, test: Path | str | None) -> dict[str, Any]:
+    """What run.json says from the beginning."""
+    return {
+        "data": source,
+        "test": str(Path(test).resolve()) if test else None,
+        "target": target,
+        "fingerprint": dataset.fingerprint,
+        "task": dataset.task.to_json(),
+        "metric": dataset.task.metric,
+        "rows": dataset.n_rows,
+        "file_rows": dataset.file_rows,
+        "columns": len(dataset.schema.features),
+        "seed": recipe.seed,
+        "budget_seconds": recipe.budget.seconds,
+        "trials_budget": recipe.budget.trials,
+        "jobs": recipe.budget.jobs or count_cores(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {**installed_versions(), "python": sys.version.split()[0]},
+        "argv": sys.argv,
+    }
 
 
 def read_new(

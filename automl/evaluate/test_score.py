@@ -38,11 +38,18 @@ def score_test_file(
         late_seconds: what a table may take, whose rows are soon predicted: until the command would be late.
 
     Returns:
-        {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told.
-
-    Raises:
-        DataError: if the file cannot be read.
+        {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told. The file was
+        read in the beginning: whatever has become of it since is no reason to lose a run, and is told as well.
     """
+    try:
+        return _score(run, recipe, members, seconds, late_seconds)
+    except DataError as error:
+        return None, [f"{run.record['test']} was not scored: {error.message}"]
+
+
+def _score(
+    run: Run, recipe: Recipe, members: Collection[str], seconds: float, late_seconds: float
+) -> tuple[dict[str, Any] | None, list[str]]:
     test = run.record["test"]
     again = f"automl evaluate {run.path} {test}"
     began = time.monotonic()

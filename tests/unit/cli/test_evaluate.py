@@ -1,8 +1,18 @@
-"""`automl evaluate` prints nothing that a metric cannot be."""
+"""`automl evaluate` prints nothing that a metric cannot be, and tells what the model could not read."""
 
 from __future__ import annotations
 
-from automl.cli.evaluate import clip_intervals
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from automl.cli.evaluate import answer_piece, clip_intervals
+from automl.data.table import RawTable
+from automl.predictor import Predictor
+from automl.schema import Column, Role, Schema
+from automl.task import Task, TaskKind
 
 
 def test_an_interval_ends_where_the_metric_does() -> None:
@@ -16,3 +26,15 @@ def test_an_interval_ends_where_the_metric_does() -> None:
     assert clipped["accuracy"] == {"value": 0.99, "low": 0.979, "high": 1.0}
     assert clipped["rmse"] == {"value": 2.0, "low": 0.0, "high": 4.3}
     assert clipped["r2"] == {"value": None, "low": None, "high": None}
+
+
+def test_cells_that_the_model_cannot_read_are_told_beside_the_score() -> None:
+    schema = Schema((Column(name="size", role=Role.NUMBER),))
+    task = Task(kind=TaskKind.REGRESSION, target="price")
+    model = SimpleNamespace(predict=lambda typed: np.zeros((len(typed), 1), dtype=np.float32))
+    predictor = Predictor(schema=schema, task=task, model=cast(Any, model))
+    frame = pd.DataFrame({"size": ["1", "about two", "3"], "price": ["1", "2", "3"]})
+    (told,) = answer_piece(predictor, RawTable(frame=frame), aside=[]).notices
+    assert "size" in told.text and "about two" in told.text
+    sound = RawTable(frame=frame.assign(size=["1", "2", "3"]))
+    assert answer_piece(predictor, sound, aside=[]).notices == ()

@@ -133,12 +133,13 @@ def test_events_from_another_thread_do_not_break_a_frame() -> None:
     view = live_view()
     for event in full_events()[:-1]:
         view(event)
-    stop = threading.Event()
+    stop, begun = threading.Event(), list[int]()
 
     def churn() -> None:
         number = 0
         while not stop.is_set():
             number += 1
+            begun.append(number)
             view(JobStarted(at=START, trial=number, fold=0, candidate="c", worker=number % 50))
             view(
                 JobFinished(at=START, trial=1, fold=0, candidate="c", worker=(number + 7) % 50, status="ok", seconds=1)
@@ -147,11 +148,14 @@ def test_events_from_another_thread_do_not_break_a_frame() -> None:
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        for _ in range(50):
-            drawn(view, 80)
+        frames = [drawn(view, 80).rstrip("\n").splitlines() for _ in range(50)]
     finally:
         stop.set()
         thread.join()
+    assert len(begun) > 1
+    for lines in frames:
+        assert (lines[0][0], lines[0][-1], lines[-1][0], lines[-1][-1]) == ("╭", "╮", "╰", "╯")
+        assert {(len(line), line[0], line[-1]) for line in lines[1:-1]} == {(80, "│", "│")}
 
 
 def test_plain_lines_tell_stages_improvements_and_decisions() -> None:

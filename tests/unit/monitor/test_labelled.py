@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from automl.data.load import read_row_groups, read_table
 from automl.errors import DataError
-from automl.predictor import Predictor
-from automl.recipe import Recipe
-from automl.retrain import (
+from automl.monitor.labelled import (
     _check_groups,
     _check_judging,
     _choose_held_out,
@@ -25,6 +23,8 @@ from automl.retrain import (
     _keys,
     write_rows,
 )
+from automl.predictor import Predictor
+from automl.recipe import Recipe
 from automl.schema import CellFormat, Schema
 from automl.task import Task, TaskKind
 
