@@ -14,11 +14,13 @@ import numpy as np
 
 from automl.candidates._backbone_nets import SUFFIXES, check_weights
 from automl.data import Dataset, Split
+from automl.data.identity import identify_file
 from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
 from automl.data.pictures import decode_columns
 from automl.data.sensitive import store_groups
 from automl.data.split import make_split
+from automl.data.survey import shows_points
 from automl.engines.machine.cores import count_cores
 from automl.ensemble.artifact import golden_records, installed_versions
 from automl.errors import DataError, UsageError, did_you_mean
@@ -95,7 +97,8 @@ def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
     """A table without a target, for looking at its columns alone; the target of the data set is all zeros."""
     raw = read_table(Path(data) if isinstance(data, str) else data, options=recipe.data, part="train")
     album = decode_columns(raw, aside=recipe.data.drop)
-    schema, typed, notices = infer_schema(album.frame, album.force_roles(recipe.data), separator=raw.separator)
+    separator = "" if shows_points(album.frame, raw.separator) else raw.separator
+    schema, typed, notices = infer_schema(album.frame, album.force_roles(recipe.data), separator=separator)
     return Dataset(
         schema=album.complete(schema),
         task=Task(kind=TaskKind.REGRESSION, target=""),
@@ -103,7 +106,7 @@ def load_columns(data: Path | str | pd.DataFrame, *, recipe: Recipe) -> Dataset:
         target=np.zeros(len(typed)),
         row_ids=np.arange(len(typed)),
         fingerprint="",
-        name=Path(data).stem if isinstance(data, str | Path) else "frame",
+        name="stdin" if str(data) == "-" else Path(data).stem if isinstance(data, str | Path) else "frame",
         notices=(*raw.notices, *album.notices, *notices),
         pixels=album.pixels,
     )
@@ -113,6 +116,7 @@ def identify_run(source: str, target: str, recipe: Recipe, dataset: Dataset, tes
     """What run.json says from the beginning."""
     return {
         "data": source,
+        "source": identify_file(Path(source)),
         "test": str(Path(test).resolve()) if test else None,
         "target": target,
         "fingerprint": dataset.fingerprint,

@@ -171,8 +171,8 @@ class Schema:
                 nearest name that is there.
         """
         have = [str(name) for name in frame.columns]
-        known_names = set(self.names)
-        missing = [column.name for column in self.features if column.required and column.name not in have]
+        known_names, there = set(self.names), set(have)
+        missing = [column.name for column in self.features if column.required and column.name not in there]
         if missing:
             spare = [name for name in have if name not in known_names]
             known = did_you_mean(missing[0], spare) if spare else ""

@@ -97,9 +97,14 @@ class Evidence:
         """Whether some text holds the pattern; never for typed columns."""
         return self.arrow is not None and bool(pc.any(pc.match_substring_regex(self.arrow, pattern)).as_py())
 
-    def all_match(self, pattern: str) -> bool:
-        """Whether every text that is there holds the pattern; never for typed columns."""
-        return self.arrow is not None and bool(pc.all(pc.match_substring_regex(self.arrow, pattern)).as_py())
+    def all_match(self, pattern: str, *, aside: Iterable[str] = ()) -> bool:
+        """Whether every text that is there, but for those `aside`, holds the pattern; never for typed columns."""
+        if self.arrow is None:
+            return False
+        texts, marks = self.arrow, list(aside)
+        if marks:
+            texts = pc.if_else(pc.is_in(texts, value_set=pa.array(marks, type=texts.type)), None, texts)
+        return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
 
 
 def collect(name: str, series: pd.Series[Any]) -> Evidence:

@@ -26,9 +26,11 @@ BAD_SHARE = 0.01  # so many cells may be unreadable and count as missing
 # Texts that mean "no value" wherever they stand.
 MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "n/a")
 # The same, in tables of the UCI repository and from spreadsheets; a user is told.
-ODD_MISSING = ("?", "#REF!", "#DIV/0!", "#VALUE!", "#NUM!", "#NAME?", "#NULL!")
+ODD_MISSING = ("?", "\\N", "NaT", "(null)", "N.A.", "n.a.", "#REF!", "#DIV/0!", "#VALUE!", "#NUM!", "#NAME?", "#NULL!")
 # No number, so missing among numbers; but a level of its own among words.
 NO_NUMBER = ("-", "--", ".", "None", "none", "missing", "Missing", "unknown", "Unknown", "na", "nil", "*")
+# No date, as databases write it.
+NO_DATE = ("0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00")
 
 _SYMBOLS = (
     "$",
@@ -56,26 +58,46 @@ _SYMBOLS = (
 _CODES = ("USD", "EUR", "GBP", "JPY", "CHF", "CNY", "INR", "AUD", "CAD", "BRL", "SEK", "NOK", "DKK", "PLN", "CZK")
 _UNITS = (*_SYMBOLS, *_CODES, "kr", "zł", "Kč")
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
-_WITH_UNIT = re.compile(rf"([+-]?)\s*({_UNIT})?\s*([+-]?[\d.,][\d.,' eE+-]*?)\s*({_UNIT})?")
+# Behind a number a word may be a unit, such as kg, km/h, m2 or months; one capital alone is rather a code's.
+_LETTERS = r"[^\W\d_]"
+_WORD = rf"(?:(?<=\s){_LETTERS}{{1,12}}|{_LETTERS}{{2,12}}|[a-z])(?:/{_LETTERS}{{1,6}})?[23]?"
+_WITH_UNIT = re.compile(rf"([+-]?)\s*({_UNIT})?\s*([+-]?[\d.,][\d.,' eE+-]*?)\s*({_UNIT}|{_WORD})?")
+_SCALED = re.compile(rf"({_UNIT})?\s*[+-]?\d[\d.,]*\s*({_UNIT}|{_LETTERS}{{1,12}})?")
+_DURATION = re.compile(r"(?:\d+ days?,? )?\d+:\d{2}(?::\d{2}(?:\.\d+)?)?")
 _STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _COMMA_FIRST = ((".", ""), (",", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", " "), (".", "'"))
 _BEHIND, _AROUND = re.compile(r"[^+-].*\d\s*-"), re.compile(r"\(.*\d.*\)")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 _ISO = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?")
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f", ", %H:%M:%S", ", %I:%M:%S %p")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _YEAR = r"(?:19|20)\d{2}"
+_CLOCK = r"\d{1,2}:\d{2}:\d{2}"
+# Whole moments, as programs write them: BigQuery, RFC 2822 and HTTP, Twitter, SQL Server.
+_STAMPS = (
+    (
+        re.compile(rf"\d{{4}}-\d{{1,2}}-\d{{1,2}} {_CLOCK}(?:\.\d+)? UTC"),
+        ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S.%f UTC"),
+    ),
+    (
+        re.compile(rf"\w{{3}}, \d{{1,2}} {_MONTH} \d{{4}} {_CLOCK} (?:GMT|UTC|[+-]\d{{4}})", re.I),
+        ("%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S UTC", "%a, %d %b %Y %H:%M:%S %z"),
+    ),
+    (re.compile(rf"\w{{3}} {_MONTH} \d{{1,2}} {_CLOCK} [+-]\d{{4}} \d{{4}}", re.I), ("%a %b %d %H:%M:%S %z %Y",)),
+    (re.compile(rf"{_MONTH} {{1,2}}\d{{1,2}} \d{{4}} {{1,2}}\d{{1,2}}:\d{{2}}[AP]M", re.I), ("%b %d %Y %I:%M%p",)),
+)
 _SHAPES = (
     (re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?:\s.*)?"), ("%Y/%m/%d",)),
     (re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}(?:\s.*)?"), ("%Y.%m.%d",)),
-    (re.compile(r"\d{1,2}/\d{1,2}/\d{4}(?:\s.*)?"), ("%m/%d/%Y", "%d/%m/%Y")),
+    (re.compile(r"\d{1,2}/\d{1,2}/\d{4}(?:,?\s.*)?"), ("%m/%d/%Y", "%d/%m/%Y")),
     (re.compile(r"\d{1,2}/\d{1,2}/\d{2}(?:\s.*)?"), ("%m/%d/%y", "%d/%m/%y")),
     (re.compile(r"\d{1,2}-\d{1,2}-\d{4}(?:\s.*)?"), ("%d-%m-%Y", "%m-%d-%Y")),
     (re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}(?:\s.*)?"), ("%d.%m.%Y", "%m.%d.%Y")),
     (re.compile(r"\d{1,2}\.\d{1,2}\.\d{2}(?:\s.*)?"), ("%d.%m.%y",)),
     (re.compile(rf"{_MONTH} \d{{1,2}}, \d{{4}}(?:\s.*)?", re.I), ("%B %d, %Y", "%b %d, %Y")),
     (re.compile(rf"{_MONTH} \d{{1,2}}, \d{{2}}(?:\s.*)?", re.I), ("%b %d, %y", "%B %d, %y")),
+    (re.compile(rf"{_MONTH} \d{{1,2}} \d{{4}}(?:\s.*)?", re.I), ("%b %d %Y", "%B %d %Y")),
     (re.compile(rf"\d{{1,2}} {_MONTH} \d{{4}}(?:\s.*)?", re.I), ("%d %b %Y", "%d %B %Y")),
     (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{4}}(?:\s.*)?", re.I), ("%d-%b-%Y", "%d-%B-%Y")),
     (re.compile(rf"\d{{1,2}}-{_MONTH}-\d{{2}}(?:\s.*)?", re.I), ("%d-%b-%y",)),
@@ -163,6 +185,19 @@ def guess_grouped(evidence: Evidence, *, comma: bool) -> Guess:
             doubt="the dot could also be a decimal mark",
         )
     return Guess(format=CellFormat())
+
+
+def find_unread_quantity(texts: Sequence[str]) -> str:
+    """What texts that are no numbers yet measure, with what would make them numbers; "" if they are words."""
+    sample = texts[:_PROBE]
+    if sum(_DURATION.fullmatch(text) is not None for text in sample) > 0.9 * len(sample):
+        return f"durations such as {sample[0][:40]!r}, which are not read: write them in one unit, as seconds"
+    units = {match[2] for text in sample if (match := _SCALED.fullmatch(text)) and match[2]}
+    scaled = sum(_SCALED.fullmatch(text) is not None for text in sample)
+    if 2 <= len(units) <= 6 and scaled > 0.9 * len(sample):
+        listed = ", ".join(map(repr, sorted(units)))
+        return f"numbers in several units ({listed}), which are not read: write them in one"
+    return ""
 
 
 def find_far_marks(values: Array) -> list[tuple[float, int]]:
@@ -273,6 +308,9 @@ def guess_dates(texts: Sequence[str], counts: Array, *, day_first: bool | None =
     if total == 0:
         return None
     sample = texts[:50]
+    for shape, formats in _STAMPS:
+        if sum(shape.fullmatch(text) is not None for text in sample) > 0.9 * len(sample):
+            return _try_formats(texts, counts, formats, total, day_first)
     if sum(_ISO.fullmatch(text) is not None for text in sample) > 0.9 * len(sample):
         return _try_formats(texts, counts, ("iso",), total, day_first)
     for shape, formats in _SHAPES:
@@ -286,11 +324,15 @@ def _try_formats(
     texts: Sequence[str], counts: Array, formats: tuple[str, ...], total: int, day_first: bool | None
 ) -> Guess | None:
     series = _as_series(texts)
+    first, first_counts = series.iloc[:_PROBE], counts[:_PROBE]
     tried = []
     for date_format in formats:
+        gone = np.isnat(parse_dates(first, CellFormat(date_format=date_format)))
+        if int(first_counts[gone].sum()) > BAD_SHARE * total:
+            continue
         failed = np.isnat(parse_dates(series, CellFormat(date_format=date_format)))
         tried.append((int(counts[failed].sum()), date_format, np.flatnonzero(failed)))
-    fewest = min(rows for rows, _, _ in tried)
+    fewest = min((rows for rows, _, _ in tried), default=total)
     if fewest > BAD_SHARE * total:
         return None
     ties = [attempt for attempt in tried if attempt[0] == fewest]
@@ -318,7 +360,9 @@ def _is_day_first(date_format: str) -> bool:
 
 def is_day_first(guess: Guess) -> bool | None:
     """What a guess without doubt says of the order of day and month; None if nothing."""
-    if guess.doubt or guess.format.date_format[:2] not in ("%d", "%m"):
+    if guess.doubt or not {"%d", "%m"} <= set(re.findall("%.", guess.format.date_format)):
+        return None
+    if guess.format.date_format[:2] not in ("%d", "%m"):
         return None
     return _is_day_first(guess.format.date_format)
 

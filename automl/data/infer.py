@@ -15,10 +15,12 @@ from automl import cells
 from automl.data.evidence import Evidence
 from automl.data.formats import (
     MISSING,
+    NO_DATE,
     NO_NUMBER,
     ODD_MISSING,
     Guess,
     find_far_marks,
+    find_unread_quantity,
     guess_dates,
     guess_grouped,
     guess_number_dates,
@@ -39,11 +41,14 @@ _CODE_NAME = re.compile(
     re.IGNORECASE,
 )
 _YEAR_NAME = re.compile(r"year|(?:^|[_\W])(?:yr|jahr)(?:$|[_\W])", re.IGNORECASE)
+_STEP_NAME = re.compile(r"t|time|timestep|step|tick|day|week|month|period", re.IGNORECASE)
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
 _ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
+NO_VALUE = (*MISSING, *ODD_MISSING, *NO_NUMBER)
+LEADING_ZEROS = "leading zeros, so codes rather than numbers"
 TOO_SHORT = "the time was too short to look at it; give it more with --time"
 # Words of which so many rows, and more than so many different ones, are numbers may be meant as numbers.
 MOSTLY_NUMBERS, FEW_NUMBERS = 0.75, 10
@@ -51,7 +56,12 @@ _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spr
 
 
 def infer_schema(
-    frame: pd.DataFrame, options: DataOptions, *, separator: str = "", deadline: float = float("inf")
+    frame: pd.DataFrame,
+    options: DataOptions,
+    *,
+    separator: str = "",
+    total_rows: int | None = None,
+    deadline: float = float("inf"),
 ) -> tuple[Schema, pd.DataFrame, list[Notice]]:
     """Give each column a role.
 
@@ -59,6 +69,7 @@ def infer_schema(
         frame: raw feature columns (n, d); see `automl.data.table.RawTable`.
         options: `roles` overrides guesses, `drop` leaves out, `keep` uses what looks like an identifier.
         separator: of the text table; a semicolon speaks for decimal commas.
+        total_rows: of the file that the frame was drawn from; its own rows without it.
         deadline: `time.monotonic()` from which on no further column is looked at, but for those that options name:
             what is left of a very wide table is left out, and noticed.
 
@@ -73,6 +84,7 @@ def infer_schema(
     used = [name for name in map(str, frame.columns) if name not in dropped and options.roles.get(name) != "ignore"]
     labels = columns_of(frame)
     found, table = survey(frame, labels, used, {*options.roles, *options.keep}, deadline, separator)
+    table = dataclasses.replace(table, rows=total_rows or len(frame))
     unseen = {name for name in used if name not in found}
     columns = []
     for name in map(str, frame.columns):
@@ -124,7 +136,8 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
     if evidence.kind == "bool":
         return _category_column(evidence, "true or false", remarks)
     if evidence.values is not None:
-        return _number_column(evidence, evidence.values, guess_grouped(evidence, comma=table.comma), remarks)
+        grouped = guess_grouped(evidence, comma=table.comma)
+        return _number_column(evidence, evidence.values, grouped, remarks, file_rows=table.rows)
     texts, counts = evidence.without((*MISSING, *ODD_MISSING))
     if not texts:
         return _ignored(name, "every cell is missing")
@@ -136,15 +149,18 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
     if table.comma:
         numbers = guess_numbers(number_texts, number_counts, comma=True)
     if numbers is not None and not all(_EXPONENT_CODE.fullmatch(text) for text in number_texts):
-        return _text_numbers(evidence, numbers, remarks)
-    if table.day_first is not None or len(texts) != len(number_texts) or table.guesses[name][0] is not None:
-        dates = guess_dates(texts, counts, day_first=table.day_first)
+        return _text_numbers(evidence, numbers, remarks, file_rows=table.rows)
+    if table.day_first is not None or table.guesses[name][0] is not None:
+        date_texts, date_counts = evidence.without((*NO_VALUE, *NO_DATE))
+        dates = guess_dates(date_texts, date_counts, day_first=table.day_first)
     if dates is not None:
         return _date_column(evidence, dates, remarks)
     return _word_column(evidence, texts, counts, remarks)
 
 
-def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
+def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks, *, file_rows: int) -> Column:
+    if _has_leading_zeros(evidence):
+        return _code_column(evidence, LEADING_ZEROS, remarks)
     marks = tuple(mark for mark in (*MISSING, *ODD_MISSING, *NO_NUMBER) if evidence.count(mark))
     cell_format = dataclasses.replace(guess.format, missing=marks)
     for mark in marks:
@@ -163,13 +179,18 @@ def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
         found = zip(evidence.texts, evidence.counts, strict=True)
         evidence.infinite = sum(int(count) for text, count in found if text.lower().lstrip("+-") in infinite)
     values = cells.parse_numbers(evidence.series, cell_format)
-    return _number_column(evidence, values, dataclasses.replace(guess, format=cell_format), remarks)
+    known = dataclasses.replace(guess, format=cell_format)
+    return _number_column(evidence, values, known, remarks, file_rows=file_rows)
 
 
-def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Remarks) -> Column:
+def _has_leading_zeros(evidence: Evidence) -> bool:
+    return evidence.any_match(r"^[+-]?0\d+$") and evidence.all_match(r"^\d+$", aside=NO_VALUE)
+
+
+def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Remarks, *, file_rows: int) -> Column:
     name = evidence.name
-    if evidence.any_match(r"^[+-]?0\d+$") and evidence.all_match(r"^\d+$"):
-        return _code_column(evidence, "leading zeros, so codes rather than numbers", remarks)
+    if _has_leading_zeros(evidence):
+        return _code_column(evidence, LEADING_ZEROS, remarks)
     if guess.format.thousands == ".":
         values = cells.parse_numbers(evidence.series, guess.format)
     if evidence.infinite:
@@ -180,8 +201,8 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
     if len(good) == 0:
         return _ignored(name, "every cell is missing")
     whole = bool(np.all(good == np.floor(good)))
-    digits_only = evidence.kind == "int" or evidence.all_match(r"^[+-]?\d+$")
-    if whole and digits_only and np.abs(good).max() >= 2**53:
+    is_long = whole and np.abs(good).max() >= 2**53
+    if is_long and (evidence.kind == "int" or evidence.all_match(r"^[+-]?\d+$", aside=NO_VALUE)):
         return _code_column(evidence, "integers too long to be exact numbers", remarks)
     distinct = len(np.unique(good))
     if distinct == 1:
@@ -193,7 +214,7 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
         return _date_column(evidence, moments, remarks)
     if whole and _CODE_NAME.search(name) and good.min() >= 0:
         return _code_column(evidence, "its name says codes", remarks)
-    reason = _identifier_reason(name, good, distinct, whole, len(values))
+    reason = _identifier_reason(name, good, distinct, whole, len(values), file_rows)
     if reason:
         return _ignored(name, reason)
     if guess.reason:
@@ -209,13 +230,13 @@ def _suspect_marks(name: str, good: Array, remarks: Remarks) -> None:
         remarks.add("missing", name, text, "empty the cells if they mean missing")
 
 
-def _identifier_reason(name: str, good: Array, distinct: int, whole: bool, rows: int) -> str:
+def _identifier_reason(name: str, good: Array, distinct: int, whole: bool, rows: int, file_rows: int) -> str:
     if not whole or distinct < len(good) or len(good) < rows or rows < 20:
         return ""
     if _ID_NAME.search(name):
         return "an identifier: whole numbers, every one different, and its name says so"
     span = float(good.max() - good.min()) + 1
-    if _YEAR_NAME.search(name) or rows < 50 or span > 2 * rows:
+    if _YEAR_NAME.search(name) or _STEP_NAME.fullmatch(name) or rows < 50 or span > 2 * file_rows:
         return ""
     return "an identifier: whole numbers that count up, every one different"
 
@@ -232,7 +253,10 @@ def _code_column(evidence: Evidence, reason: str, remarks: Remarks) -> Column:
 
 def _date_column(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
     name = evidence.name
-    cell_format = dataclasses.replace(guess.format, missing=MISSING)
+    odd = tuple(mark for mark in (*ODD_MISSING, *NO_NUMBER, *NO_DATE) if evidence.count(mark))
+    for mark in odd:
+        remarks.add("missing", name, f"{mark!r} counts as missing", "it stands among dates")
+    cell_format = dataclasses.replace(guess.format, missing=(*MISSING, *odd))
     moments = cells.parse_dates(evidence.series, cell_format)
     good = moments[~np.isnat(moments)]
     if len(good) == 0:
@@ -274,11 +298,15 @@ def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: R
             reason=f"texts of {shown} on average, {share:.0%} of them different",
             format=CellFormat(missing=MISSING),
         )
+    quantity = find_unread_quantity(texts)
     if distinct == rows and rows >= 20:
-        return _ignored(name, "an identifier: every value is different")
+        return _ignored(name, quantity or "an identifier: every value is different")
     if rows > 100 and share > 0.98 and mean_words < 1.5:
-        return _ignored(name, f"an identifier: {share:.1%} of the values are different")
+        return _ignored(name, quantity or f"an identifier: {share:.1%} of the values are different")
+    if quantity:
+        remarks.add("category", name, "taken as categories", f"it holds {quantity}")
     _tell_numbers(name, texts, counts, remarks)
+    _tell_alike(name, texts, remarks)
     reason = f"words, {distinct} distinct" if distinct > 2 else "two values" if distinct == 2 else "one value or none"
     return _category_column(evidence, reason, remarks)
 
@@ -296,6 +324,18 @@ def _tell_numbers(name: str, texts: list[str], counts: Array, remarks: Remarks) 
             f"{share:.0%} of the cells are numbers, others such as {other[:40]!r} are not: taken as categories",
             f"--role {shlex.quote(f'{name}=number')} takes the others as missing",
         )
+
+
+def _tell_alike(name: str, texts: list[str], remarks: Remarks) -> None:
+    """Categories that are one but for case or space, as far as there are few."""
+    alike: dict[str, list[str]] = {}
+    for text in texts[:1000]:
+        alike.setdefault(" ".join(text.casefold().split()), []).append(text)
+    first = next((group for group in alike.values() if len(group) > 1), None)
+    if first is not None:
+        listed = ", ".join(repr(text[:40]) for text in first[:4])
+        text = f"categories differ only in case or space: {listed}"
+        remarks.add("category", name, text, "they are kept apart; make them one in the file if they are")
 
 
 def _has_recurring_words(texts: list[str]) -> bool:
@@ -342,8 +382,8 @@ def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> C
     if role is Role.IGNORE:
         return _ignored(name, "left out as asked")
     if role is Role.NUMBER:
-        texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
-        guess = guess_numbers(texts, counts, comma=table.comma) if texts else None
+        texts, counts = evidence.without(NO_VALUE)
+        guess = _guess_forced(evidence, texts, counts, comma=table.comma)
         marks = (*MISSING, *ODD_MISSING)
         cell_format = dataclasses.replace(guess.format if guess else CellFormat(), missing=marks)
         if np.isnan(cells.parse_numbers(evidence.series, cell_format)).all() and evidence.n_present:
@@ -355,6 +395,14 @@ def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> C
     if role is Role.CATEGORY:
         return _category_column(evidence, reason, remarks)
     return Column(name=name, role=role, reason=reason, format=CellFormat(missing=MISSING))
+
+
+def _guess_forced(evidence: Evidence, texts: list[str], counts: Array, *, comma: bool) -> Guess | None:
+    """How the cells that hold a digit are written: the others are no numbers, and would hide it."""
+    if evidence.values is not None:
+        return guess_grouped(evidence, comma=comma)
+    places = [place for place, text in enumerate(texts) if any(map(str.isdigit, text))]
+    return guess_numbers([texts[place] for place in places], counts[places], comma=comma) if places else None
 
 
 def _tell_unreadable(
@@ -370,11 +418,13 @@ def _tell_unreadable(
 
 
 def _force_date(evidence: Evidence, table: Survey) -> Column:
-    texts, counts = evidence.without((*MISSING, *ODD_MISSING))
+    texts, counts = evidence.without((*NO_VALUE, *NO_DATE))
     guess = guess_dates(texts, counts, day_first=table.day_first) if texts else None
     if guess is None and evidence.values is not None:
         guess = guess_number_dates(evidence.name + " date", evidence.values[~np.isnan(evidence.values)])
-    cell_format = dataclasses.replace(guess.format if guess else CellFormat(date_format="iso"), missing=MISSING)
+    odd = tuple(mark for mark in (*ODD_MISSING, *NO_NUMBER, *NO_DATE) if evidence.count(mark))
+    plain = guess.format if guess else CellFormat(date_format="iso")
+    cell_format = dataclasses.replace(plain, missing=(*MISSING, *odd))
     if np.isnat(cells.parse_dates(evidence.series, cell_format)).all() and evidence.n_present:
         raise _role_error(evidence, Role.DATE)
     return Column(name=evidence.name, role=Role.DATE, reason="as asked", format=cell_format)

@@ -15,13 +15,14 @@ from automl import cells
 from automl.data import Dataset
 from automl.data.collections import Part, find_collection
 from automl.data.evidence import collect
-from automl.data.formats import MISSING, guess_dates, guess_number_dates
+from automl.data.formats import MISSING, NO_NUMBER, ODD_MISSING, guess_dates, guess_number_dates, guess_numbers
 from automl.data.infer import digest, infer_schema
 from automl.data.pictures import decode_columns, resolve_paths
 from automl.data.readers import choose_reader
 from automl.data.sample import read_sample
 from automl.data.sensitive import read_groups
 from automl.data.source import open_source
+from automl.data.survey import find_day_order, shows_points
 from automl.data.table import RawTable
 from automl.data.target import infer_task
 from automl.errors import DataError, UsageError, did_you_mean
@@ -94,7 +95,8 @@ def load_dataset(
     album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
     cells_of_target, own_recipe = frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
-    comma, named = table.separator == ";", table.has_classes and target == table.target
+    separator = "" if shows_points(frame, table.separator) else table.separator
+    comma, named = separator == ";", table.has_classes and target == table.target
     task, values, notices = infer_task(cells_of_target, own_recipe, comma=comma, named=named)
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
@@ -103,14 +105,18 @@ def load_dataset(
     kept = kept.reset_index(drop=True)
     weight = read_weight(kept, options.weight)
     groups = read_row_groups(kept, options.group)
-    times = read_times(kept, options.time)
     aside = _columns_aside(options)
     features = kept[[label for label in kept.columns if str(label) != target and str(label) not in aside]]
     schema, typed, remarks = infer_schema(
-        features, album.force_roles(options), separator=table.separator, deadline=deadline
+        features,
+        album.force_roles(options),
+        separator=separator,
+        total_rows=None if table.drawn is None else table.drawn.total,
+        deadline=deadline,
     )
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
+    times = read_times(kept, options.time, day_first=find_day_order(schema))
     if not comma and any(column.format.decimal == "," for column in schema.columns):  # as the features showed
         task, values, notices = infer_task(cells_of_target, own_recipe, comma=True, named=named)
         notices += _check_missing(present, target)
@@ -249,7 +255,7 @@ def read_weight(frame: pd.DataFrame, name: str | None) -> Array | None:
     """Row weights (n,) float64 with mean 1."""
     if name is None:
         return None
-    weight = cells.parse_numbers(frame[_label(frame, name)])
+    weight = read_numbers(frame[_label(frame, name)].rename(name))
     bad = np.flatnonzero(~(weight >= 0))
     if len(bad):
         listed = ", ".join(str(row + 1) for row in bad[:5]) + (" …" if len(bad) > 5 else "")
@@ -261,6 +267,15 @@ def read_weight(frame: pd.DataFrame, name: str | None) -> Array | None:
         raise DataError(f"The weight {name!r} is 0 in every row", hint="Leave --weight out")
     scaled: Array = weight / weight.mean()
     return scaled
+
+
+def read_numbers(series: pd.Series) -> Array:
+    """Numbers (n,) float64 of a column that models do not see, however it writes them; NaN where there is none."""
+    evidence = collect(str(series.name), series)
+    if evidence.values is not None or not evidence.texts:
+        return cells.parse_numbers(series)
+    guess = guess_numbers(*evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER)))
+    return cells.parse_numbers(series, guess.format if guess else CellFormat())
 
 
 def read_row_groups(frame: pd.DataFrame, name: str | None) -> IntArray | None:
@@ -278,8 +293,12 @@ def read_row_groups(frame: pd.DataFrame, name: str | None) -> IntArray | None:
     return np.asarray(codes, dtype=np.int64)
 
 
-def read_times(frame: pd.DataFrame, name: str | None) -> Array | None:
-    """Seconds since 1970 (n,) float64; a plain number orders the rows as it is."""
+def read_times(frame: pd.DataFrame, name: str | None, *, day_first: bool | None = None) -> Array | None:
+    """Seconds since 1970 (n,) float64; a plain number orders the rows as it is.
+
+    Args:
+        day_first: the order of day and month that other columns of the table show; None if none does.
+    """
     if name is None:
         return None
     evidence = collect(name, frame[_label(frame, name)])
@@ -292,7 +311,7 @@ def read_times(frame: pd.DataFrame, name: str | None) -> Array | None:
         moments = cells.parse_dates(evidence.series, guess.format)
     else:
         texts, counts = evidence.without(MISSING)
-        dated = guess_dates(texts, counts) if texts else None
+        dated = guess_dates(texts, counts, day_first=day_first) if texts else None
         if dated is None:
             example = texts[0][:40] if texts else ""
             raise DataError(

@@ -7,10 +7,13 @@ import time
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
+from automl import cells
 from automl.data.evidence import Evidence, collect
 from automl.data.formats import (
     MISSING,
+    NO_DATE,
     NO_NUMBER,
     ODD_MISSING,
     Guess,
@@ -19,7 +22,9 @@ from automl.data.formats import (
     is_comma_evidence,
     is_day_first,
 )
+from automl.schema import Role, Schema
 
+_POINT = r"^\s*[+-]?(?:\d*\.(?:\d{1,2}|\d{4,})|0\d*\.\d+)\s*$"
 # So many columns are looked at whatever the time; of a wide table this is not all.
 FEWEST_COLUMNS = 100
 
@@ -32,11 +37,30 @@ class Survey:
         comma: whether some column can only be meant with decimal commas.
         day_first: the order of day and month, where a column leaves no doubt of it.
         guesses: column → number format and date format of its texts alone, as they need not be guessed twice.
+        rows: of the file that the columns were drawn from.
     """
 
     comma: bool
     day_first: bool | None
     guesses: dict[str, tuple[Guess | None, Guess | None]]
+    rows: int = 0
+
+
+def shows_points(frame: pd.DataFrame, separator: str) -> bool:
+    """Whether numbers of a table with semicolons have decimal points beyond doubt: 12.5 or 0.125, but not 1.250."""
+    if separator != ";":
+        return False
+    return any(
+        pc.any(pc.match_substring_regex(cells.as_arrow(column), _POINT)).as_py()
+        for _, column in frame.items()
+        if isinstance(column.dtype, pd.StringDtype)
+    )
+
+
+def find_day_order(schema: Schema) -> bool | None:
+    """Whether the table's dates of two numbers have the day first; None if there are none, or of both kinds."""
+    orders = {is_day_first(Guess(format=column.format)) for column in schema.of(Role.DATE)} - {None}
+    return orders.pop() if len(orders) == 1 else None
 
 
 def survey(
@@ -59,6 +83,8 @@ def survey(
         if evidence.texts:
             texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
             numbers = guess_numbers(texts, counts)
+            if numbers is None:
+                texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER, *NO_DATE))
             guesses[name] = numbers, guess_dates(texts, counts) if numbers is None else None
     return found, _compare_columns(guesses, separator)
 

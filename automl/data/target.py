@@ -56,7 +56,6 @@ def infer_task(
     """
     name = str(series.name)
     evidence = collect(name, series)
-    notices: list[Notice] = []
     guess, numbers = _as_numbers(evidence, comma=comma)
     if named and any(evidence.count(mark) for mark in guess.format.missing):
         guess, numbers = Guess(format=CellFormat(missing=())), None
@@ -65,9 +64,9 @@ def infer_task(
         raise DataError(f"The target {name!r} has no value in any row", hint="Name another column with --target")
     kind, reason = _choose_kind(evidence, numbers, recipe, int((~missing).sum()))
     if kind is TaskKind.REGRESSION:
-        task, target, notices = _regression(evidence, numbers, guess, reason, notices)
+        task, target, notices = _regression(evidence, numbers, guess, reason)
     else:
-        task, target, notices = _classification(evidence, numbers, missing, recipe, reason, notices)
+        task, target, notices = _classification(evidence, numbers, guess, missing, recipe, reason)
     return dataclasses.replace(task, format=guess.format), target, notices
 
 
@@ -133,7 +132,7 @@ def _not_numeric(evidence: Evidence) -> DataError:
 
 
 def _regression(
-    evidence: Evidence, numbers: Array | None, guess: Guess, reason: str, notices: list[Notice]
+    evidence: Evidence, numbers: Array | None, guess: Guess, reason: str
 ) -> tuple[Task, Array, list[Notice]]:
     name = evidence.name
     values = numbers if numbers is not None else cells.parse_numbers(evidence.series)
@@ -146,7 +145,7 @@ def _regression(
     good = values[~np.isnan(values)]
     if len(np.unique(good)) == 1:
         raise _constant(name, cells.number_text(good[0]))
-    notices += _number_notices(name, good, guess)
+    notices = _number_notices(name, good, guess)
     whole = bool(np.all(good == np.floor(good)))
     if whole and len(np.unique(good)) <= 50 and reason != "as asked":
         notices.append(
@@ -213,10 +212,11 @@ def _first_infinite(evidence: Evidence) -> int | None:
 
 
 def _classification(
-    evidence: Evidence, numbers: Array | None, missing: Array, recipe: Recipe, reason: str, notices: list[Notice]
+    evidence: Evidence, numbers: Array | None, guess: Guess, missing: Array, recipe: Recipe, reason: str
 ) -> tuple[Task, Array, list[Notice]]:
     name = evidence.name
-    label_type = _label_type(evidence, numbers)
+    # "5,000", "10%": such classes are called as the file calls them
+    label_type = _label_type(evidence, None if guess.reason else numbers)
     labels = cells.to_labels(evidence.series, label_type)
     labels = [None if gone else label for label, gone in zip(labels, missing, strict=True)]
     counts = Counter(label for label in labels if label is not None)
@@ -225,6 +225,8 @@ def _classification(
     _refuse_too_many(evidence, counts, recipe)
     numeric = label_type in ("int", "float")
     order = sorted(counts, key=float) if numeric else sorted(counts)
+    if guess.reason:
+        order = sorted(counts, key=lambda label: cells.read_number(label, guess.format))
     kind = TaskKind.BINARY if len(order) == 2 else TaskKind.MULTICLASS
     if recipe.task == "binary" and kind is not TaskKind.BINARY:
         raise DataError(
@@ -232,7 +234,7 @@ def _classification(
             hint="--task multiclass, or leave --task out",
         )
     order = _put_positive_last(order, kind, recipe.data.positive, label_type, name)
-    notices += _label_notices(evidence, counts, order, kind, reason, numeric)
+    notices = _label_notices(evidence, counts, order, kind, reason, numeric)
     index = {label: number for number, label in enumerate(order)}
     target = np.array([-1 if label is None else index[label] for label in labels], dtype=np.int64)
     task = Task(kind=kind, target=name, classes=tuple(order), label_type=label_type, reason=reason)

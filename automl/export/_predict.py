@@ -154,19 +154,32 @@ def _read_json(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 def _read_table(lines: Iterable[str], separator: str) -> Iterator[dict[str, Any]]:
     cut = _cut(lines, separator)
-    names = [_clean(name) for name in next(cut, [])]
-    for number, cells in enumerate(cut, 1):
+    names = [_clean(name) for name in next(filter(None, cut), [])]
+    for number, cells in enumerate(_leave_blanks_out(cut, len(names)), 1):
         if any(cell.strip() for cell in cells[len(names) :]):
             raise ValueError(f"row {number} below the header has {len(cells)} cells, the header has {len(names)}")
         yield {**dict.fromkeys(names), **dict(zip(names, cells))}  # noqa: B905
 
 
 def _cut(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
-    """The cells of each line that has some."""
+    """The cells of each line; none of a blank one."""
     csv.field_size_limit(1 << 30)
     if not separator:
-        return filter(None, map(str.split, lines))
-    return filter(None, csv.reader(lines, delimiter=separator, skipinitialspace=True))
+        return map(str.split, lines)
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
+
+
+def _leave_blanks_out(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
+    """Blank lines are no rows, but in a table of one column, where one within the table is a missing cell."""
+    blank = 0
+    for cells in rows:
+        if not cells:
+            blank += 1
+            continue
+        if width == 1:
+            yield from [[""]] * blank
+        blank = 0
+        yield cells
 
 
 def _clean(name: str) -> str:

@@ -75,7 +75,7 @@ def _list_arguments(dialect: Dialect) -> dict[str, Any]:
     return given
 
 
-def find_time_format(series: pd.Series[Any]) -> str:
+def find_time_format(series: pd.Series[Any], *, day_first: bool | None = None) -> str:
     """How a column that orders rows writes its moments, as `automl.data.load.read_times` finds it; "" for numbers."""
     name = str(series.name)
     evidence = collect(name, series)
@@ -84,5 +84,5 @@ def find_time_format(series: pd.Series[Any]) -> str:
     if evidence.values is not None:
         guess = guess_number_dates(name, evidence.values[~np.isnan(evidence.values)])
     else:
-        guess = guess_dates(*evidence.without(MISSING))
+        guess = guess_dates(*evidence.without(MISSING), day_first=day_first)
     return guess.format.date_format if guess is not None else ""

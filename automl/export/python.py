@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.data.survey import find_day_order
 from automl.ensemble.bag import BagModel
 from automl.errors import ArtifactError, UsageError
 from automl.export import Facts, Format, Source
@@ -85,7 +86,9 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
     listed = read_json(source.folder / "ensemble.json")["members"]
     order = sorted(range(len(listed)), key=lambda place: -listed[place]["weight"])
     reading = find_reading(Path(str(run.record["data"])), recipe.data.encoding)
-    time_format = find_time_format(read_own_rows(source)[recipe.data.time]) if recipe.data.time else ""
+    time_format, day_first = "", find_day_order(source.predictor.schema)
+    if recipe.data.time:
+        time_format = find_time_format(read_own_rows(source)[recipe.data.time], day_first=day_first)
     passed: list[str] = []
     first: NoGraphError | None = None
     for place in order:

@@ -64,7 +64,8 @@ class CsvReader:
         _refuse_duplicates(names, source.name)
         table = pa.table(columns, names=names)
         table = _drop_repeated_headers(table, header, notices)
-        table = _drop_counter(table, header, notices)
+        if _has_index(table, header):
+            table = _drop_index(table, notices)
         _refuse_huge_fields(table, source.name)
         return RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
 
@@ -101,22 +102,33 @@ def _stream(head: Source, dialect: Dialect, header: list[str]) -> Iterator[RawTa
     labels = header if dialect.has_header else [f"column_{index + 1}" for index in range(len(header))]
     labels = [clean_name(label) for label in labels]
     _refuse_duplicates(labels, head.name)
-    before = 0
+    before, has_index = 0, None
     try:
         for batch in arrow_csv.open_csv(head.path, **_options(dialect, names, STREAM_BYTES)):
             table = pa.Table.from_batches([batch]).rename_columns(labels)
             notices, first = first, []
             rows = table.num_rows
             table = _drop_repeated_headers(table, header if dialect.has_header else [], notices)
+            has_index = _has_index(table, header if dialect.has_header else []) if has_index is None else has_index
+            if has_index:
+                table = _drop_index(table, notices if before == 0 else [])
             _refuse_huge_fields(table, head.name)
             yield RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
             before += rows
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        reason = str(error).split("\n")[0][:120]
-        raise DataError(
-            f"{head.name} cannot be read as CSV after row {before:,}: {reason}",
-            hint="Mend what follows that row: a field that holds the separator must stand in quotes",
-        ) from error
+        raise _explain_block(head.name, before, str(error).split("\n")[0][:120]) from error
+
+
+def _explain_block(name: str, before: int, reason: str) -> DataError:
+    if "utf" in reason.lower():
+        return DataError(
+            f"{name} is not UTF-8 throughout: after row {before:,} there are bytes of another encoding",
+            hint="Say which, such as --encoding cp1252",
+        )
+    return DataError(
+        f"{name} cannot be read as CSV after row {before:,}: {reason}",
+        hint="Mend what follows that row: a field that holds the separator must stand in quotes",
+    )
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -161,6 +173,8 @@ def _read_columns(data: bytes, dialect: Dialect, name: str) -> tuple[list[Any], 
 
 
 def _parse(data: bytes, dialect: Dialect, names: list[str]) -> pa.Table:
+    if len(names) == 1:
+        data = data.rstrip(b"\r\n")  # blank lines at the end are the editor's
     if len(data) < SHORT_BYTES and not data.endswith(b"\n"):
         data += b"\n"  # one line without an end is beyond the fast parser
     longest = max(1 << 20, min(len(data), 16 << 20))
@@ -188,6 +202,7 @@ def _options(dialect: Dialect, names: list[str], block_size: int) -> dict[str, A
             quote_char=dialect.quote,
             escape_char=dialect.escape or False,
             newlines_in_values=True,
+            ignore_empty_lines=len(names) > 1,  # the missing cell of a table of one column is a blank line
         ),
         "convert_options": arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -302,7 +317,7 @@ def _settle_names(header: list[str], columns: list[Any], notices: list[Notice]) 
     elif len(columns) > len(names):
         columns = columns[: len(names)]
     for index, name in enumerate(names):
-        if not name and not (index == 0 and _is_counter(columns[0])):
+        if not name and not (index == 0 and _is_whole(columns[0])):
             names[index] = f"column_{index + 1}"
             notices.append(
                 Notice(topic="columns", text=f"column {index + 1} is called {names[index]}", reason="its name is empty")
@@ -317,30 +332,30 @@ def _refuse_duplicates(names: list[str], where: str) -> None:
         raise DataError(f"{where} has columns of the same name: {listed}", hint="Rename them in the header line")
 
 
-def _is_counter(column: Any) -> bool:
-    """Whether the cells are 0, 1, 2, … or 1, 2, 3, …"""
-    if len(column) == 0 or column.null_count:
+def _is_whole(column: Any) -> bool:
+    """Whether the cells are whole numbers and many, as an index has them: 0, 1, 2, …, or what a sample or a join left
+    of it."""
+    if len(column) == 0 or column.null_count or 10 * pc.count_distinct(column).as_py() < len(column):
         return False
     try:
-        numbers = pc.cast(column, pa.int64())
+        return bool(pc.min(pc.cast(column, pa.int64())).as_py() >= 0)
     except pa.ArrowInvalid:
         return False
-    first = numbers[0].as_py()
-    return first in (0, 1) and bool(numbers.combine_chunks().equals(pa.array(range(first, first + len(numbers)))))
 
 
-def _drop_counter(table: pa.Table, header: list[str], notices: list[Notice]) -> pa.Table:
+def _has_index(table: pa.Table, header: list[str]) -> bool:
     unnamed = bool(header) and clean_name(header[0]) in ("", "Unnamed: 0")
-    if not unnamed or table.num_columns < 2 or not _is_counter(table.column(0)):
-        return table
-    notices.append(
-        Notice(topic="columns", text="dropped the unnamed first column", reason="it counts the rows, as an index does")
-    )
+    return unnamed and table.num_columns > 1 and _is_whole(table.column(0))
+
+
+def _drop_index(table: pa.Table, notices: list[Notice]) -> pa.Table:
+    reason = "it numbers the rows, as an index does"
+    notices.append(Notice(topic="columns", text="dropped the unnamed first column", reason=reason))
     return table.remove_column(0)
 
 
 def _drop_repeated_headers(table: pa.Table, header: list[str], notices: list[Notice]) -> pa.Table:
-    if not table.num_rows or not header:
+    if not table.num_rows or not header or table.num_columns == 1:  # a text may well be the column's name
         return table
     same = None
     for name, column in zip(header, table.columns, strict=False):

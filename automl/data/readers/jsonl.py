@@ -151,6 +151,9 @@ def _column(cells: list[Any]) -> Any:
         whole = kinds == {int} and all(cell is None or abs(cell) < 2**63 for cell in cells)
         if whole:
             return pd.array(cells, dtype="Int64") if None in cells else np.array(cells, dtype=np.int64)
+        if kinds == {int} and all(cell is None or 0 <= cell < 2**64 for cell in cells):  # hashes, told by their digits
+            digits = [None if cell is None else str(cell) for cell in cells]
+            return pd.array(digits, dtype=pd.StringDtype(na_value=np.nan))
         return np.array([np.nan if cell is None else _to_float(cell) for cell in cells], dtype=np.float64)
     if kinds == {str}:
         return pd.array(cells, dtype=pd.StringDtype(na_value=np.nan))

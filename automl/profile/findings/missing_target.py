@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from automl.profile import Finding
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
     from automl.data import Dataset
 
-WORDS = ("missing", "no target", "without a target", "lack")
+# Not what quotes a class, which may be called missing.
+TOLD = re.compile(r"(?:left out )?\d+ row\(s\) without a target|.* count as missing")
 
 
 class MissingTarget:
@@ -27,7 +29,7 @@ class MissingTarget:
                 taken=True,
             )
             for notice in dataset.notices
-            if notice.topic == "target" and any(word in notice.text.lower() for word in WORDS)
+            if notice.topic == "target" and TOLD.match(notice.text)
         ]
 
 
