@@ -8,6 +8,7 @@ over a constant answer), for it is newer. In every other case the champion stays
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from automl.flow import fit
 from automl.monitor.challenge import RULE, hold_against
 from automl.monitor.drift import GATE
 from automl.monitor.labelled import LabelledRows, read_labelled_rows, write_rows
+from automl.monitor.learned import read_unlearned
 from automl.monitor.watch import watch
 from automl.predictor import Predictor
 from automl.recipe import Configuration, Recipe, load_recipe
@@ -76,11 +78,12 @@ def retrain(
     root, versions = Run(path), Versions(path.absolute())
     champion = Run.open(path)
     if not (champion.model / "manifest.json").is_file():
-        raise UsageError(f"{path} has no model yet", hint=f"automl resume {path}")
+        raise UsageError(f"{path} has no model yet", hint=f"automl resume {shlex.quote(str(path))}")
     with root.locked():
         versions.clear_leftovers()
         base = {"run": str(path), "champion": versions.current, "rule": RULE}
-        state, reason = _check_conditions(path, new, conditions, gate, encoding)
+        fresh = new if "always" in conditions else read_unlearned(champion, new, encoding=encoding, tell=tell)
+        state, reason = _check_conditions(path, fresh, conditions, gate, encoding)
         tell(f"a challenger is trained: {reason}" if state else reason)
         if not state:
             return {**base, "retrained": False, "promoted": False, "reason": reason}
@@ -113,7 +116,7 @@ def roll_back(path: Path, to: int | None = None) -> dict[str, Any]:
         if number is None:
             raise UsageError(
                 f"{path} has no version before the current one ({before})",
-                hint=f"automl rollback {path} --to N, with N of {versions.numbers()}",
+                hint=f"automl rollback {shlex.quote(str(path))} --to N, with N of {versions.numbers()}",
             )
         if number == before:
             raise UsageError(f"Version {number} of {path} is the one in use", hint=f"There are: {versions.numbers()}")
@@ -137,6 +140,8 @@ def _check_conditions(
     """Whether to train, and why or why not."""
     if "always" in conditions:
         return True, "it was asked for"
+    if not isinstance(new, Path) and new.empty:
+        return False, "nothing to do: the champion has learned from all of these rows"
     found = watch(path, new, gate=gate, encoding=encoding)
     if "decay" in conditions and found["score"] is None and "drift" not in conditions:
         raise DataError(
@@ -144,12 +149,18 @@ def _check_conditions(
             hint="Give rows with the target filled in, or --if drift",
         )
     decayed = found["score"] is not None and found["score"]["drifted"]
-    moved = found["over_gate"] and any(not reason.startswith("score:") for reason in found["reasons"])
+    moved = _has_moved(found, gate)
     if "decay" in conditions and decayed:
         return True, str(found["score"]["text"])
     if "drift" in conditions and moved:
         return True, "; ".join(found["reasons"])
     return False, f"nothing to do: no {' or '.join(conditions)} over the gate in {found['rows']:,} new rows"
+
+
+def _has_moved(found: dict[str, Any], gate: float) -> bool:
+    """Whether columns or predictions are over the gate, whatever the score is."""
+    columns = found["drift"] >= gate and any(column["status"] != "stable" for column in found["columns"])
+    return bool(columns or (found["predictions"] or {}).get("drifted"))
 
 
 # ---- the challenger --------------------------------------------------------------------------------------------------

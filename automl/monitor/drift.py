@@ -260,7 +260,12 @@ def _join(
         }
         for test, q_value in zip(tests, adjusted, strict=True)
     ]
-    entries = [_describe_column(column, told, broken, importance[column.name]) for column in columns]
+    by_column: dict[str | None, list[dict[str, Any]]] = {}
+    for facts in told:
+        by_column.setdefault(facts["column"], []).append(facts)
+    entries = [
+        _describe_column(column, by_column.get(column.name, []), broken, importance[column.name]) for column in columns
+    ]
     entries.sort(key=lambda entry: (entry["status"] == "stable", -entry["importance"], entry["column"]))
     whole = {name: next((test for test in told if test["what"] == name), None) for name in ("predictions", "score")}
     drift = sum(entry["importance"] for entry in entries if entry["status"] != "stable")
@@ -290,9 +295,9 @@ def _join(
 
 
 def _describe_column(
-    column: Column, told: list[dict[str, Any]], broken: dict[str, str], importance: float
+    column: Column, tests: list[dict[str, Any]], broken: dict[str, str], importance: float
 ) -> dict[str, Any]:
-    own = [{key: test[key] for key in test if key != "column"} for test in told if test["column"] == column.name]
+    own = [{key: test[key] for key in test if key != "column"} for test in tests]
     status = "broken" if column.name in broken else "drifted" if any(test["drifted"] for test in own) else "stable"
     return {
         "column": column.name,

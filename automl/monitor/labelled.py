@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from automl.data.load import read_row_groups, read_table, read_times, read_weight
 from automl.data.readers.parquet import SEPARATOR
-from automl.errors import DataError, UsageError, did_you_mean
+from automl.data.survey import find_day_order
+from automl.errors import DataError, did_you_mean
 from automl.matrix import Array, IntArray
 from automl.monitor.decay import FEWEST_GROUPS
+from automl.monitor.learned import find_repeated, join_rows, key_rows, read_learned
 from automl.predictor import Predictor
 from automl.recipe import Recipe, load_recipe
 from automl.run import Run
@@ -55,7 +57,7 @@ def read_labelled_rows(
 
     Raises:
         DataError: if the new rows have no labels, lack columns, or are too few to teach and to judge.
-        UsageError: if the champion's own rows are asked for and gone.
+        UsageError: if the champion's own rows are asked for and gone, or their file has changed.
     """
     recipe = load_recipe(str(champion.recipe_path))
     options = recipe.data if encoding is None else recipe.data.model_copy(update={"encoding": encoding})
@@ -65,18 +67,17 @@ def read_labelled_rows(
         tell(notice.text)
     _check_columns(fresh, recipe)
     fresh = fresh[_has_label(predictor, predictor.find_target(fresh))].reset_index(drop=True)
-    total, old = len(fresh), None
-    if sources := _find_sources(champion, is_needed=rows == "all"):
-        tables = [read_table(path, options=recipe.data, part="train") for path in sources]
-        old = _join([table.frame for table in tables]).rename(columns=str)
-        separator = tables[0].separator  # the champion's numbers were read by it
-        fresh = fresh[~_occurs_in(fresh, old)].reset_index(drop=True)
+    total = len(fresh)
+    old, old_separator = read_learned(champion, recipe, is_needed=rows == "all", tell=tell)
+    if old is not None:
+        separator = old_separator  # the champion's numbers were read by it
+        fresh = fresh[~find_repeated(fresh, old)].reset_index(drop=True)
     if known := total - len(fresh):
         tell(f"{known:,} of {total:,} new rows are rows that the champion has learned from; they judge nobody")
     held, teaching, weight, groups = _part(fresh, predictor, recipe)
     kept = fresh[teaching].reset_index(drop=True)
     return LabelledRows(
-        training=_join([old, kept]) if rows == "all" else kept,
+        training=join_rows([old, kept]) if rows == "all" else kept,
         held_out=fresh[held].reset_index(drop=True),
         weight=None if weight is None else weight[held],
         units=None if groups is None else groups[held],
@@ -94,7 +95,7 @@ def _part(
             f"{len(fresh)} labelled rows are new; {FEWEST_ROWS} are needed to learn from some and judge by the others",
             hint="Collect more labelled rows",
         )
-    keys = np.array(_keys(fresh), dtype=np.uint64)
+    keys = np.array(key_rows(fresh), dtype=np.uint64)
     weight, groups = read_weight(fresh, recipe.data.weight), read_row_groups(fresh, recipe.data.group)
     held = _choose_held_out(fresh, keys, groups, predictor, recipe)
     teaching = ~held & ~np.isin(keys, keys[held])
@@ -113,25 +114,6 @@ def _check_columns(fresh: pd.DataFrame, recipe: Recipe) -> None:
             raise DataError(f"The new rows have no column {name!r}, which {flag} named", hint=hint)
 
 
-def _find_sources(champion: Run, *, is_needed: bool) -> list[Path]:
-    """Files of all rows that the champion knows; none if one is gone.
-
-    Raises:
-        UsageError: if one is gone and they are needed.
-    """
-    paths = [Path(str(champion.record["data"]))]
-    held_out = champion.path / "held_out.parquet"
-    paths += [held_out] if held_out.exists() else []
-    if all(path.exists() for path in paths):
-        return paths
-    if is_needed:
-        raise UsageError(
-            f"The rows that {champion.path} learned from are not at {champion.record['data']!r} any more",
-            hint="Learn from the new rows alone: --rows new",
-        )
-    return []
-
-
 def _has_label(predictor: Predictor, y: pd.Series) -> Array:
     """Rows with a label, a class that the champion does not know included."""
     if not predictor.task.is_classification:
@@ -140,40 +122,6 @@ def _has_label(predictor: Predictor, y: pd.Series) -> Array:
 
     missing = set(predictor.task.format.missing)
     return np.array([label is not None and label not in missing for label in cells.to_labels(y, "str")])
-
-
-def _join(frames: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
-    """Rows below each other. A column that one frame lacks is missing in its rows."""
-    import pandas as pd
-
-    there = [frame for frame in frames if frame is not None]
-    if len({tuple(map(str, frame.dtypes)) for frame in there}) > 1:  # a number here, a text there: cells as they are
-        there = [frame.astype(object) for frame in there]
-    return pd.concat(there, ignore_index=True)
-
-
-def _occurs_in(fresh: pd.DataFrame, old: pd.DataFrame) -> Array:
-    """Rows (n,) bool that repeat an old row cell by cell, each as often as it is there."""
-    names = [name for name in fresh.columns if name in old.columns]
-    keys, known = _keys(fresh[names]), _keys(old[names])
-    left: dict[int, int] = {}
-    for key in known:
-        left[key] = left.get(key, 0) + 1
-    found = np.zeros(len(fresh), dtype=bool)
-    for row, key in enumerate(keys):
-        if left.get(key, 0) > 0:
-            left[key] -= 1
-            found[row] = True
-    return found
-
-
-def _keys(frame: pd.DataFrame) -> list[int]:
-    import pandas as pd
-
-    from automl import cells
-
-    texts = pd.DataFrame({name: cells.to_text(frame[name]) for name in frame.columns}, dtype=object)
-    return [int(key) for key in pd.util.hash_pandas_object(texts.fillna("\0"), index=False)]
 
 
 def _choose_held_out(
@@ -189,7 +137,7 @@ def _choose_held_out(
     import pandas as pd
 
     count = min(MOST_HELD_OUT, round(HELD_OUT * len(fresh)))
-    times = read_times(fresh, recipe.data.time)
+    times = read_times(fresh, recipe.data.time, day_first=find_day_order(predictor.schema))
     if times is not None:
         held = np.zeros(len(fresh), dtype=bool)
         held[np.argsort(times, kind="stable")[-count:]] = True

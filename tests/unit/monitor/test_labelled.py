@@ -19,10 +19,9 @@ from automl.monitor.labelled import (
     _choose_held_out,
     _draw_units,
     _has_label,
-    _join,
-    _keys,
     write_rows,
 )
+from automl.monitor.learned import find_repeated, join_rows, key_rows
 from automl.predictor import Predictor
 from automl.recipe import Recipe
 from automl.schema import CellFormat, Schema
@@ -40,7 +39,7 @@ def predictor_of(kind: TaskKind, **facts: Any) -> Predictor:
 
 
 def choose(fresh: pd.DataFrame, predictor: Predictor, **data: Any) -> np.ndarray:
-    keys, groups = np.array(_keys(fresh), dtype=np.uint64), read_row_groups(fresh, data.get("group"))
+    keys, groups = np.array(key_rows(fresh), dtype=np.uint64), read_row_groups(fresh, data.get("group"))
     return _choose_held_out(fresh, keys, groups, predictor, Recipe().override({"data": data}))
 
 
@@ -66,7 +65,7 @@ def test_a_rare_class_judges_in_proportion() -> None:
     for seed in range(20):
         held = _choose_held_out(
             fresh,
-            np.array(_keys(fresh), dtype=np.uint64),
+            np.array(key_rows(fresh), dtype=np.uint64),
             None,
             predictor_of(TaskKind.BINARY),
             Recipe().override({"seed": seed}),
@@ -101,7 +100,7 @@ def test_stored_rows_are_read_again_as_the_text_they_were_with_its_separator(tmp
     table = read_table(tmp_path / "old.csv")
     assert table.separator == ";"  # which says that 12.500 is more than twelve thousand
     whole = pd.DataFrame({"n": pd.array([3, None], dtype="Int64"), "price": ["1.000", None]})
-    write_rows(tmp_path / "rows.parquet", _join([table.frame, whole]), separator=table.separator)
+    write_rows(tmp_path / "rows.parquet", join_rows([table.frame, whole]), separator=table.separator)
     again = read_table(tmp_path / "rows.parquet")
     assert again.separator == ";"
     assert again.frame["price"].tolist()[:3] == ["12.500", "9.250", "1.000"]
@@ -130,3 +129,9 @@ def test_what_meant_missing_in_training_is_no_label() -> None:
     assert _has_label(predictor, labels).tolist() == [True, False, False, True, False]
     prices = predictor_of(TaskKind.REGRESSION, format=CellFormat(prefix="$", thousands=","))
     assert _has_label(prices, pd.Series(["$1,200", "", "$3"], dtype="str")).tolist() == [True, False, True]
+
+
+def test_a_row_is_the_same_row_however_its_numbers_are_spelled() -> None:
+    old = pd.DataFrame({"price": ["12.50", "7", "1e3", None], "id": ["9007199254740993", "b", "c", "d"]}, dtype=object)
+    new = pd.DataFrame({"price": [12.5, 7.0, 1000.0, np.nan], "id": ["9007199254740992", "b", "c", "d"]})
+    assert find_repeated(new, old).tolist() == [False, True, True, True]  # the ids differ, beyond what a float holds
