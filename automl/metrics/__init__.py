@@ -51,19 +51,23 @@ class Metric(Protocol):
         """
         ...
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
-        """(n,) losses whose mean orders models as the metric does (smaller is better).
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
+        """(n,) losses whose mean, weighted where rows have weights, orders models as the metric does (smaller is
+        better).
 
         They are for paired tests on common rows.
+
+        Args:
+            y_true, y_pred, weight: as in `score`; where a row's loss depends on other rows, these count by weight.
         """
         ...
 
-    def row_influences(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_influences(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) numbers with the mean of `row_losses`, whose spread over the square root of n is the error of that mean.
 
         Row losses themselves, for all metrics but those of pairs of rows.
         """
-        return self.row_losses(y_true, y_pred)
+        return self.row_losses(y_true, y_pred, weight)
 
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
         """Scores (m,) float64 of m models at once, as ensemble selection asks for them.
@@ -121,12 +125,18 @@ def mean_f1(y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> f
     return float(np.mean(2 * np.diag(confusion)[seen] / both[seen])) if seen.any() else float("nan")
 
 
-def mean_f1_losses(y_true: Array, y_pred: FloatArray) -> Array:
+def total_weight(rows: int, weight: Array | None) -> float:
+    """Of all rows; each counts one without weights."""
+    return float(rows) if weight is None else float(weight.sum())
+
+
+def mean_f1_losses(y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
     """(n,) an error's shares in 1 - F1 of the class that is and of the class that was named: their mean is 1 - F1."""
-    both = (confusion := count_confusion(y_true, y_pred)).sum(axis=0) + confusion.sum(axis=1)
+    both = (confusion := count_confusion(y_true, y_pred, weight)).sum(axis=0) + confusion.sum(axis=1)
     if np.isnan(both).any():
         return np.full(len(y_true), np.nan)
-    share = len(y_true) / np.maximum(both, 1) / np.count_nonzero(both)
+    seen = both != 0
+    share = total_weight(len(y_true), weight) / np.where(seen, both, 1.0) / max(1, int(seen.sum()))
     label = decide_labels(y_pred)
     return np.asarray(np.where(label != y_true, share[y_true] + share[label], 0.0))
 

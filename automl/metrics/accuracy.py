@@ -22,7 +22,7 @@ class Accuracy(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return 1.0 - weighted_mean(self.row_losses(y_true, y_pred), weight)
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) 1 where the label is wrong, else 0; NaN throughout if a prediction is not finite."""
         if not np.isfinite(y_pred).all():
             return np.full(len(y_true), np.nan)

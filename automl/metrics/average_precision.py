@@ -29,14 +29,17 @@ class AveragePrecision(Metric):
                 scores.append(float(_precisions(positive, y_pred[:, label], weight) @ weight[positive]) / total)
         return float(np.mean(scores)) if scores else float("nan")
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) 1 - precision at each positive row, scaled so that the mean is 1 - average precision; 0 elsewhere."""
         n, labels = len(y_true), _judged(y_true, y_pred)
+        weight = np.ones(n) if weight is None else weight
         losses = np.zeros(n) if labels else np.full(n, np.nan)
         for label in labels:
             positive = y_true == label
-            precisions = _precisions(positive, y_pred[:, label], np.ones(n))
-            losses[positive] += (1 - precisions) * n / (np.count_nonzero(positive) * len(labels))
+            precisions = _precisions(positive, y_pred[:, label], weight)
+            total = float(weight[positive].sum())
+            if total > 0:
+                losses[positive] += (1 - precisions) * weight.sum() / (total * len(labels))
         return losses
 
 

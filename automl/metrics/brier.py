@@ -22,7 +22,7 @@ class Brier(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return weighted_mean(self.row_losses(y_true, y_pred), weight)
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         if y_pred.shape[1] == 2:
             return np.square(y_pred[:, 1].astype(np.float64) - y_true)
         happened = np.eye(y_pred.shape[1])[y_true]

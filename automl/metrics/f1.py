@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric, count_confusion, decide_labels, mean_f1, mean_f1_losses
+from automl.metrics import Metric, count_confusion, decide_labels, mean_f1, mean_f1_losses, total_weight
 from automl.task import TaskKind
 
 
@@ -30,15 +30,15 @@ class F1(Metric):
         both = confusion[:, 1].sum() + confusion[1].sum()
         return float(2 * confusion[1, 1] / both) if confusion[1].sum() != 0 else float("nan")
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
-        """(n,) an error's share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times n: the mean is 1 - F1 exactly."""
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
+        """(n,) an error's share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times the weight of all: the mean is 1 - F1."""
         if y_pred.shape[1] != 2:
-            return mean_f1_losses(y_true, y_pred)
-        confusion = count_confusion(y_true, y_pred)
+            return mean_f1_losses(y_true, y_pred, weight)
+        confusion = count_confusion(y_true, y_pred, weight)
         both = confusion[:, 1].sum() + confusion[1].sum()
         if np.isnan(both) or not confusion[1].any():
             return np.full(len(y_true), np.nan)
-        return np.asarray(np.where(decide_labels(y_pred) != y_true, len(y_true) / both, 0.0))
+        return np.asarray(np.where(decide_labels(y_pred) != y_true, total_weight(len(y_true), weight) / both, 0.0))
 
 
 plugin = F1()

@@ -21,8 +21,8 @@ class MacroF1(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return mean_f1(y_true, y_pred, weight)
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
-        return mean_f1_losses(y_true, y_pred)
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
+        return mean_f1_losses(y_true, y_pred, weight)
 
 
 plugin = MacroF1()

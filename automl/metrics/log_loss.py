@@ -24,7 +24,7 @@ class LogLoss(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return weighted_mean(self.row_losses(y_true, y_pred), weight)
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         return _surprise(y_pred[np.arange(len(y_true)), y_true], y_pred.sum(axis=1, dtype=np.float64))
 
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:

@@ -21,7 +21,7 @@ class Mae(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return weighted_mean(self.row_losses(y_true, y_pred), weight)
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) absolute errors."""
         return np.abs(y_pred[:, 0].astype(np.float64) - y_true)
 

@@ -26,7 +26,7 @@ class Mape(Metric):
         errors = np.abs((y_pred[defined, 0].astype(np.float64) - y_true[defined]) / y_true[defined])
         return weighted_mean(errors, None if weight is None else weight[defined])
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) relative errors, 0 where the value is 0, scaled so that the mean is the score."""
         defined = y_true != 0
         if not defined.any():

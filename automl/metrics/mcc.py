@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric, count_confusion, decide_labels
+from automl.metrics import Metric, count_confusion, decide_labels, total_weight
 from automl.task import TaskKind
 
 
@@ -33,13 +33,14 @@ class MatthewsCorrelation(Metric):
             return 0.0
         return float((np.trace(confusion) * total - true @ told) / np.sqrt(spread_true * spread_told))
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) equal shares of 1 - MCC on the wrong rows: the coefficient itself does not fall apart into rows."""
-        loss = 1.0 - self.score(y_true, y_pred)
+        loss = 1.0 - self.score(y_true, y_pred, weight)
         wrong = decide_labels(y_pred) != y_true
         if np.isnan(loss) or not wrong.any():
             return np.full(len(y_true), loss)
-        return np.asarray(wrong * (loss * len(y_true) / np.count_nonzero(wrong)))
+        of_wrong = total_weight(len(y_true), weight * wrong) if weight is not None else float(np.count_nonzero(wrong))
+        return np.asarray(wrong * (loss * total_weight(len(y_true), weight) / max(of_wrong, 1e-300)))
 
 
 plugin = MatthewsCorrelation()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric
+from automl.metrics import Metric, weighted_mean
 from automl.task import TaskKind
 
 
@@ -28,11 +28,11 @@ class MedianAbsoluteError(Metric):
 
         return float(median_absolute_error(y_true, values, sample_weight=weight))
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) absolute errors, scaled so that their mean is the median: a median does not fall apart into rows."""
         errors = np.abs(y_pred[:, 0].astype(np.float64) - y_true)
-        mean = float(errors.mean()) if len(errors) else 0.0
-        return errors * (self.score(y_true, y_pred) / mean) if mean != 0 else errors
+        mean = weighted_mean(errors, weight) if len(errors) else 0.0
+        return errors * (self.score(y_true, y_pred, weight) / mean) if mean != 0 else errors
 
 
 plugin = MedianAbsoluteError()

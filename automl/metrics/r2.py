@@ -27,9 +27,9 @@ class RSquared(Metric):
         error = weighted_mean(np.square(y_pred[:, 0].astype(np.float64) - y_true), weight)
         return 1.0 - error / variance if variance > 0 else float("nan")
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) squared errors over the variance of these rows: the mean is 1 - R²."""
-        variance = float(np.var(y_true)) if len(y_true) else 0.0
+        variance = weighted_mean(np.square(y_true - weighted_mean(y_true, weight)), weight) if len(y_true) else 0.0
         errors = np.square(y_pred[:, 0].astype(np.float64) - y_true)
         return errors / variance if variance > 0 else np.full(len(y_true), np.nan)
 

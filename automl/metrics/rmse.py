@@ -21,7 +21,7 @@ class Rmse(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return float(np.sqrt(weighted_mean(self.row_losses(y_true, y_pred), weight)))
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) squared errors."""
         return np.square(y_pred[:, 0].astype(np.float64) - y_true)
 

@@ -21,7 +21,7 @@ class Rmsle(Metric):
     def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
         return float(np.sqrt(weighted_mean(self.row_losses(y_true, y_pred), weight)))
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) squared differences of the logarithms."""
         if len(y_true) and y_true.min() < 0:
             return np.full(len(y_true), np.nan)

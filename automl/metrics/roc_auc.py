@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric
+from automl.metrics import Metric, weighted_mean
 from automl.task import TaskKind
 
 
@@ -28,13 +28,13 @@ class RocAuc(Metric):
         defined = [area for area in areas if not np.isnan(area)]
         return float(np.mean(defined)) if defined and np.isfinite(y_pred).all() else float("nan")
 
-    def row_losses(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """(n,) structural components (DeLong et al. 1988, doi:10.2307/2531595); their mean is 1 - AUC."""
-        return _mean_over_classes(_components, y_true, y_pred)
+        return _mean_over_classes(_components, y_true, y_pred, weight)
 
-    def row_influences(self, y_true: Array, y_pred: FloatArray) -> Array:
+    def row_influences(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
         """As DeLong's variance has it: the area is the mean over positive rows, and over the others, each whole."""
-        return _mean_over_classes(_influences, y_true, y_pred)
+        return _mean_over_classes(_influences, y_true, y_pred, weight)
 
     def score_many(self, y_true: Array, y_preds: FloatArray, weight: Array | None = None) -> Array:
         if y_preds.shape[2] != 2 or weight is not None:
@@ -45,14 +45,18 @@ class RocAuc(Metric):
         return np.array([_area_of_sorted(*pair) for pair in zip(above, below, strict=True)], dtype=np.float64)
 
 
-def _mean_over_classes(rows: Callable[[Array, Array], Array], y_true: Array, y_pred: FloatArray) -> Array:
-    """What `rows` makes of (positive, scores), for the second of two classes or as the mean over those that occur."""
+def _mean_over_classes(
+    rows: Callable[[Array, Array, Array], Array], y_true: Array, y_pred: FloatArray, weight: Array | None
+) -> Array:
+    """What `rows` makes of (positive, scores, weight), for the second of two classes or as the mean over those that
+    occur."""
+    weight = np.ones(len(y_true)) if weight is None else weight
     if y_pred.shape[1] == 2:
-        return rows(y_true == 1, y_pred[:, 1])
+        return rows(y_true == 1, y_pred[:, 1], weight)
     labels = np.unique(y_true)
     if len(labels) < 2:
         return np.full(len(y_true), np.nan)
-    return np.asarray(np.mean([rows(y_true == label, y_pred[:, label]) for label in labels], axis=0))
+    return np.asarray(np.mean([rows(y_true == label, y_pred[:, label], weight) for label in labels], axis=0))
 
 
 def _area(positive: Array, scores: Array, weight: Array | None) -> float:
@@ -90,31 +94,32 @@ def _placements(scores: Array, others: Array, weight: Array | None = None) -> Ar
     return np.asarray((below[left] + below[right]) / (2.0 * below[-1]))
 
 
-def _components(positive: Array, scores: Array) -> Array:
+def _components(positive: Array, scores: Array, weight: Array) -> Array:
     """A row's share of rows of the other kind on its wrong side; a tie counts half. One sort ranks both kinds."""
-    n, n_positive = len(positive), int(positive.sum())
-    if not 0 < n_positive < n or not np.isfinite(scores).all():
+    n, total, of_positive = len(positive), float(weight.sum()), float(weight[positive].sum())
+    if not 0 < of_positive < total or not np.isfinite(scores).all():
         return np.full(n, np.nan)
     order = np.argsort(scores)
     ranked, is_positive = scores[order], positive[order]
     first = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))  # of the rows that tie
     tied = np.diff(first, append=n)
-    positives = np.concatenate(([0], np.cumsum(is_positive)))
+    mass = np.concatenate(([0.0], np.cumsum(weight[order], dtype=np.float64)))
+    positives = np.concatenate(([0.0], np.cumsum(weight[order] * is_positive, dtype=np.float64)))
     twice_positives = positives[first] + positives[first + tied]  # below, and half of those that tie
-    twice_negatives = 2 * first + tied - twice_positives
-    n_negative = n - n_positive
-    above = 1 - np.repeat(twice_negatives, tied) / (2.0 * n_negative)
-    below = np.repeat(twice_positives, tied) / (2.0 * n_positive)
+    twice_negatives = mass[first] + mass[first + tied] - twice_positives
+    of_negative = total - of_positive
+    above = 1 - np.repeat(twice_negatives, tied) / (2.0 * of_negative)
+    below = np.repeat(twice_positives, tied) / (2.0 * of_positive)
     losses = np.empty(n)
-    losses[order] = np.where(is_positive, above * n / (2 * n_positive), below * n / (2 * n_negative))
+    losses[order] = np.where(is_positive, above * total / (2 * of_positive), below * total / (2 * of_negative))
     return losses
 
 
-def _influences(positive: Array, scores: Array) -> Array:
+def _influences(positive: Array, scores: Array, weight: Array) -> Array:
     """`_components` with twice their distances from what each side would have if all its rows were alike."""
-    losses = _components(positive, scores)
-    area = float(np.mean(losses))
-    share = float(np.mean(positive))
+    losses = _components(positive, scores, weight)
+    area = weighted_mean(losses, weight)
+    share = weighted_mean(positive.astype(np.float64), weight)
     alike = area / (2 * np.where(positive, share, 1 - share))
     influences: Array = area + 2 * (losses - alike)
     return influences

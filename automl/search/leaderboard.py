@@ -91,7 +91,7 @@ def build_leaderboard(
     sign = -1 if metric.maximize else 1
     rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
     first = outputs[rows[0]["trial"]] if rows else None
-    losses = metric.row_losses(y, first) if first is not None and len(rows) > 1 else None
+    losses = metric.row_losses(y, first, weight) if first is not None and len(rows) > 1 else None
     entries = []
     for rank, row in enumerate(rows, start=1):
         z = np.inf

@@ -44,7 +44,7 @@ class Reference:
 
     @classmethod
     def make(cls, metric: Metric, y: Array, outputs: FloatArray, weight: Array | None) -> Reference:
-        return cls(outputs, float(metric.score(y, outputs, weight)), metric.row_losses(y, outputs))
+        return cls(outputs, float(metric.score(y, outputs, weight)), metric.row_losses(y, outputs, weight))
 
 
 class _Stretch:
@@ -142,7 +142,7 @@ class Race:
             part.blend = blend, made
         if part.best is None or part.best[0] != self._oofs.best:
             outputs = self._read_best(self._oofs.best, part)
-            part.best = self._oofs.best, outputs, self._metric.row_losses(part.y, outputs)
+            part.best = self._oofs.best, outputs, self._metric.row_losses(part.y, outputs, part.weight)
         _, best, losses = part.best
         worse_z = self._z_for(folds) if folds else WORSE_Z
         return judge_folds(
@@ -240,8 +240,8 @@ def paired_z(
     units: IntArray | None = None,
 ) -> float:
     """Standard score of the mean difference in row losses: positive if `one` is worse; NaN if they are not defined."""
-    known = metric.row_losses(y, other) if other_losses is None else other_losses
-    return standard_score(metric.row_losses(y, one) - known, weight, units)
+    known = metric.row_losses(y, other, weight) if other_losses is None else other_losses
+    return standard_score(metric.row_losses(y, one, weight) - known, weight, units)
 
 
 def standard_score(difference: Array, weight: Array | None = None, units: IntArray | None = None) -> float:

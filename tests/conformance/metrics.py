@@ -102,6 +102,18 @@ class MetricConformance:
         assert influences.shape == (400,)
         assert influences.mean() == pytest.approx(self.plugin.row_losses(y_true, y_pred).mean())
 
+    def test_a_row_that_weighs_double_counts_as_two_rows_in_losses_and_influences(self, kind: TaskKind) -> None:
+        y_true = make_truth(kind, 300, seed=8)
+        y_pred = make_predictions(kind, y_true, 1.2, 3)
+        weight = np.random.default_rng(9).integers(1, 4, 300).astype(np.float64)
+        times = weight.astype(np.int64)
+        for measure in (self.plugin.row_losses, self.plugin.row_influences):
+            weighted, whole = (
+                measure(y_true, y_pred, weight),
+                measure(y_true.repeat(times), y_pred.repeat(times, axis=0)),
+            )
+            np.testing.assert_allclose(weighted.repeat(times), whole, rtol=1e-6, atol=1e-9)
+
     @pytest.mark.parametrize("weighted", [False, True])
     def test_many_models_at_once_score_as_each_alone(self, kind: TaskKind, weighted: bool) -> None:
         y_true = make_truth(kind, 250, seed=9)
