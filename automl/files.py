@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -85,7 +86,7 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
             place = Path(error.filename) if isinstance(error.filename, str) else folder
             raise environment_error(error, place) from error
     except EngineError as error:
-        error.hint = error.hint.replace("automl resume RUN", f"automl resume {folder}")
+        error.hint = error.hint.replace("automl resume RUN", f"automl resume {shlex.quote(str(folder))}")
         raise
 
 

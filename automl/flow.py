@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import shutil
 import time
 import zipfile
@@ -19,11 +20,11 @@ from automl.engines.machine.accelerators import find_accelerators
 from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
 from automl.ensemble.artifact import restore_model
 from automl.ensemble.build import EnsembleBuilder
-from automl.errors import AutoMLError, DataError, InterruptedRunError, SearchError, UsageError
+from automl.errors import AutoMLError, DataError, InterruptedRunError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import choose_pool, run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
-from automl.evaluate.usable import check_constraints, explain_failure, has_rival, has_usable_model
+from automl.evaluate.usable import check_outcome, has_rival, has_usable_model
 from automl.events import (
     Bus,
     DataLoaded,
@@ -60,6 +61,7 @@ from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.data import SearchData
+from automl.search.records import read_results
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, candidates
 from automl.search.whole import TIME_SHARE, find_all_rows
@@ -113,7 +115,7 @@ def fit(
     try:
         workers.warm("core")  # imports happen while the data is read
         dataset = load(data, target=target, recipe=recipe, deadline=time.monotonic() + clock.read_left())
-        source = str(Path(data).resolve()) if isinstance(data, str | Path) else "a data frame"
+        source = str(Path(data).resolve()) if isinstance(data, str | Path) and str(data) != "-" else "a data frame"
         test = test or find_test(data)
         run = Run.create(
             Path(out) if out else None,
@@ -153,9 +155,10 @@ def resume(
         restore_model(run)
         run.clear_leftovers()
         record = run.record
-        if record["status"] == "complete" and run.is_done("finish"):
-            return run
         recipe = load_recipe(str(run.recipe_path))
+        if record["status"] == "complete" and run.is_done("finish"):
+            check_outcome(run, recipe, read_results(run.search))  # `fit || resume` says the same twice
+            return run
         spent = spent_seconds(run.events_path)
         began = (time.monotonic() if started is None else started) - spent
         seconds = recipe.budget.seconds
@@ -419,10 +422,8 @@ class _Session:
         self.log.close()
         if not usable and status == "interrupted":
             text = f"Interrupted before a first model was finished in {self.run.path}"
-            raise InterruptedRunError(text, hint=f"automl resume {self.run.path}")
-        if not usable:
-            raise SearchError(explain_failure(self.run, builder.records.results.values()))
-        check_constraints(self.recipe, evaluation.get("cost") or {})
+            raise InterruptedRunError(text, hint=f"automl resume {shlex.quote(str(self.run.path))}")
+        check_outcome(self.run, self.recipe, builder.records.results.values())
         return self.run
 
     # ---- what is said ---------------------------------------------------------------------------------------------

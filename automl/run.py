@@ -7,6 +7,7 @@ import datetime
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 from collections.abc import Iterator
@@ -146,7 +147,9 @@ class Run:
             except BlockingIOError as error:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
-                raise RunBusyError(f"{self.path} is in use by {holder}", hint=f"automl status {self.path}") from error
+                raise RunBusyError(
+                    f"{self.path} is in use by {holder}", hint=f"automl status {shlex.quote(str(self.path))}"
+                ) from error
             except OSError as error:  # a file system without locks
                 raise environment_error(error, lock_path) from error
             file.seek(0)

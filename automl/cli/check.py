@@ -27,12 +27,12 @@ def check_command(
 
     Drift is a warning here and leaves the exit code at 0: automl monitor has a gate for it.
     """
-    from automl.cli.fit import build_recipe_from, spool_stdin
+    from automl.cli.fit import build_recipe_from
     from automl.cli.output import print_json
     from automl.preview import check
 
     asked = build_recipe_from(None, role=role, drop=drop, encoding=encoding)
-    facts = check(spool_stdin(data), target=target, recipe=asked, new=new)
+    facts = check(Path(data), target=target, recipe=asked, new=new)
     if as_json:
         print_json(facts)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -46,4 +47,4 @@ def distill_command(
     print(f"{'':<14}{'MB':>8}{result.metric:>14}")
     print(f"{'ensemble':<14}{teacher / 1e6:>8.2f}{result.teacher:>14.5g}")
     print(f"{result.candidate:<14}{size / 1e6:>8.2f}{result.student:>14.5g}   keeps {result.kept:.1%} of the gain")
-    print(f"next: automl export {place} --format onnx --out {place.name}-onnx")
+    print(f"next: automl export {shlex.quote(str(place))} --format onnx --out {shlex.quote(place.name)}-onnx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +48,9 @@ def explain_command(
     opened = Run.open(run)
     if row is None:
         if data is not None or label is not None:
-            raise UsageError("--data and --class explain one row", hint=f"automl explain {run} --row 0")
+            raise UsageError(
+                "--data and --class explain one row", hint=f"automl explain {shlex.quote(str(run))} --row 0"
+            )
         _explain_run(opened, seconds, as_json)
         return
     _explain_one(opened, row, data, label, seconds, encoding, as_json)
@@ -92,7 +95,7 @@ def _require_model(run: Run, *, evaluated: bool = False) -> None:
     from automl.errors import UsageError
 
     if not run.model.exists() or (evaluated and not run.evaluation_path.exists()):
-        raise UsageError(f"{run.path} has no model to explain yet", hint=f"automl status {run.path}")
+        raise UsageError(f"{run.path} has no model to explain yet", hint=f"automl status {shlex.quote(str(run.path))}")
 
 
 def _find_row(run: Run, data: SearchData, number: int) -> tuple[Table, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ def export_command(
         print(parity["said"])
     if parity["rows"]:
         print(f"compared on {parity['rows'] + parity['planted_rows']} rows: largest difference {worst:.1e}")
-    print(f"next: automl verify {place}")
+    print(f"next: automl verify {shlex.quote(str(place))}")
 
 
 def _print_left_out(left_out: list[str], score: float | None, predictor: Any) -> None:

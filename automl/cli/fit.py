@@ -81,7 +81,7 @@ def fit_command(
 
     with Tracking(track or (), _warn) as tracking, open_view(sys.stderr, quiet, as_json) as view:
         run = flow.fit(
-            spool_stdin(data), target=target, recipe=asked, out=out, test=test, engine=engine, sinks=[view, tracking],
+            Path(data), target=target, recipe=asked, out=out, test=test, engine=engine, sinks=[view, tracking],
             started=started,
         )  # fmt: skip
     raise typer.Exit(finish(run, as_json=as_json, quiet=quiet))
@@ -153,16 +153,6 @@ def build_recipe_from(
         changes["report"] = {"include_samples": True}
     changes["data"] = {key: value for key, value in data.items() if value is not None}
     return base.override(changes)
-
-
-def spool_stdin(data: str) -> Any:
-    """The path, or, for "-", the table read from stdin."""
-    if data != "-":
-        return Path(data)
-    from automl.data.load import read_table
-    from automl.recipe import DataOptions
-
-    return read_table(Path("-"), options=DataOptions()).frame
 
 
 def finish(run: Run, *, as_json: bool, quiet: bool) -> int:

@@ -31,7 +31,7 @@ def plan_command(
     as_json: opt.JsonOption = False,
 ) -> None:
     """What fit would do: roles with reasons, findings, folds, candidates and their order. Nothing is trained."""
-    from automl.cli.fit import build_recipe_from, spool_stdin
+    from automl.cli.fit import build_recipe_from
     from automl.cli.output import print_json
     from automl.preview import plan
 
@@ -39,7 +39,7 @@ def plan_command(
         recipe, time=time, trials=trials, metric=metric, task=task, group=group, time_column=time_column, weight=weight,
         drop=drop, role=role, encoding=encoding, positive=positive,
     )  # fmt: skip
-    facts = plan(spool_stdin(data), target=target, recipe=asked, test=test)
+    facts = plan(Path(data), target=target, recipe=asked, test=test)
     if as_json:
         print_json(facts)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,9 @@ def report_command(
         if given
     ]
     if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)} do not go together", hint=f"automl report {run} {chosen[0]}")
+        raise UsageError(
+            f"{' and '.join(chosen)} do not go together", hint=f"automl report {shlex.quote(str(run))} {chosen[0]}"
+        )
     if full:
         _measure(opened)
     if as_json:
@@ -89,6 +92,8 @@ def _measure(run: Run) -> None:
     from automl.evaluate.evaluation import measure_all_details
 
     if not run.ensemble_path.exists() or not run.evaluation_path.exists():
-        raise SearchError(f"{run.path} has no checked model to look at", hint=f"automl resume {run.path}")
+        raise SearchError(
+            f"{run.path} has no checked model to look at", hint=f"automl resume {shlex.quote(str(run.path))}"
+        )
     with run.locked():
         measure_all_details(run, int(run.record.get("seed") or 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,7 +66,7 @@ def _show(record: dict[str, Any], run: Path) -> None:
 
     print_blocks(retraining_blocks(record), open_output())
     if record["promoted"]:
-        new = RunSource(Run(run)).new_data
-        print(f"next: automl monitor {run} {new}, or back again: automl rollback {run}")
+        new, place = RunSource(Run(run)).new_data, shlex.quote(str(run))
+        print(f"next: automl monitor {place} {new}, or back again: automl rollback {place}")
     elif record["retrained"]:
-        print(f"next: automl report {record['folder']} shows the challenger")
+        print(f"next: automl report {shlex.quote(record['folder'])} shows the challenger")

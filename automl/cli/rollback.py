@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -27,4 +28,4 @@ def rollback_command(
         print_json(record)
     else:
         print(f"version {record['version']} is in use, in place of version {record['before']}")
-        print(f"next: automl retrain {run} {RunSource(Run(run)).new_data} --if drift")
+        print(f"next: automl retrain {shlex.quote(str(run))} {RunSource(Run(run)).new_data} --if drift")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import Any
 
@@ -23,7 +24,7 @@ def status_command(run: opt.RunArgument, as_json: opt.JsonOption = False) -> Non
     if facts["best"]:
         print(clean(f"best so far: {facts['best']['model']}, {facts['metric']} {facts['best']['score']:.5g}"))
     next_command = "resume" if facts["status"] not in ("running", "complete") else "leaderboard"
-    print(f"next: automl {next_command} {run}")
+    print(f"next: automl {next_command} {shlex.quote(str(run))}")
 
 
 def read_status(run: Any) -> dict[str, Any]:

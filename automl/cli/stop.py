@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from automl.cli import options as opt
 
 
@@ -13,9 +15,11 @@ def stop_command(run: opt.RunArgument, as_json: opt.JsonOption = False) -> None:
 
     opened = Run.open(run)
     if not opened.is_locked():
-        raise UsageError(f"{run} is not running ({opened.record['status']})", hint=f"automl leaderboard {run}")
+        raise UsageError(
+            f"{run} is not running ({opened.record['status']})", hint=f"automl leaderboard {shlex.quote(str(run))}"
+        )
     opened.stop_path.touch()
     if as_json:
         print_json({"run": str(opened.path), "stopping": True})
     else:
-        print(f"{run} wraps up now; watch it with: automl status {run}")
+        print(f"{run} wraps up now; watch it with: automl status {shlex.quote(str(run))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shlex
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from automl.candidates import Estimator
 from automl.ensemble.bag import join_whole, load_bag
 from automl.ensemble.second_layer import SecondLayer, join_members
 from automl.errors import ArtifactError, AutoMLError, UsageError
-from automl.files import environment_error, read_json, sha256, write_json
+from automl.files import environment_error, exchange, read_json, sha256, write_json
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
 from automl.preprocess.plan import Transformer, plan_key
@@ -205,9 +206,13 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _swap(own: Path, place: Path) -> None:
-    """Put a whole new folder in the place of the old one. A reader between the two renames finds the old one aside."""
+    """Put a whole new folder in the place of the old one, at once where the system can; elsewhere a process killed
+    between two renames leaves the old one aside, for `restore_model`."""
     aside = place.with_name(".model.old")
     shutil.rmtree(aside, ignore_errors=True)
+    if place.exists() and not place.is_symlink() and exchange(own, place):
+        shutil.rmtree(own, ignore_errors=True)
+        return
     if place.exists():
         place.rename(aside)
     own.rename(place)
@@ -289,7 +294,7 @@ def find_model_folder(path: Path) -> Path:
         if (folder / "manifest.json").is_file():
             return folder.resolve() if folder.is_symlink() else folder
     if (path / "run.json").is_file():
-        raise UsageError(f"{path} has no model yet", hint=f"automl resume {path}")
+        raise UsageError(f"{path} has no model yet", hint=f"automl resume {shlex.quote(str(path))}")
     raise UsageError(f"{path} is neither a run folder nor a model", hint="automl fit DATA --target Y --out DIR")
 
 

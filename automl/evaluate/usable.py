@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from automl.errors import ConstraintError
+from automl.errors import ConstraintError, SearchError
 from automl.files import read_json
 from automl.recipe import Recipe
 from automl.run import Run
@@ -45,17 +46,45 @@ def _explain_shortage(record: dict[str, Any], finished: int) -> str:
     return "the time was too short for a first model"
 
 
-def check_constraints(recipe: Recipe, cost: dict[str, float]) -> None:
-    """Hold the deployed model against what the user demanded of it.
+def check_outcome(run: Run, recipe: Recipe, results: Iterable[TrialResult]) -> None:
+    """Hold what a run that ended deployed against what makes it of use.
+
+    Args:
+        results: of its trials.
 
     Raises:
-        ConstraintError: if it is slower or larger; the run is complete all the same.
+        SearchError: if nothing but the constant finished.
+        ConstraintError: as `check_constraints`.
+    """
+    record = run.record
+    if not record.get("usable", True):
+        raise SearchError(explain_failure(run, results))
+    evaluation = read_json(run.evaluation_path) if run.evaluation_path.exists() else {}
+    check_constraints(recipe, evaluation.get("cost") or {}, run.path, complete=record["status"] == "complete")
+
+
+def check_constraints(recipe: Recipe, cost: dict[str, float], place: Path, *, complete: bool = True) -> None:
+    """Hold the deployed model against what the user demanded of it.
+
+    Args:
+        cost: what was measured of the model; of a run that is complete what is not there was not kept either.
+        place: the run's folder, for the message.
+
+    Raises:
+        ConstraintError: if it is slower or larger, or that is not known; the run is complete all the same.
     """
     asked = {"row_ms": recipe.constraints.latency_ms, "size_mb": recipe.constraints.size_mb}
     for name, flag, unit in (("row_ms", "--max-latency", "ms"), ("size_mb", "--max-size", "MB")):
         limit, found = asked[name], cost.get(name)
-        if limit is not None and found is not None and found > limit:
+        if limit is None or (found is not None and found <= limit):
+            continue
+        if found is not None:
             raise ConstraintError(
-                f"No model keeps {flag} {limit:g}{unit}: the one that comes nearest has {found:g} {unit}",
+                f"No model keeps {flag} {limit:g}{unit}: the one that comes nearest, in {place}, has {found:g} {unit}",
                 hint=f"Allow more with {flag}, or begin from --recipe quick",
+            )
+        if complete:
+            raise ConstraintError(
+                f"Whether the model in {place} keeps {flag} {limit:g}{unit} is not known: there was no time to measure",
+                hint="Give it more with --time",
             )

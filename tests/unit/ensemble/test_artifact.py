@@ -377,7 +377,8 @@ def test_a_new_model_takes_the_place_of_the_old_and_leaves_nothing_beside(
 def test_a_kill_during_the_swap_leaves_one_whole_model(
     trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
 ) -> None:
-    """The old one until both renames are done, then the new one."""
+    """Where two folders cannot change places at once: the old one until both renames are done, then the new one."""
+    monkeypatch.setattr(artifact, "exchange", lambda one, other: False)
     stored = fresh(trained, tmp_path)
     save(stored, trained[1], {1: 1.0})
     old = answer(load_predictor(stored.run.path), stored)
@@ -407,6 +408,20 @@ def test_a_kill_during_the_swap_leaves_one_whole_model(
     assert np.array_equal(found, old) is (renames < 2)
     save(stored, trained[1], {2: 1.0})
     assert not np.array_equal(answer(load_predictor(stored.run.path), stored), old)
+
+
+def test_a_better_model_takes_the_place_of_the_old_one_at_once(
+    trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = fresh(trained, tmp_path)
+    save(stored, trained[1], {1: 1.0})
+    old = answer(load_predictor(stored.run.path), stored)
+    renamed: list[Path] = []
+    monkeypatch.setattr(Path, "rename", lambda self, target: renamed.append(self))
+    save(stored, trained[1], {2: 1.0})
+    assert renamed == []  # else there would be a moment without a model
+    assert not np.array_equal(answer(load_predictor(stored.run.path), stored), old)
+    assert [path.name for path in stored.run.path.glob(".model*")] == []
 
 
 def test_restoring_does_nothing_where_there_is_nothing_to_restore(
