@@ -17,6 +17,7 @@ class Host(Protocol):
 
     address: str
     directory: str
+    gone: asyncio.Event
 
 
 class Placement:
@@ -114,4 +115,12 @@ async def _ask(client: Any, host: Host, function: Any, *arguments: Any) -> Any:
         function, *arguments, workers=[host.address], allow_other_workers=False, pure=False, retries=0,
         key=f"automl-{function.__name__}-{secrets.token_hex(6)}",
     )  # fmt: skip
-    return await future
+    answer, gone = asyncio.ensure_future(future), asyncio.ensure_future(host.gone.wait())
+    try:  # of a worker that is gone Dask keeps what was pinned to it, for ever
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ConnectionError(f"{host.address} is gone")
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
