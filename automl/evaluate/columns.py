@@ -124,4 +124,5 @@ def _tidy(value: float, offset: float) -> float:
 
 def describe_row(table: Table, schema: Schema, columns: tuple[str, ...]) -> dict[str, Any]:
     """The cells of a table of one row."""
-    return {name: read_column(table, schema[name])[0] for name in columns}
+    by_name = {column.name: column for column in schema.columns}
+    return {name: read_column(table, by_name[name])[0] for name in columns}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import shlex
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ MIN_ROWS = 20
 MAX_SECONDS = 10.0
 # Of the whole difference, what one step must make up to be named as its source.
 MOST = 0.5
+# So many of each family, where a threshold has to be found for each before it is scored.
+JUDGED_OF_A_FAMILY = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +65,12 @@ def compare_runs(one: Run, other: Run, *, seed: int = 0, seconds: float = MAX_SE
             hint="Score both models on one labelled file: automl evaluate RUN FILE",
         )
     metric = get_metric(a.task.metric)
+    # a threshold is moved where the metric of the comparison asks for it, whatever B was chosen by
+    b = dataclasses.replace(b, evidence=dataclasses.replace(b.evidence, metric=metric))
     order = [b.task.classes.index(label) for label in a.task.classes] if a.task.is_classification else [0]
     test = _Test(a, b, rows_a, rows_b, order, metric, np.random.default_rng([seed, 59]), seconds)
-    steps = _steps(a, b, test)
+    scores = _score_trials(a, test.of_a, test), _score_trials(b, test.of_b, test)
+    steps = _steps(a, b, test, scores)
     total = next(step for step in steps if step["what"] == "deployed model")
     return {
         "a": _describe(a),
@@ -75,7 +82,7 @@ def compare_runs(one: Run, other: Run, *, seed: int = 0, seconds: float = MAX_SE
         "comparable": _split_kind(a) == _split_kind(b),
         "difference": total,
         "steps": steps,
-        "families": _families(a, b, test),
+        "families": _families(a, b, test, scores),
         "data": _data_changes(a, b),
         "settings": _settings(a, b),
         "reason": _reason(steps),
@@ -84,7 +91,7 @@ def compare_runs(one: Run, other: Run, *, seed: int = 0, seconds: float = MAX_SE
 
 def _read(run: Run) -> _Side:
     if not run.ensemble_path.exists() or not (run.data / "schema.json").exists():
-        raise UsageError(f"{run.path} has no model to compare yet", hint=f"automl status {run.path}")
+        raise UsageError(f"{run.path} has no model to compare yet", hint=f"automl status {shlex.quote(str(run.path))}")
     schema = Schema.from_json(read_json(run.data / "schema.json"))
     return _Side(run, run.record, schema, read_evidence(str(run.path)))
 
@@ -124,7 +131,8 @@ def match_rows(a: _Side, b: _Side) -> tuple[Array, Array, str]:
         ids, others = (read_row_ids(side.run, len(side.evidence.data.target))[side.evidence.rows] for side in (a, b))
         _, left, right = np.intersect1d(ids, others, assume_unique=True, return_indices=True)
         return left, right, "row"
-    shared = [column.name for column in a.schema.features if _is_shared(column, b.schema)]
+    there = {column.name: column.role for column in b.schema.columns}
+    shared = [column.name for column in a.schema.features if _is_shared(column, there)]
     if not shared:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), "content"
     left_keys, right_keys = _row_keys(a, shared), _row_keys(b, shared)
@@ -135,10 +143,8 @@ def match_rows(a: _Side, b: _Side) -> tuple[Array, Array, str]:
     return left[order], right[order], f"content of {len(shared)} common column(s) and the target"
 
 
-def _is_shared(column: Column, schema: Schema) -> bool:
-    if column.role not in (Role.NUMBER, Role.CATEGORY, Role.DATE) or column.name not in schema.names:
-        return False
-    return schema[column.name].role is column.role
+def _is_shared(column: Column, there: Mapping[str, Role]) -> bool:
+    return column.role in (Role.NUMBER, Role.CATEGORY, Role.DATE) and there.get(column.name) is column.role
 
 
 def _row_keys(side: _Side, columns: list[str]) -> Array:
@@ -146,8 +152,9 @@ def _row_keys(side: _Side, columns: list[str]) -> Array:
     data: SearchData = side.evidence.data
     table, rows = data.table, side.evidence.rows
     keys = np.zeros(len(rows), dtype=np.uint64)
+    by_name = {column.name: column for column in side.schema.columns}
     for name in columns:
-        column = side.schema[name]
+        column = by_name[name]
         if column.role is Role.NUMBER:
             values = table.numbers[rows, table.layout.numbers.index(name)].astype(np.float64) + column.offset
             part = _hash_numbers(values)
@@ -234,14 +241,32 @@ class _Test:
         )
 
 
-def _steps(a: _Side, b: _Side, test: _Test) -> list[dict[str, Any]]:
+def _score_trials(side: _Side, view: Callable[[FloatArray], FloatArray], test: _Test) -> dict[int, float]:
+    """Trial → score on the common rows, at the threshold that the configuration was held against others with."""
+    return {trial: test.score(view(side.evidence.as_judged(trial))) for trial in _worth_scoring(side)}
+
+
+def _worth_scoring(side: _Side) -> list[int]:
+    """All trials; where a threshold has to be found for each of them, the best few of each family in their own run."""
+    trials = list(side.evidence.outputs)
+    if not side.evidence.metric.hangs_on_threshold:
+        return trials
+    results, sign = side.evidence.results, 1 if side.task.maximize else -1
+    trials.sort(key=lambda trial: -sign * (results[trial].score or 0.0))
+    families = dict[str, list[int]]()
+    for trial in trials:
+        families.setdefault(results[trial].candidate, []).append(trial)
+    return [trial for family in families.values() for trial in family[:JUDGED_OF_A_FAMILY]]
+
+
+def _steps(a: _Side, b: _Side, test: _Test, scores: tuple[dict[int, float], ...]) -> list[dict[str, Any]]:
     """From what cannot learn to what is deployed: the linear baseline, the best single model, the deployed model."""
     steps: list[dict[str, Any]] = []
     deployed = test.compare(a.evidence.judged, b.evidence.judged)
     linear = a.evidence.first_of("linear"), b.evidence.first_of("linear")
     if linear[0] is not None and linear[1] is not None:
         steps.append({"what": "linear baseline", **test.compare(linear[0], linear[1])})
-    best = _best(a, test.of_a, test), _best(b, test.of_b, test)
+    best = _best(a, scores[0], test), _best(b, scores[1], test)
     if best[0] is not None and best[1] is not None:
         names = {f"name_{side}": found[0] for side, found in zip("ab", best, strict=True) if found}
         steps.append({"what": "best single model", **test.compare(best[0][1], best[1][1]), **names})
@@ -249,16 +274,16 @@ def _steps(a: _Side, b: _Side, test: _Test) -> list[dict[str, Any]]:
     return [*steps, {"what": "deployed model", **deployed, **names}]
 
 
-def _best(side: _Side, view: Any, test: _Test) -> tuple[str, FloatArray] | None:
+def _best(side: _Side, scores: dict[int, float], test: _Test) -> tuple[str, FloatArray] | None:
     scored = [
-        (test.sign * test.score(view(outputs)), -trial)
-        for trial, outputs in side.evidence.outputs.items()
-        if side.evidence.results[trial].candidate != "dummy"
+        (test.sign * score, -trial)
+        for trial, score in scores.items()
+        if side.evidence.results[trial].candidate != "dummy" and math.isfinite(score)
     ]
     if not scored:
         return None
     trial = -max(scored)[1]
-    return side.evidence.results[trial].label, side.evidence.outputs[trial]
+    return side.evidence.results[trial].label, side.evidence.as_judged(trial)
 
 
 def _deployed_name(side: _Side) -> str:
@@ -266,12 +291,11 @@ def _deployed_name(side: _Side) -> str:
     return str(members[0]["name"]) if len(members) == 1 else f"ensemble of {len(members)}"
 
 
-def _families(a: _Side, b: _Side, test: _Test) -> list[dict[str, Any]]:
+def _families(a: _Side, b: _Side, test: _Test, scores: tuple[dict[int, float], ...]) -> list[dict[str, Any]]:
     """Best score of each family in each run, on the common rows."""
     found: dict[str, dict[str, float]] = {}
-    for key, side, view in (("a", a, test.of_a), ("b", b, test.of_b)):
-        for trial, outputs in side.evidence.outputs.items():
-            score = test.score(view(outputs))
+    for key, side, known in zip("ab", (a, b), scores, strict=True):
+        for trial, score in known.items():
             own = found.setdefault(side.evidence.results[trial].candidate, {})
             if math.isfinite(score) and (key not in own or test.sign * (score - own[key]) > 0):
                 own[key] = score

@@ -61,7 +61,7 @@ def describe_details(payload: dict[str, Any]) -> dict[str, Any]:
     run = Run(Path(payload["run"]))
     room = _Room(run, read_evidence(payload["run"]), int(payload["seed"]))
     result: dict[str, Any] = {"schema_version": 1, "skipped": [], "seconds": {}}
-    for name, describe in _parts(room.task.is_classification).items():
+    for name, describe in _parts(room.evidence).items():
         began = time.monotonic()
         if began > deadline:
             result["skipped"].append(name)
@@ -71,10 +71,13 @@ def describe_details(payload: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _parts(classify: bool) -> dict[str, Callable[[_Room], Any]]:
+def _parts(evidence: Evidence) -> dict[str, Callable[[_Room], Any]]:
     """In the order of their worth to a reader."""
-    first = {"curves": _curves} if classify else {"residuals": _residuals}
-    return {**first, "slices": _slices, "members": _members, "columns": _columns}
+    metric = evidence.metric
+    first = {"curves": _curves} if evidence.data.task.is_classification else {"residuals": _residuals}
+    # for other metrics the scores that the workers noted of each fold are the same
+    folds = {"folds": _folds} if metric.is_proper or metric.hangs_on_threshold else {}
+    return {**first, "slices": _slices, **folds, "members": _members, "columns": _columns}
 
 
 def _curves(room: _Room) -> dict[str, Any]:
@@ -122,6 +125,25 @@ def _slices(room: _Room) -> dict[str, Any]:
         seed=room.seed,
         units=evidence.units,
     )
+
+
+def _folds(room: _Room) -> dict[str, Any]:
+    """Scores of each member on each fold, calibrated and at the threshold that it was held against others with.
+
+    A row that several repeats score has the mean of what they said.
+    """
+    evidence = room.evidence
+    weight = evidence.weight
+    places = [np.searchsorted(evidence.rows, rows) for rows in evidence.data.folds]
+    members = []
+    for trial in evidence.weights:
+        judged = evidence.as_judged(trial)
+        scores = [
+            float(evidence.metric.score(evidence.y[own], judged[own], None if weight is None else weight[own]))
+            for own in places
+        ]
+        members.append({"trial": trial, "scores": [score if np.isfinite(score) else None for score in scores]})
+    return {"members": members}
 
 
 def _members(room: _Room) -> dict[str, Any]:

@@ -57,17 +57,17 @@ class Evidence:
         """Outputs of the baseline that is no constant: the linear model of the table, or of its texts."""
         for trial in sorted(self.outputs):
             if self.results[trial].origin == "baseline" and self.results[trial].candidate != "dummy":
-                return self._as_judged(trial)
+                return self.as_judged(trial)
         return self.first_of("linear")
 
     def first_of(self, candidate: str) -> FloatArray | None:
         """Outputs of a family's first complete configuration, such as the baselines."""
         for trial in sorted(self.outputs):
             if self.results[trial].candidate == candidate:
-                return self._as_judged(trial)
+                return self.as_judged(trial)
         return None
 
-    def _as_judged(self, trial: int) -> FloatArray:
+    def as_judged(self, trial: int) -> FloatArray:
         """Outputs of one configuration at the threshold that it was held against others with."""
         outputs = self.outputs[trial]
         return move_threshold(outputs, find_threshold(self.metric, self.y, outputs, self.weight))

@@ -44,12 +44,13 @@ def measure_importance(payload: dict[str, Any]) -> dict[str, Any]:
     if len(rows) > MAX_ROWS:
         rows = np.sort(rng.choice(rows, MAX_ROWS, replace=False))
     table, y = data.table.take(rows), data.target[rows]
+    weight = None if data.weight is None else data.weight[rows]
     metric = get_metric(data.task.metric)
     sign = 1 if metric.maximize else -1
 
     def score(outputs: FloatArray) -> float:
         seen = move_threshold(outputs, threshold) if metric.needs_labels else outputs
-        return float(sign * metric.score(y, seen))
+        return float(sign * metric.score(y, seen, weight))
 
     base = score(model.predict_table(table))
     if not np.isfinite(base):  # a fold with rows of one class has no such score, and tells nothing of columns

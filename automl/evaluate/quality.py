@@ -54,6 +54,7 @@ def describe_quality(payload: dict[str, Any]) -> dict[str, Any]:
         result[f"better_than_{name}"] = bool(z < BETTER_Z)
     if task.is_classification:
         result |= describe_classes(task, evidence.y, evidence.blend, evidence.threshold)
+        result["majority"] = find_majority(task, evidence.y, evidence.weight)
     else:
         result["residuals"] = describe_residuals(evidence.y, evidence.blend)
     return result
@@ -69,7 +70,8 @@ def compare_rows(
     units: IntArray | None = None,
 ) -> float:
     """Standard score of the difference between two models' losses, negative where `one` is better; NaN if undefined."""
-    return standard_score(metric.row_influences(y, one) - metric.row_influences(y, other), weight, units)
+    difference = metric.row_influences(y, one, weight) - metric.row_influences(y, other, weight)
+    return standard_score(difference, weight, units)
 
 
 def make_constant(outputs: FloatArray) -> FloatArray:
@@ -172,7 +174,10 @@ def _draw_samples(rng: Generator, rows: int, used: int, units: IntArray | None) 
 
 
 def describe_classes(task: Task, y: Array, outputs: FloatArray, threshold: float = USUAL) -> dict[str, Any]:
-    """Rows, precision, recall and F1 of each class, the confusion matrix (rows: true), and calibration."""
+    """Rows, precision, recall and F1 of each class, the confusion matrix (rows: true), and calibration.
+
+    All are counts of rows, whatever their weight. A class without rows has no recall and no F1: None.
+    """
     k = task.n_classes
     several = task.kind is TaskKind.MULTICLASS
     decided = outputs.argmax(axis=1) if several else (outputs[:, 1] >= threshold).astype(np.int64)
@@ -181,9 +186,9 @@ def describe_classes(task: Task, y: Array, outputs: FloatArray, threshold: float
     for place, label in enumerate(task.classes):
         hit = int(confusion[place, place])
         precision = hit / max(1, int(confusion[:, place].sum()))
-        recall = hit / max(1, int(confusion[place].sum()))
-        f1 = 2 * precision * recall / max(1e-12, precision + recall)
         rows = int(confusion[place].sum())
+        recall = hit / rows if rows else None  # of no rows none is missed
+        f1 = None if recall is None else 2 * precision * recall / max(1e-12, precision + recall)
         classes.append({"label": label, "rows": rows, "precision": precision, "recall": recall, "f1": f1})
     if task.kind is TaskKind.BINARY:
         sure, right = outputs[:, 1], y == 1
@@ -197,6 +202,13 @@ def describe_classes(task: Task, y: Array, outputs: FloatArray, threshold: float
         "calibration": calibration,
         "calibration_error": error,
     }
+
+
+def find_majority(task: Task, y: Array, weight: Array | None = None) -> dict[str, Any]:
+    """The commonest class and the accuracy of always naming it: its share of the rows, counted by their weight."""
+    counts = np.bincount(y, weights=weight, minlength=task.n_classes)
+    place = int(counts.argmax())
+    return {"label": task.classes[place], "share": float(counts[place] / max(1e-12, counts.sum()))}
 
 
 def describe_calibration(probability: Array, happened: Array) -> tuple[list[dict[str, float]], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.cells import to_text
 from automl.data.load import read_row_groups, read_table, read_weight
 from automl.ensemble.artifact import load_predictor
 from automl.errors import DataError
@@ -19,12 +21,15 @@ from automl.recipe import Recipe
 from automl.run import Run
 from automl.schema import Role
 from automl.search.trial import candidates
+from automl.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # What importing the backend of nets and holding the model against its golden rows takes before the first prediction.
 NET_START_SECONDS = 6.0
+# Of targets that the model does not know.
+MOST_NAMED = 5
 
 
 def score_test_file(
@@ -38,8 +43,9 @@ def score_test_file(
         late_seconds: what a table may take, whose rows are soon predicted: until the command would be late.
 
     Returns:
-        {"file", "rows", "metrics"}, or None if nothing could be scored; and what the user should be told. The file was
-        read in the beginning: whatever has become of it since is no reason to lose a run, and is told as well.
+        {"file", "rows", "blank_rows", "unknown_rows", "metrics"}, or None if nothing could be scored; and what the user
+        should be told. Rows without a target and rows whose target the model does not know cannot be scored. The file
+        was read in the beginning: whatever has become of it since is no reason to lose a run, and is told as well.
     """
     try:
         return _score(run, recipe, members, seconds, late_seconds)
@@ -51,7 +57,7 @@ def _score(
     run: Run, recipe: Recipe, members: Collection[str], seconds: float, late_seconds: float
 ) -> tuple[dict[str, Any] | None, list[str]]:
     test = run.record["test"]
-    again = f"automl evaluate {run.path} {test}"
+    again = shlex.join(["automl", "evaluate", str(run.path), str(test)])
     began = time.monotonic()
     has_nets = any(candidates.get(name).needs.pictures == "pixels" for name in members)
     if has_nets and seconds < NET_START_SECONDS:
@@ -60,14 +66,16 @@ def _score(
     is_slow = any(feature.role in (Role.IMAGE, Role.TEXT) for feature in predictor.schema.features)
     deadline = began + (seconds if is_slow else late_seconds)
     frame = read_table(Path(test), options=recipe.data, part="test").frame
-    y = predictor.encode_target(predictor.find_target(frame))
+    target = predictor.find_target(frame)
+    y = predictor.encode_target(target)
     known = y >= 0 if predictor.task.is_classification else np.isfinite(y)
     if not known.any():
         return None, [f"{test} was not scored: no row has a known value in {predictor.task.target!r}"]
     known_rows = np.flatnonzero(known).astype(np.int64)
     with collect_faults() as faults:
         rows, outputs = predict_in_time(predictor, frame, known_rows, deadline=deadline, seed=recipe.seed)
-    warnings = []
+    unknown = _unknown_targets(target[~known], predictor.task)
+    warnings = [_tell_unknown(test, unknown, predictor.task)] if unknown else []
     if faults:
         warnings.append(
             f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
@@ -85,7 +93,20 @@ def _score(
     scores = score_all(
         predictor.task, y[rows], outputs, weight, seed=recipe.seed, threshold=predictor.threshold, units=groups
     )
-    return {"file": test, "rows": len(rows), "metrics": scores}, warnings
+    left_out = {"blank_rows": int((~known).sum()) - len(unknown), "unknown_rows": len(unknown)}
+    return {"file": test, "rows": len(rows), **left_out, "metrics": scores}, warnings
+
+
+def _unknown_targets(target: pd.Series, task: Task) -> list[str]:
+    """Of targets that could not be read, those that are not blank: classes that are new to the model, or no numbers."""
+    return [text for text in to_text(target, task.format.missing) if text is not None]
+
+
+def _tell_unknown(test: str, unknown: list[str], task: Task) -> str:
+    """A model is wrong on every row of a class that it has not learned, and the score does not show it."""
+    named = ", ".join(repr(text) for text in list(dict.fromkeys(unknown))[:MOST_NAMED])
+    why = "the model has not learned their class" if task.is_classification else f"their {task.target!r} is no number"
+    return f"{len(unknown):,} row(s) of {test} are not in its score, as {why}: {named}"
 
 
 def _read_aside(

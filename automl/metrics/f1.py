@@ -31,7 +31,7 @@ class F1(Metric):
         return float(2 * confusion[1, 1] / both) if confusion[1].sum() != 0 else float("nan")
 
     def row_losses(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> Array:
-        """(n,) an error's share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times the weight of all: the mean is 1 - F1."""
+        """(n,) a share in 1 - F1 = (fp + fn) / (2 tp + fp + fn), times the weight of all; their mean is 1 - F1."""
         if y_pred.shape[1] != 2:
             return mean_f1_losses(y_true, y_pred, weight)
         confusion = count_confusion(y_true, y_pred, weight)

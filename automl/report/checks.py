@@ -111,10 +111,7 @@ def _folds(source: RunSource) -> Check | None:
     constant = ((source.evaluation.get("baselines") or {}).get("constant") or {}).get("score")
     named = [model for model in source.leaderboard if model.get("kind") == "model"]
     trial = max(named, key=lambda model: model.get("weight") or 0.0).get("trial") if named else None
-    scores: list[float] = []
-    for record in source.trials:
-        if record.get("trial") == trial and trial is not None:
-            scores = [float(score) for score in record.get("fold_scores") or [] if is_figure(score)]
+    scores = [] if trial is None else source.fold_scores(trial)
     if len(scores) < 2 or not is_figure(constant):
         return None
     gain = abs(statistics.mean(scores) - float(constant))
@@ -138,7 +135,8 @@ def _classes(source: RunSource) -> Check | None:
         text = f"{share} of the rows of “{pair.get('true')}” are taken for “{pair.get('taken_for')}”."
         return Check(tone="warn", title="Classes that are hard to tell apart", text=text)
     entries = [entry for entry in source.evaluation.get("classes") or [] if isinstance(entry, dict)]
-    missed = [entry for entry in entries if is_figure(entry.get("recall")) and entry["recall"] < RARE_RECALL]
+    scored = [entry for entry in entries if entry.get("rows") != 0 and is_figure(entry.get("recall"))]
+    missed = [entry for entry in scored if entry["recall"] < RARE_RECALL]
     if missed:
         worst = min(missed, key=lambda entry: entry["recall"])
         text = f"Only {format_share(worst['recall'])} of the rows of “{worst.get('label')}” are found"
@@ -147,6 +145,9 @@ def _classes(source: RunSource) -> Check | None:
                 f"; a {'higher' if str(worst.get('label')) == source.task.classes[0] else 'lower'} threshold finds more"
             )
         return Check(tone="warn", title="A class is often missed", text=text + ".")
+    if absent := [f"“{entry.get('label')}”" for entry in entries if entry.get("rows") == 0]:
+        text = f"At least half of the rows of each other class are found; of {join_words(absent, 4)} none was scored."
+        return Check(tone="neutral", title="Not every class was scored", text=text)
     return Check(tone="good", title="Every class is found", text="At least half of the rows of each class.")
 
 

@@ -22,13 +22,18 @@ _TITLES = {"roc_auc": "ROC AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MetricFacts:
-    """What a report needs to know of a metric: how it is called, which way is better, how many digits matter."""
+    """What a report needs to know of a metric: how it is called, which way is better, how many digits matter.
+
+    Attributes:
+        is_plain: it judges what a fold's model says as it is said: nothing is calibrated for it, no threshold moved.
+    """
 
     name: str
     title: str
     maximize: bool
     decimals: int
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    is_plain: bool = False
 
     def clip(self, score: float) -> float:
         """A bound of an interval, moved to the nearest score that there can be: intervals are widened on both sides."""
@@ -94,6 +99,14 @@ class RunSource:
         """Models, best first."""
         return _records(self._read(self.run.path / "leaderboard.json").get("models"))
 
+    @property
+    def deployed(self) -> dict[str, Any]:
+        """The leaderboard's entry of the deployed model, which need not be the first: limits of size and time may leave
+        the best out. The first, where none is marked; empty without a leaderboard."""
+        whole = [model for model in self.leaderboard if model.get("weight") == 1.0]
+        whole.sort(key=lambda model: model.get("kind") != "ensemble")  # a member's share may be rounded to 1
+        return next(iter(whole or self.leaderboard), {})
+
     @cached_property
     def evaluation(self) -> dict[str, Any]:
         return self._read(self.run.evaluation_path)
@@ -102,7 +115,7 @@ class RunSource:
     def details(self) -> dict[str, Any]:
         """Curves, slices, likeness and parameters, each a dict by its name; parts that were not measured are absent."""
         record = self._read(self.run.details_path)
-        names = ("curves", "residuals", "slices", "members", "columns", "parameters")
+        names = ("curves", "residuals", "slices", "folds", "members", "columns", "parameters")
         return {name: record[name] for name in names if isinstance(record.get(name), dict)}
 
     @cached_property
@@ -157,6 +170,17 @@ class RunSource:
         """Finished trials in the order they ended."""
         return self._read_lines(self.run.search / "trials.jsonl")
 
+    def fold_scores(self, trial: Any) -> list[float]:
+        """A configuration's score on each fold, judged as it is on all of them; empty where that was not measured.
+
+        What the workers noted of a fold is neither calibrated nor at the configuration's own threshold.
+        """
+        told = _records(_dict(self.details.get("folds")).get("members"))
+        if self.metric.is_plain:
+            told = [{**record, "scores": record.get("fold_scores")} for record in self.trials]
+        scores = next((record.get("scores") for record in told if record.get("trial") == trial), None)
+        return [float(score) for score in scores if is_figure(score)] if isinstance(scores, list) else []
+
     @cached_property
     def events(self) -> list[Event]:
         try:
@@ -203,6 +227,11 @@ class RunSource:
         except (OSError, ValueError, yaml.YAMLError) as error:
             self.problems.append(f"{self.run.recipe_path.name} cannot be read: {error}")
             return {}
+
+    @property
+    def weight(self) -> str:
+        """The column that weighs rows, by which metrics count them; empty without one."""
+        return str(_dict(self.recipe.get("data")).get("weight") or "")
 
     @property
     def status(self) -> str:
@@ -283,7 +312,14 @@ def metric_facts(name: str) -> MetricFacts:
         return MetricFacts(name=name, title=_TITLES.get(name, name.replace("_", " ")), maximize=not smaller, decimals=4)
     low, high = metric.bounds
     bounds = (low if metric.maximize else max(low, 0.0), high)
-    return MetricFacts(name=name, title=metric.title, maximize=metric.maximize, decimals=metric.decimals, bounds=bounds)
+    return MetricFacts(
+        name=name,
+        title=metric.title,
+        maximize=metric.maximize,
+        decimals=metric.decimals,
+        bounds=bounds,
+        is_plain=not (metric.is_proper or metric.hangs_on_threshold),
+    )
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from automl.report.blocks import Block, Paragraph
@@ -36,6 +37,6 @@ def skipped_blocks(studies: dict[str, Any], titles: dict[str, str], source: RunS
             (late if is_late(reason) else failed).append(told)
     texts = [f"Not measured: {join_words(failed)}."] if failed else []
     if late:
-        command = f"automl explain {source.shown_path} --time 60s"
+        command = f"automl explain {shlex.quote(source.shown_path)} --time 60s"
         texts.append(f"Not measured, as the time did not allow it: {join_words(late)}. {command} does.")
     return [Paragraph(text=text) for text in texts]

@@ -117,6 +117,9 @@ def format_share(share: float | None) -> str:
     """A share of one as a percentage: "0%", "<0.1%", "3.4%", "62%", "99.6%"; what is not all is never 100%."""
     if share is None or not math.isfinite(share):
         return "–"
+    if share < 0:  # as an R² may be
+        text = format_share(-share)
+        return {"<": ">-", ">": "<-"}[text[0]] + text[1:] if text[0] in "<>" else f"-{text}"
     if share == 0:
         return "0%"
     percent = 100 * share

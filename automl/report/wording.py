@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.report.source import RunSource
-from automl.report.text import format_count, format_figure, format_score, format_share, is_figure
+from automl.report.text import format_count, format_duration, format_figure, format_score, format_share, is_figure
 from automl.task import TaskKind
 
 _MEANINGS = {
@@ -40,6 +40,8 @@ def explain_score(metric: str, value: Any, target: str, kind: TaskKind | None = 
     """One sentence on what `value` means; empty if the metric is not a known one."""
     if not is_figure(value) or metric not in _MEANINGS:
         return ""
+    if metric == "r2" and value < 0:
+        return "The model is worse than always answering the mean."
     meanings = _MEANINGS | (_OF_SEVERAL if kind is TaskKind.MULTICLASS else {})
     return meanings[metric].format(
         of_hundred=f"{100 * value:.0f}", share=format_share(value), value=format_score(value), target=target
@@ -76,33 +78,60 @@ def describe_accuracy(source: RunSource) -> str:
     metrics, task = source.evaluation.get("metrics"), source.task
     if not isinstance(metrics, dict) or task is None:
         return ""
+    values = {
+        str(name): float(entry["value"])
+        for name, entry in metrics.items()
+        if isinstance(entry, dict) and is_figure(entry.get("value"))
+    }
+    return _of_hundred(source, values) if task.is_classification else _how_far(source, values, task.target)
 
-    def value(name: str) -> float | None:
-        entry = metrics.get(name)
-        found = entry.get("value") if isinstance(entry, dict) else None
-        return float(found) if is_figure(found) else None
 
-    if task.is_classification:
-        accuracy = value("accuracy")
-        entries = [entry for entry in source.evaluation.get("classes") or [] if isinstance(entry, dict)]
-        counts = {str(entry.get("label")): int(entry["rows"]) for entry in entries if is_figure(entry.get("rows"))}
-        if accuracy is None or not sum(counts.values()):
-            return ""
-        common = max(counts, key=lambda label: counts[label])
-        share = counts[common] / sum(counts.values())
-        return (
-            f"Of 100 rows it has not seen, it names the right class for {100 * accuracy:.0f}; "
-            f"always answering “{common}” would be right for {100 * share:.0f}."
-        )
-    middle, typical = value("median_absolute_error"), value("mae")
+def _of_hundred(source: RunSource, values: dict[str, float]) -> str:
+    """Of 100 rows how many are right, and how many would be if all were given the commonest class."""
+    common, share = _majority(source)
+    if "accuracy" not in values or (not common and not source.weight):
+        return ""
+    text = f"Of 100 rows it has not seen{_weighed(source)}, it names the right class for {100 * values['accuracy']:.0f}"
+    return text + (f"; always answering “{common}” would be right for {100 * share:.0f}." if common else ".")
+
+
+def _majority(source: RunSource) -> tuple[str, float]:
+    """The commonest class and its share, counted as the accuracy is; "" if not known, as by weight in earlier runs."""
+    majority = source.evaluation.get("majority")
+    if isinstance(majority, dict) and is_figure(majority.get("share")):
+        return str(majority.get("label")), float(majority["share"])
+    entries = [entry for entry in source.evaluation.get("classes") or [] if isinstance(entry, dict)]
+    counts = {str(entry.get("label")): int(entry["rows"]) for entry in entries if is_figure(entry.get("rows"))}
+    if source.weight or not sum(counts.values()):
+        return "", 0.0
+    common = max(counts, key=lambda label: counts[label])
+    return common, counts[common] / sum(counts.values())
+
+
+def _how_far(source: RunSource, values: dict[str, float], name: str) -> str:
+    """How far predictions of a number are off, beside a typical one."""
+    middle, typical = values.get("median_absolute_error"), values.get("mae")
     target = source.profile.get("target")
     median = (target.get("values") or {}).get("median") if isinstance(target, dict) else None
     if middle is None:
         return ""
-    text = f"Half of its predictions are within {format_figure(middle)} of the true {task.target}"
+    weighed = f"{_weighed(source)}," if source.weight else ""
+    text = f"Half of its predictions{weighed} are within {format_figure(middle)} of the true {name}"
     if is_figure(median) and median:
         text += f" ({format_share(abs(middle / median))} of a typical one, {format_figure(median)})"
     return text + (f"; the mean error is {format_figure(typical)}." if typical is not None else ".")
+
+
+def _weighed(source: RunSource) -> str:
+    return f", counted by “{source.weight}”" if source.weight else ""
+
+
+def describe_budget(record: dict[str, Any]) -> str:
+    """What a search was given: configurations, time, or whichever ends first; empty if it is not known."""
+    trials, seconds = record.get("trials_budget"), record.get("budget_seconds")
+    parts = [format_count(int(trials), "configuration")] if is_figure(trials) and trials else []
+    parts += [format_duration(seconds)] if is_figure(seconds) else []
+    return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")
 
 
 def improvement(score: float, beside: float, maximize: bool) -> float:

@@ -247,7 +247,9 @@ def _models() -> list[dict[str, Any]]:
         return {**entry, "fit_seconds": 1.4, "predict_ms": 0.012, "size_mb": 0.4, "weight": None, "params": {}, **facts}
 
     return [
-        model(1, "ensemble of 2", "ensemble", 0.8493, 0.0157, fit_seconds=10.4, size_mb=2.1, predict_ms=0.05),
+        model(
+            1, "ensemble of 2", "ensemble", 0.8493, 0.0157, fit_seconds=10.4, size_mb=2.1, predict_ms=0.05, weight=1.0
+        ),
         model(2, "xgboost #3", "model", 0.8452, 0.0161, tied=True, weight=0.6, params={"max_depth": 6, "eta": 0.03125}),
         model(3, "linear #2", "model", 0.8311, 0.0170, weight=0.4, params={"C": 1.0}),
         model(4, "dummy #0", "baseline", 0.5, 0.0),
@@ -278,8 +280,10 @@ def _evaluation() -> dict[str, Any]:
             {"label": "no", "rows": 900, "precision": 0.86, "recall": 0.8944, "f1": 0.8769},
             {"label": "yes", "rows": 300, "precision": 0.6415, "recall": 0.5667, "f1": 0.6018},
         ],
+        "majority": {"label": "no", "share": 0.75},
         "confusion": [[805, 95], [130, 170]],
         "threshold": 0.5,
+        "cost": {"row_ms": 1.93, "size_mb": 3.4, "load_seconds": 0.412},
         "importance": [
             {"column": "plan", "importance": 0.121, "low": 0.108, "high": 0.134},
             {"column": "age", "importance": 0.044, "low": 0.03, "high": 0.058},

@@ -25,7 +25,7 @@ from automl.registry import Registry
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.data import SearchData
-from automl.search.threshold import USUAL
+from automl.search.threshold import USUAL, move_threshold
 from automl.task import Task, TaskKind
 
 
@@ -47,7 +47,11 @@ class Study(Protocol):
     least_seconds: float
 
     def measure(self, case: Case) -> dict[str, Any] | None:
-        """A JSON record, or None if the run gives it nothing to say. Must end by `case.deadline`."""
+        """A JSON record, or None if the run gives it nothing to say. Must end by `case.deadline`.
+
+        Raises:
+            TimeoutError: if that is too early to say anything; the study is then not done.
+        """
         ...
 
 
@@ -104,6 +108,10 @@ class Case:
     def evidence(self) -> Evidence:
         """Out-of-fold predictions of all rows."""
         return read_evidence(str(self.run.path))
+
+    def as_judged(self, outputs: FloatArray) -> FloatArray:
+        """Outputs (n, k) of the deployed ensemble as the metric is to see them."""
+        return move_threshold(outputs, self.threshold) if self.metric.needs_labels else outputs
 
     def unseen_rows(self, most: int) -> Array:
         """At most so many rows, ascending, that `model` has not seen; a random sample of them."""

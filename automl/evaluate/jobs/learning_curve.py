@@ -14,6 +14,7 @@ from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.preprocess.plan import Transformer
 from automl.search.records import read_results
+from automl.search.threshold import find_threshold, move_threshold
 from automl.search.trial import REFIT_ROWS, TrialResult, candidates, check_outputs, choose_stop_rows, fold_seed
 from automl.space import split_params
 
@@ -41,6 +42,9 @@ class LearningCurve:
         sign = 1 if case.metric.maximize else -1
         weight = None if case.data.weight is None else case.data.weight[unseen]
 
+        def judge(out: FloatArray) -> FloatArray:
+            return move_threshold(out, find_threshold(case.metric, y, out, weight))
+
         def score(out: FloatArray, part: Array) -> float:
             return float(case.metric.score(y[part], out[part], None if weight is None else weight[part]))
 
@@ -55,13 +59,13 @@ class LearningCurve:
             if len(rows) < MIN_ROWS or (points and time.monotonic() + seconds * grown * 1.3 > case.deadline):
                 continue
             began = time.monotonic()
-            outputs.append(_train(case, chosen, rows, unseen, case.seed))
+            outputs.append(judge(_train(case, chosen, rows, unseen, case.seed)))
             seconds = time.monotonic() - began
             value = score(outputs[-1], everyone)
             half = 1.96 * paired_interval(partial(score, outputs[-1]), len(y), case.rng(13), repeats=40)
             points.append({"rows": len(rows), "score": value, "low": value - half, "high": value + half})
-        if len(points) < 2:
-            return None
+        if len(points) < 2:  # the rows suffice for more, as was seen above
+            raise TimeoutError(f"one training of {chosen.label} takes {seconds:.1f} s, too long for a second one")
 
         def gain(part: Array) -> float:
             return sign * (score(outputs[-1], part) - score(outputs[-2], part))
@@ -70,7 +74,7 @@ class LearningCurve:
         half = 1.96 * paired_interval(gain, len(y), case.rng(14), repeats=60)
         seeds = [points[-1]["score"]] if points[-1]["rows"] == len(order) else []
         while seeds and len(seeds) < SEEDS and time.monotonic() + 1.3 * seconds < case.deadline:
-            again = _train(case, chosen, np.sort(order), unseen, case.seed + len(seeds))
+            again = judge(_train(case, chosen, np.sort(order), unseen, case.seed + len(seeds)))
             seeds.append(score(again, everyone))
         return {
             "model": chosen.label,

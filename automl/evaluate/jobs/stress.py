@@ -60,18 +60,20 @@ class _Judge:
     """Losses of score against the unspoiled rows, with an interval over the rows."""
 
     def __init__(self, case: Case, rows: Array, y: Array, base: FloatArray) -> None:
-        self.case, self.y, self.base = case, y, base
+        self.case, self.y, self.base = case, y, case.as_judged(base)
         self.weight = None if case.data.weight is None else case.data.weight[rows]
         self.sign = 1 if case.metric.maximize else -1
-        self.score = self._score(base, np.arange(len(y)))
+        self.score = self._score(self.base, np.arange(len(y)))
 
     def _score(self, outputs: FloatArray, rows: Array) -> float:
         weight = None if self.weight is None else self.weight[rows]
         return float(self.case.metric.score(self.y[rows], outputs[rows], weight))
 
     def loss(self, *spoiled: FloatArray) -> dict[str, float]:
+        judged = [self.case.as_judged(outputs) for outputs in spoiled]
+
         def difference(rows: Array) -> float:
-            after = np.mean([self._score(outputs, rows) for outputs in spoiled])
+            after = np.mean([self._score(outputs, rows) for outputs in judged])
             return float(self.sign * (self._score(self.base, rows) - after))
 
         loss = difference(np.arange(len(self.y)))

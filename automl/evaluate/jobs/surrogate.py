@@ -63,8 +63,9 @@ def ask_questions(case: Case, rows: Array) -> tuple[Array, list[Question]]:
     table = case.data.table.take(rows)
     blocks: list[Array] = []
     questions: list[Question] = []
+    columns = {column.name: column for column in case.schema.columns}
     for name in case.columns:
-        column = case.schema[name]
+        column = columns[name]
         cells = read_column(table, column)
         if column.role is Role.NUMBER:
             blocks.append(np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64))

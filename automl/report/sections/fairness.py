@@ -29,6 +29,7 @@ class Fairness:
         studies = source.studies
         record = record_of(studies, "fairness")
         where = "Measured on out-of-fold predictions: each row by models that had not seen it."
+        where += f" Not weighted by “{source.weight}”: every row counts the same." if source.weight else ""
         blocks = [block for entry in entries_of(record, "columns") for block in fairness_blocks(entry, where)]
         if not blocks and source.recipe.get("data") and (source.recipe["data"] or {}).get("sensitive"):
             blocks = skipped_blocks(studies, {"fairness": "how groups fare"}, source)

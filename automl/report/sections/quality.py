@@ -8,7 +8,7 @@ from automl.report.blocks import Block, Interval, Matrix, Paragraph, Section, Ta
 from automl.report.sections._curves import draw_calibration, draw_curves
 from automl.report.sections._residuals import draw_residuals
 from automl.report.source import RunSource, metric_facts
-from automl.report.text import format_count, format_figure, format_score, format_share, is_figure
+from automl.report.text import format_count, format_figure, format_score, format_share, is_figure, join_words
 
 MATRIX_LIMIT = 20
 
@@ -19,9 +19,7 @@ class Quality:
 
     def build(self, source: RunSource) -> Section | None:
         evaluation = source.evaluation
-        built = [
-            _metrics_table(evaluation.get("metrics"), caption="All metrics", note=_method(source)),
-            _test(evaluation),
+        counted: list[Block | None] = [
             _classes(evaluation),
             _confusion(evaluation),
             draw_calibration(source),
@@ -29,8 +27,21 @@ class Quality:
             *draw_residuals(source),
             _slices(source),
         ]
+        built: list[Block | None] = [
+            _metrics_table(evaluation.get("metrics"), caption="All metrics", note=_method(source)),
+            _test(evaluation),
+            _unweighted(source) if any(block is not None for block in counted) else None,
+            *counted,
+        ]
         blocks: tuple[Block, ...] = tuple(block for block in built if block is not None)
         return Section(name="quality", title=self.title, blocks=blocks) if blocks else None
+
+
+def _unweighted(source: RunSource) -> Paragraph | None:
+    """That rows are counted from here on otherwise than in the metrics, where they have weights."""
+    if not source.weight:
+        return None
+    return Paragraph(text=f"What follows is not weighted by “{source.weight}”: every row counts the same.")
 
 
 def _metrics_table(metrics: Any, *, caption: str, note: str = "") -> Table | None:
@@ -57,8 +68,16 @@ def _test(evaluation: dict[str, Any]) -> Table | None:
     if not isinstance(test, dict):
         return None
     rows = format_count(int(test["rows"]), "row") if is_figure(test.get("rows")) else "rows"
-    note = "The file was scored once, by the finished model; nothing was chosen by it."
+    note = f"The file was scored once, by the finished model; nothing was chosen by it.{_left_out(test)}"
     return _metrics_table(test.get("metrics"), caption=f"On {rows} of the test file", note=note)
+
+
+def _left_out(test: dict[str, Any]) -> str:
+    """The rows of the test file that have no known answer; a model is wrong on all that are of a class it never saw."""
+    reasons = {"unknown_rows": "whose target is unknown to the model", "blank_rows": "without a target"}
+    counts = {reason: test.get(key) for key, reason in reasons.items()}
+    told = [f"{format_count(int(count), 'row')} {why}" for why, count in counts.items() if is_figure(count) and count]
+    return f" Not scored: {join_words(told)}." if told else ""
 
 
 def _method(source: RunSource) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from automl.pictures import INSIDE
 from automl.report.blocks import Block, Code, Facts, Section, Table
 from automl.report.source import RunSource
-from automl.report.text import format_count, format_duration, is_figure
+from automl.report.text import is_figure
+from automl.report.wording import describe_budget
 
 
 class Reproduce:
@@ -61,11 +62,12 @@ def _facts(source: RunSource) -> Facts:
         items.append(("Workers", str(record["jobs"]), ""))
     if record.get("device"):
         items.append(("Device", str(record["device"]), "what neural networks learned on"))
-    trials, seconds = record.get("trials_budget"), record.get("budget_seconds")
-    if is_figure(trials) and trials:
-        items.append(("Budget", format_count(int(str(trials)), "configuration"), "repeats exactly with the same seed"))
-    elif is_figure(seconds):
-        items.append(("Budget", format_duration(seconds), "how far a search gets in a time depends on the machine"))
+    budget = describe_budget(record)
+    if budget:
+        note = "repeats exactly with the same seed"
+        if is_figure(record.get("budget_seconds")):
+            note = "how far a search gets in a time depends on the machine"
+        items.append(("Budget", budget, note))
     if record.get("started"):
         items.append(("Started", str(record["started"])[:19].replace("T", " "), ""))
     return Facts(items=tuple(items))

@@ -98,12 +98,10 @@ def _seed_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
 
 def _fold_blocks(source: RunSource) -> list[Block]:
     """Fold scores of the deployed members."""
-    trials = {trial.get("trial"): trial for trial in source.trials}
     rows = []
     for member in source.members:
-        trial = trials.get(member.get("trial"))
-        scores = [float(score) for score in (trial or {}).get("fold_scores") or [] if is_figure(score)]
-        if trial is not None and len(scores) > 1:
+        scores = source.fold_scores(member["trial"]) if is_figure(member.get("trial")) else []
+        if len(scores) > 1:
             rows.append((str(member.get("name")), min(scores), sum(scores) / len(scores), max(scores), len(scores)))
     if not rows:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from automl.report.blocks import Alert, Block, Facts, Paragraph, Score, Section, Tone
@@ -16,7 +17,7 @@ from automl.report.text import (
     join_words,
     score_places,
 )
-from automl.report.wording import describe_accuracy, describe_task, explain_score, improvement
+from automl.report.wording import describe_accuracy, describe_budget, describe_task, explain_score, improvement
 from automl.versions import FIRST
 
 _TONES: dict[str, Tone] = {"risk": "bad", "warning": "warn"}
@@ -45,15 +46,16 @@ class Verdict:
 
 
 def _score(source: RunSource) -> Score | None:
-    """The honest score if there is one, else the best of the leaderboard, which says that it flatters."""
+    """The honest score if there is one, else that of the leaderboard, which says that it flatters."""
     evaluation, metric = source.evaluation, source.metric
     value, low, high = evaluation.get("score"), evaluation.get("low"), evaluation.get("high")
-    if not is_figure(value) and source.leaderboard:
-        best = source.leaderboard[0]
-        value, low, high = best.get("score"), best.get("low"), best.get("high")
+    if not is_figure(value):
+        value, low, high = (source.deployed.get(key) for key in ("score", "low", "high"))
     if not is_figure(value):
         return None
     target = source.task.target if source.task else "the target"
+    meaning = explain_score(metric.name, value, target, source.task.kind if source.task else None)
+    weighted = f"Rows are weighted by “{source.weight}”." if source.weight else ""
     return Score(
         label=metric.title,
         value=float(value),
@@ -63,7 +65,7 @@ def _score(source: RunSource) -> Score | None:
         maximize=metric.maximize,
         marks=tuple((_BASELINES.get(name, name), figure) for name, figure in baselines(source).items()),
         tone=_tone(source),
-        caption=explain_score(metric.name, value, target, source.task.kind if source.task else None),
+        caption=" ".join(filter(None, (meaning, weighted))),
     )
 
 
@@ -118,33 +120,50 @@ def _facts(source: RunSource) -> Facts:
             "flattered by the choice among many" if evaluation["optimism"] else "the choice among many changed nothing"
         )
         items.append(("Before correction", before, note))
-    used, budget, trials = source.seconds_used, record.get("budget_seconds"), record.get("trials_budget")
+    used = source.seconds_used
     if used is not None:
-        given = f"of {format_duration(budget)} given" if is_figure(budget) else ""
-        if is_figure(trials) and trials:
-            given = f"for {format_count(int(trials), 'configuration')}"
-        items.append(("Time used", format_duration(used), given))
-    if source.leaderboard:
-        best = source.leaderboard[0]
-        if is_figure(best.get("predict_ms")):
-            items.append(("Prediction", f"{best['predict_ms']:.3g} ms a row", format_megabytes(best.get("size_mb"))))
+        budget = describe_budget(record)
+        given = f"for {budget}" if record.get("trials_budget") else f"of {budget} given"
+        items.append(("Time used", format_duration(used), given if budget else ""))
+    items += _cost_fact(source)
     test = evaluation.get("test")
     if isinstance(test, dict):
         entry = (test.get("metrics") or {}).get(source.metric.name) or {}
         shown = format_score(entry.get("value"), source.metric.decimals)
-        items.append(("On the test file", shown, format_count(int(test.get("rows") or 0), "row")))
+        items.append(("On the test file", shown, _test_note(test)))
     if is_figure(record.get("rows")) and is_figure(record.get("columns")):
         items.append(("Data", format_count(int(record["rows"]), "row"), format_count(int(record["columns"]), "column")))
     return Facts(items=tuple(items))
 
 
+def _cost_fact(source: RunSource) -> list[tuple[str, str, str]]:
+    """What the deployed model costs: as it was measured or else, of a row among many, as the search saw it."""
+    cost, deployed = source.evaluation.get("cost"), source.deployed
+    if isinstance(cost, dict) and is_figure(cost.get("row_ms")):
+        size = f"folder {format_megabytes(cost['size_mb'])}" if is_figure(cost.get("size_mb")) else ""
+        return [("Prediction", f"one row {cost['row_ms']:.3g} ms", size)]
+    if is_figure(deployed.get("predict_ms")):
+        size = format_megabytes(deployed["size_mb"]) if is_figure(deployed.get("size_mb")) else ""
+        return [("Prediction", f"{deployed['predict_ms']:.3g} ms a row", size)]
+    return []
+
+
+def _test_note(test: dict[str, Any]) -> str:
+    rows = format_count(int(test.get("rows") or 0), "row")
+    unknown = test.get("unknown_rows")
+    return f"{rows}; {unknown:,} more have targets unknown to it" if is_figure(unknown) and unknown else rows
+
+
 def _models_fact(source: RunSource) -> list[tuple[str, str, str]]:
     items: list[tuple[str, str, str]] = []
-    if source.leaderboard:
-        best = source.leaderboard[0]
+    deployed = source.deployed
+    if deployed:
         names = [str(member.get("name")) for member in source.members]
-        note = join_words(names, 4) if best.get("kind") == "ensemble" else ""
-        items.append(("Best model", str(best.get("name", "")), note))
+        notes = [join_words(names, 4)] if deployed.get("kind") == "ensemble" else []
+        is_first = deployed is source.leaderboard[0]
+        notes += [] if is_first else [f"number {deployed.get('rank')} of the leaderboard"]
+        title = "Best model" if is_first else "Deployed model"
+        items.append((title, str(deployed.get("name", "")), "; ".join(notes)))
     if source.trials:
         ok = sum(1 for trial in source.trials if trial.get("status") == "ok")
         items.append(("Configurations tried", f"{len(source.trials):,}", f"{ok:,} complete"))
@@ -157,12 +176,16 @@ def _alerts(source: RunSource) -> list[Alert]:
 
 
 def _tie_alerts(source: RunSource) -> list[Alert]:
-    alerts = []
-    tied = [str(model.get("name")) for model in source.leaderboard[1:] if model.get("tied")]
-    if tied:
-        text = f"{join_words(tied, 4)} cannot be told apart from the first within what these rows can show."
-        alerts.append(Alert(tone="neutral", title=f"{format_count(len(tied), 'model')} tied with the best", text=text))
-    return alerts
+    first, *others = [*source.leaderboard] or [{}]
+    tied = [model for model in others if model.get("tied")]
+    if not tied:
+        return []
+    names, deployed = [str(model.get("name")) for model in tied], source.deployed
+    text = f"{join_words(names, 4)} cannot be told apart from the first within what these rows can show."
+    if deployed is not first:
+        among = "is one of them" if deployed in tied else "is none of them"
+        text = f"{text} The first is {first.get('name')}; the deployed model, {deployed.get('name')}, {among}."
+    return [Alert(tone="neutral", title=f"{format_count(len(tied), 'model')} tied with the best", text=text)]
 
 
 def _finding_alerts(source: RunSource) -> list[Alert]:
@@ -183,7 +206,7 @@ def _finding_alerts(source: RunSource) -> list[Alert]:
 def _skipped_alerts(source: RunSource) -> list[Alert]:
     if not source.skipped:
         return []
-    text = f"Time did not allow every measurement. For the rest: automl report {source.shown_path} --full"
+    text = f"Time did not allow every measurement. For the rest: automl report {shlex.quote(source.shown_path)} --full"
     return [Alert(tone="neutral", title="This report is a short one", text=text)]
 
 
@@ -196,7 +219,7 @@ def _finding_text(finding: dict[str, Any]) -> str:
 def _status_alerts(source: RunSource) -> list[Alert]:
     alerts = [Alert(tone="warn", title="A file of this run is damaged", text=problem) for problem in source.problems]
     alerts += _version_alerts(source)
-    status, path = source.status, source.shown_path
+    status, path = source.status, shlex.quote(source.shown_path)
     if status == "failed":
         reason = str(
             source.record.get("error") or source.record.get("reason") or "The run ended before a usable model."

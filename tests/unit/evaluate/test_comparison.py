@@ -10,11 +10,13 @@ import pytest
 
 from automl.errors import DataError, UsageError
 from automl.evaluate.comparison import compare_runs
+from automl.evaluate.evidence import read_evidence
 from automl.files import read_json, write_json
 from automl.metrics import get_metric
 from automl.report.comparison import comparison_blocks
 from automl.report.console import open_console, print_blocks
 from automl.run import Run
+from automl.search.records import read_results
 from tests.unit.evaluate.test_evaluation import train
 from tests.unit.evaluate.test_studies import make_binary_table, train_classes
 from tests.unit.search.runs import make_regression_table, store_run
@@ -68,8 +70,6 @@ def test_rows_are_found_again_in_another_order_and_number(full: Run, table: pd.D
     fewer = train(tmp_path / "fewer", shuffled, "price").run
     record = compare_runs(fewer, full)
     assert record["common_rows"] == 100
-    from automl.evaluate.evidence import read_evidence
-
     y = shuffled["price"].to_numpy()
     score = get_metric("rmse").score(y, read_evidence(str(fewer.path)).blend)
     assert record["difference"]["a"] == pytest.approx(float(score))
@@ -131,17 +131,39 @@ def test_settings_that_differ_are_listed(full: Run, tmp_path: Path) -> None:
     assert names == {"seed": (None, 9), "split": (None, "grouped"), "folds": (None, 3)}
 
 
-def test_deployed_models_are_judged_at_their_own_threshold(tmp_path: Path) -> None:
-    """Of a rare class: at 0.5 hardly a row is named."""
+@pytest.fixture
+def rare() -> pd.DataFrame:
+    """A rare class: at 0.5 hardly a row is named."""
     rng = np.random.default_rng(4)
     x = rng.normal(size=600).round(3)
-    table = pd.DataFrame({"x": x, "fraud": np.where(x + rng.normal(0, 1.5, 600) > 3, "yes", "no")})
-    run = _finish(store_run(tmp_path / "run", table, "fraud", split={"folds": 3, "repeats": 1}, metric="f1"))
+    return pd.DataFrame({"x": x, "fraud": np.where(x + rng.normal(0, 1.5, 600) > 3, "yes", "no")})
+
+
+def test_every_model_is_judged_at_its_own_threshold(rare: pd.DataFrame, tmp_path: Path) -> None:
+    run = _finish(store_run(tmp_path / "run", rare, "fraud", split={"folds": 3, "repeats": 1}, metric="f1"))
     noted = read_json(run.ensemble_path)
     assert noted["threshold"] < 0.4
     record = compare_runs(run, run)
     deployed = next(step for step in record["steps"] if step["what"] == "deployed model")
     assert deployed["a"] == pytest.approx(noted["score"])
+    (single,) = [result.score for result in read_results(run.search) if result.candidate == "linear"]
+    best = next(step for step in record["steps"] if step["what"] == "best single model")
+    assert best["a"] == pytest.approx(single)
+    families = {entry["family"]: entry["a"] for entry in record["families"]}
+    assert families["linear"] == pytest.approx(single)
+
+
+def test_the_metric_of_the_comparison_says_whether_a_threshold_is_moved(rare: pd.DataFrame, tmp_path: Path) -> None:
+    """Log loss of probabilities that are bent for F1 would say nothing."""
+    split = {"folds": 3, "repeats": 1}
+    plain = _finish(store_run(tmp_path / "plain", rare, "fraud", split=split, metric="log_loss"))
+    bent = _finish(store_run(tmp_path / "bent", rare, "fraud", split=split, metric="f1"))
+    record = compare_runs(plain, bent)
+    evidence = read_evidence(str(bent.path))
+    log_loss = get_metric("log_loss")
+    found = {step["what"]: step["b"] for step in record["steps"]}
+    assert found["deployed model"] == pytest.approx(float(log_loss.score(evidence.y, evidence.blend)))
+    assert found["best single model"] == pytest.approx(float(log_loss.score(evidence.y, evidence.outputs[1])))
 
 
 def _finish(stored: object) -> Run:

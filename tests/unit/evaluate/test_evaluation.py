@@ -14,7 +14,7 @@ import pytest
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.ensemble.build import EnsembleBuilder
-from automl.evaluate import evaluation
+from automl.evaluate import evaluation, importance
 from automl.evaluate.details import describe_details
 from automl.evaluate.evaluation import METHOD, Evaluator, measure_all_details
 from automl.evaluate.evidence import read_evidence
@@ -22,6 +22,7 @@ from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance
 from automl.events import WarningRaised
 from automl.files import read_json
+from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.recipe import Recipe
 from tests.unit.search.runs import StoredRun, make_regression_table, store_run
@@ -206,3 +207,22 @@ def test_what_is_not_there_at_the_deadline_is_given_up(stored: StoredRun) -> Non
     assert isinstance(warning, WarningRaised) and warning.text.startswith("evaluation: honest score, quality, cost")
     assert (result["score"], result["low"]) == (result["raw_score"], None)
     assert "not corrected" in result["method"]
+
+
+def test_importance_counts_rows_by_their_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make_regression_table()
+    table["times"] = np.arange(len(table)) % 5 + 1
+    stored = train(tmp_path / "run", table, "price", data={"weight": "times"})
+    assert stored.data.weight is not None
+    metric, seen = get_metric("rmse"), []
+
+    class Watched(type(metric)):  # type: ignore[misc]
+        def score(self, y_true: Array, y_pred: FloatArray, weight: Array | None = None) -> float:
+            seen.append(weight)
+            return float(metric.score(y_true, y_pred, weight))
+
+    monkeypatch.setattr(importance, "get_metric", lambda name: Watched())
+    payload = {"run": str(stored.run.path), "fold": 0, "seed": 0, "seconds": 60.0, "columns": ["size"]}
+    assert measure_importance(payload)["drops"]["size"]
+    assert len(seen) == 6
+    assert all(np.array_equal(weight, stored.data.weight[stored.data.folds[0]]) for weight in seen)

@@ -13,6 +13,7 @@ from automl.evaluate.quality import (
     describe_calibration,
     describe_classes,
     describe_residuals,
+    find_majority,
     make_constant,
     score_all,
 )
@@ -174,13 +175,20 @@ def test_figures_of_two_classes_worked_by_hand() -> None:
     assert (no["precision"], no["recall"], no["rows"]) == (5 / 6, 5 / 6, 6)
 
 
-def test_a_class_that_is_never_right_or_never_there_has_zeros_not_an_error() -> None:
+def test_a_class_that_is_never_right_has_zeros_and_one_that_is_never_there_has_no_recall() -> None:
     y = np.array([0, 0, 1, 1])
     found = describe_classes(MULTICLASS, y, np.eye(3, dtype=np.float32)[[0, 0, 0, 2]])
     assert found["confusion"] == [[2, 0, 0], [1, 0, 1], [0, 0, 0]]
     assert [figures["rows"] for figures in found["classes"]] == [2, 2, 0]
     assert found["classes"][1] == {"label": "b", "rows": 2, "precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert found["classes"][2] == {"label": "c", "rows": 0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert found["classes"][2] == {"label": "c", "rows": 0, "precision": 0.0, "recall": None, "f1": None}
+
+
+def test_the_commonest_class_is_that_of_the_most_weight() -> None:
+    """Nine rows of "no" that count once each, and one of "yes" that counts for 27."""
+    y = np.array([0] * 9 + [1])
+    assert find_majority(BINARY, y) == {"label": "no", "share": 0.9}
+    assert find_majority(BINARY, y, np.where(y == 1, 27.0, 1.0)) == {"label": "yes", "share": 0.75}
 
 
 def test_calibration_worked_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -17,14 +18,15 @@ from automl.engines import Job, Outcome
 from automl.ensemble.bag import BagModel
 from automl.evaluate.details import describe_details
 from automl.evaluate.evidence import read_evidence
-from automl.evaluate.jobs import Case, registry
+from automl.evaluate.jobs import Case, learning_curve, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
-from automl.evaluate.jobs.surrogate import decide_answers, merge_conditions
+from automl.evaluate.jobs.surrogate import ask_questions, decide_answers, merge_conditions
 from automl.evaluate.quality import describe_quality
 from automl.evaluate.studies import (
     GRACE_SECONDS,
     NO_TIME,
+    is_late,
     missing_studies,
     read_studies,
     run_studies,
@@ -35,6 +37,9 @@ from automl.files import read_json
 from automl.matrix import FloatArray
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
+from automl.schema import Schema
+from automl.search.records import read_results
+from automl.search.threshold import find_threshold, move_threshold
 from tests.unit.evaluate.test_evaluation import HereEngine, train
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 
@@ -264,7 +269,9 @@ def test_a_deadline_ends_each_study_with_what_it_has(copied: StoredRun) -> None:
     case = Case(copied.run, 0, deadline=time.monotonic() - 1)
     began = time.monotonic()
     for name in registry.names():
-        record = registry.get(name).measure(case)
+        record = None
+        with contextlib.suppress(TimeoutError):
+            record = registry.get(name).measure(case)
         assert record is None or json.dumps(record)
     assert time.monotonic() - began < 10
 
@@ -321,6 +328,77 @@ def test_where_it_errs_counts_errors_at_the_threshold_that_is_deployed(moved: St
     found = describe_details({"run": str(moved.run.path), "seed": 0, "seconds": None})
     assert accuracy is not None
     assert found["slices"]["overall"] == pytest.approx(1 - accuracy)
+
+
+def test_what_columns_and_rows_are_worth_is_judged_at_a_threshold(moved: StoredRun) -> None:
+    """At 0.5 hardly a row is named, with a column or without, from few rows or many."""
+    case = Case(moved.run, 0)
+    found = run_studies(moved.run, seconds=None, seed=0, names=["stress", "learning_curve"])
+    rows = case.data.folds[case.data.chief_fold]
+    y, outputs = case.data.target[rows], case.model.predict_table(case.data.table.take(rows))
+    deployed = case.metric.score(y, move_threshold(outputs, case.threshold))
+    assert found["stress"]["score"] == pytest.approx(deployed)
+    assert deployed > case.metric.score(y, outputs) + 0.1
+    lost = {entry["column"]: entry["loss"] for entry in found["stress"]["missing"]}
+    assert lost["x"] > 0.05
+    own = case.evidence.outputs[1][np.searchsorted(case.evidence.rows, rows)]
+    best = case.metric.score(y, move_threshold(own, find_threshold(case.metric, y, own)))
+    assert found["learning_curve"]["points"][-1]["score"] == pytest.approx(best, abs=0.02)
+
+
+def test_folds_are_scored_at_the_threshold_of_each_member(moved: StoredRun) -> None:
+    evidence = read_evidence(str(moved.run.path))
+    (record,) = describe_details({"run": str(moved.run.path), "seed": 0, "seconds": None})["folds"]["members"]
+    assert record["trial"] == 1
+    judged = evidence.as_judged(1)
+    assert record["scores"] == [evidence.metric.score(evidence.y[rows], judged[rows]) for rows in moved.data.folds]
+    assert min(record["scores"]) > 0.2
+
+
+def test_folds_are_scored_as_they_were_calibrated(tmp_path: Path) -> None:
+    """Log loss is a mean over rows: that of the folds, by their rows, is that of the configuration."""
+    stored = train_classes(tmp_path / "run", make_binary_table(330), "late", metric="log_loss")
+    members = describe_details({"run": str(stored.run.path), "seed": 0, "seconds": None})["folds"]["members"]
+    results = {result.trial: result.score for result in read_results(stored.run.search)}
+    assert members
+    for record in members:
+        mean = np.average(record["scores"], weights=[len(rows) for rows in stored.data.folds])
+        assert mean == pytest.approx(results[record["trial"]])
+
+
+def test_other_metrics_need_no_folds_scored_anew(regression: StoredRun) -> None:
+    assert "folds" not in describe_details({"run": str(regression.run.path), "seed": 0, "seconds": None})
+
+
+def test_a_curve_that_ran_out_of_time_is_not_done(copied: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_part = learning_curve._train
+
+    def slowly(*args: Any) -> FloatArray:
+        time.sleep(1.2)
+        return train_part(*args)
+
+    monkeypatch.setattr(learning_curve, "_train", slowly)
+    found = run_studies(copied.run, seconds=3.0, seed=0, names=["learning_curve"])
+    assert "learning_curve" not in found
+    assert is_late(found["skipped"]["learning_curve"])
+    assert "learning_curve" in missing_studies(copied.run)
+
+
+def test_too_few_rows_for_a_curve_are_no_matter_of_time(tmp_path: Path) -> None:
+    run = train(tmp_path / "run", make_regression_table(120), "price").run  # 16 rows are a fifth of a fold's 80
+    assert run_studies(run, seconds=None, seed=0, names=["learning_curve"])["learning_curve"] is None
+    assert "learning_curve" not in missing_studies(run)
+
+
+def test_columns_are_not_looked_up_one_by_one_in_the_schema(
+    regression: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It walks through all of them for each: of ten thousand that takes a minute."""
+    case = Case(regression.run, 0)
+    rows = case.unseen_rows(20)
+    monkeypatch.delattr(Schema, "__getitem__")
+    assert registry.get("curve").measure(case) is None  # three columns are too many to draw
+    assert [name for name, _, _ in ask_questions(case, rows)[1]].count("size") == 1
 
 
 def test_a_line_turns_where_it_crosses() -> None:

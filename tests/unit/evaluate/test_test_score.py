@@ -11,7 +11,8 @@ import automl
 from automl.evaluate.test_score import score_test_file
 from automl.events import Event, StageStarted, WarningRaised
 from tests.unit.evaluate.test_evaluation import train
-from tests.unit.search.runs import make_regression_table
+from tests.unit.evaluate.test_studies import train_classes
+from tests.unit.search.runs import make_multiclass_table, make_regression_table
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,42 @@ def test_a_test_file_that_is_gone_at_the_end_is_no_reason_to_lose_the_run(tmp_pa
     run = automl.fit(table, target="price", test=test, out=tmp_path / "run", trials=2, jobs=1, sinks=[look_on])
     assert run.record["status"] == "complete" and run.is_done("finish")
     assert [text for text in said if text.startswith(f"{test} was not scored: ")]
+
+
+def test_rows_of_classes_that_the_model_has_not_learned_are_told_apart_from_blank_ones(tmp_path: Path) -> None:
+    table = make_multiclass_table()
+    stored = train_classes(tmp_path / "run", table, "kind")
+    table.loc[:19, "kind"] = ["yew", "fir"] * 10
+    table.loc[20:22, "kind"] = [None, " ", None]
+    table.to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=30.0, late_seconds=30.0)
+    assert found is not None
+    assert (found["rows"], found["unknown_rows"], found["blank_rows"]) == (127, 20, 3)
+    assert warnings == [
+        f"20 row(s) of {tmp_path / 'test.csv'} are not in its score, as the model has not learned their class: "
+        "'yew', 'fir'"
+    ]
+
+
+def test_targets_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    table = make_regression_table(120)
+    stored = train(tmp_path / "run", table, "price")
+    cells = table["price"].astype(object)
+    cells[:4], cells[4:7] = "on request", None
+    table.assign(price=cells).to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=30.0, late_seconds=30.0)
+    assert found is not None
+    assert (found["rows"], found["unknown_rows"], found["blank_rows"]) == (113, 4, 3)
+    assert [text for text in warnings if text.endswith("as their 'price' is no number: 'on request'")] == warnings[:1]
+
+
+def test_what_to_type_to_score_all_can_be_copied_though_paths_have_spaces(tmp_path: Path) -> None:
+    table, test = make_regression_table(120), tmp_path / "new rows.csv"
+    table["note"] = [f"the {word} thing is number {row} of many" for row, word in enumerate(["red", "old", "big"] * 40)]
+    stored = train(tmp_path / "my run", table, "price")
+    table.to_csv(test, index=False)
+    stored.run.update(test=str(test))
+    _, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0, late_seconds=30.0)
+    assert f"automl evaluate '{stored.run.path}' '{test}'" in warnings[0]

@@ -192,12 +192,17 @@ def test_a_slice_twice_as_bad_is_a_warning(tmp_path: Path) -> None:
     assert lights(run)["Some rows are much harder"] == "warn"
 
 
-def test_folds_that_disagree_are_said(tmp_path: Path) -> None:
-    run = write_full_run(tmp_path / "run")
+def name_trials(run: Run) -> None:
+    """As a search writes its leaderboard."""
     board = read_json(run.path / "leaderboard.json")
     for model in board["models"]:
         model["trial"] = {"xgboost #3": 3, "linear #2": 2}.get(model["name"])
     write_json(run.path / "leaderboard.json", board)
+
+
+def test_folds_that_disagree_are_said(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    name_trials(run)
     path = run.search / "trials.jsonl"
     text = path.read_text()
     # against a gain of 0.35 over the constant
@@ -205,6 +210,33 @@ def test_folds_that_disagree_are_said(tmp_path: Path) -> None:
     assert lights(run)["The folds agree"] == "good"
     path.write_text(text.replace('"score": 0.8452, "fold_scores": []', '"score": 0.8452, "fold_scores": [0.7, 0.95]'))
     assert lights(run)["The folds disagree"] == "warn"
+
+
+def test_folds_are_held_against_the_constant_only_as_the_score_is_judged(tmp_path: Path) -> None:
+    """F1 of a rare class at 0.5 says nothing beside F1 at a threshold: what the workers noted is not shown."""
+    run = write_full_run(tmp_path / "run")
+    name_trials(run)
+    path = run.search / "trials.jsonl"
+    path.write_text(path.read_text().replace('"fold_scores": []', '"fold_scores": [0.0, 0.02]'))
+    run.update(metric="f1")
+    assert not {"The folds agree", "The folds disagree"} & set(lights(run))
+    details = read_json(run.details_path)
+    write_json(run.details_path, {**details, "folds": {"members": [{"trial": 3, "scores": [0.71, 0.74]}]}})
+    assert texts(run)["The folds agree"].startswith("F1 of the folds: 0.7100 to 0.7400, where")
+    run.update(metric="roc_auc")  # which asks for neither threshold nor calibration
+    assert texts(run)["The folds agree"].startswith("ROC AUC of the folds: 0.0000 to 0.0200, where")
+
+
+def test_a_class_of_which_no_row_was_scored_is_not_called_missed(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    classes = score_classes(300, 300)
+    change(run, classes=[*classes, {"label": "X", "rows": 0, "recall": 0.0}])  # as earlier versions wrote it
+    assert lights(run)["Not every class was scored"] == "neutral"
+    assert "of “X” none was scored" in texts(run)["Not every class was scored"]
+    change(run, classes=[*classes, {"label": "X", "rows": 0, "recall": None, "f1": None}])
+    assert "A class is often missed" not in lights(run)
+    change(run, classes=classes)
+    assert lights(run)["Every class is found"] == "good"
 
 
 def test_intervals_that_hold_are_green(tmp_path: Path) -> None:

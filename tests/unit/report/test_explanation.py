@@ -127,6 +127,34 @@ def test_gaps_beyond_chance_are_an_alert_and_others_are_not(tmp_path: Path) -> N
     assert isinstance(cost, Table) and len(cost.rows) == 2
 
 
+def test_groups_that_are_not_weighted_are_said_not_to_be(tmp_path: Path) -> None:
+    run = write_studied_run(tmp_path / "run")
+    run.recipe_path.write_text("data:\n  weight: times\n", encoding="utf-8")
+    section = build_section("fairness", RunSource(run))
+    assert section is not None
+    (table,) = [b for b in section.blocks if isinstance(b, Table) and b.caption == "Groups of sex"]
+    assert "Not weighted by “times”: every row counts the same." in table.note
+
+
+def test_members_are_shown_from_fold_to_fold_as_they_are_judged(tmp_path: Path) -> None:
+    run = write_studied_run(tmp_path / "run")
+    path = run.search / "trials.jsonl"
+    path.write_text(path.read_text().replace('"fold_scores": []', '"fold_scores": [0.4, 0.6, null]'))
+
+    def show() -> list[tuple[object, ...]]:
+        section = build_section("robustness", RunSource(run))
+        assert section is not None
+        tables = [b for b in section.blocks if isinstance(b, Table) and b.caption == "From fold to fold"]
+        return [row for table in tables for row in table.rows]
+
+    assert show() == [("xgboost #3", 0.4, 0.5, 0.6, 2), ("linear #2", 0.4, 0.5, 0.6, 2)]
+    run.update(metric="log_loss")  # the workers scored what was not yet calibrated
+    assert show() == []
+    members = [{"trial": 3, "scores": [0.25, 0.75]}, {"trial": 2, "scores": None}]
+    write_json(run.details_path, {"schema_version": 1, "skipped": [], "folds": {"members": members}})
+    assert show() == [("xgboost #3", 0.25, 0.5, 0.75, 2)]
+
+
 def test_what_time_did_not_allow_is_told_with_what_to_type(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     record = studies()
@@ -138,6 +166,15 @@ def test_what_time_did_not_allow_is_told_with_what_to_type(tmp_path: Path) -> No
         last = section.blocks[-1]
         assert isinstance(last, Paragraph)
         assert f"{missing}. automl explain {run.path} --time 60s does." in last.text
+
+
+def test_what_to_type_can_be_copied_though_the_path_has_a_space(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "my runs")
+    write_json(run.studies_path, {"skipped": {"stress": "the time did not allow it"}})
+    section = build_section("robustness", RunSource(run))
+    assert section is not None
+    (told,) = section.blocks
+    assert isinstance(told, Paragraph) and f"automl explain '{run.path}' --time 60s does." in told.text
 
 
 def test_a_study_that_failed_is_told_with_its_reason_and_not_as_one_that_was_late(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from automl.files import read_json, write_json
-from automl.report.blocks import Paragraph, Table
+from automl.report.blocks import Block, Paragraph, Table
 from automl.report.document import build_section
 from automl.report.source import RunSource, metric_facts
+from automl.run import Run
 from tests.golden.runs import write_full_run
 
 
@@ -69,3 +70,43 @@ def test_where_it_errs_is_not_called_nowhere_if_it_was_not_looked_at(tmp_path: P
     assert section is not None
     (told,) = [block for block in section.blocks if isinstance(block, Paragraph)]
     assert (told.text, told.tone) == ("Where it errs most was not looked at: few.", "neutral")
+
+
+def build_quality(run: Run) -> tuple[Block, ...]:
+    section = build_section("quality", RunSource(run))
+    assert section is not None
+    return section.blocks
+
+
+def test_what_counts_rows_alike_is_set_apart_from_metrics_that_weigh_them(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    assert not any("weighted" in block.text for block in build_quality(run) if isinstance(block, Paragraph))
+    run.recipe_path.write_text("data:\n  weight: times\n", encoding="utf-8")
+    blocks = build_quality(run)
+    place = next(at for at, block in enumerate(blocks) if isinstance(block, Paragraph))
+    assert blocks[place] == Paragraph(text="What follows is not weighted by “times”: every row counts the same.")
+    captions = [block.caption if isinstance(block, Table) else "" for block in (blocks[place - 1], blocks[place + 1])]
+    assert captions == ["All metrics", "Per class"]
+    run.evaluation_path.unlink()
+    run.details_path.unlink()
+    assert build_section("quality", RunSource(run)) is None
+
+
+def test_rows_of_the_test_file_that_cannot_be_scored_are_counted_under_its_table(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    test = {"file": "new.csv", "rows": 800, "metrics": {"accuracy": {"value": 0.95}}}
+    notes = []
+    for left_out in ({}, {"blank_rows": 1, "unknown_rows": 200}):
+        write_json(run.evaluation_path, {**read_json(run.evaluation_path), "test": {**test, **left_out}})
+        (table,) = [block for block in build_quality(run) if isinstance(block, Table) and "test file" in block.caption]
+        notes.append(table.note)
+    assert "Not scored" not in notes[0]
+    assert notes[1].endswith("Not scored: 200 rows whose target is unknown to the model and 1 row without a target.")
+
+
+def test_a_class_without_rows_has_no_recall(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    entry = {"label": "X", "rows": 0, "precision": 0.0, "recall": None, "f1": None}
+    write_json(run.evaluation_path, {**read_json(run.evaluation_path), "classes": [entry]})
+    (table,) = [block for block in build_quality(run) if isinstance(block, Table) and block.caption == "Per class"]
+    assert table.rows == (("X", 0.0, None, None, 0),)

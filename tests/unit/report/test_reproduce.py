@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from automl.report.blocks import Code
+from automl.report.blocks import Code, Facts
 from automl.report.document import build_section
 from automl.report.source import RunSource
 from tests.golden.runs import write_full_run
@@ -34,3 +34,24 @@ def test_the_test_file_is_part_of_the_line(data: str, test: str | None, ends: li
     words = shlex.split(code.text)
     assert words[:5] == ["automl", "fit", data, "--target", "churn"]
     assert words[7:] == ends
+
+
+@pytest.mark.parametrize(
+    ("trials", "seconds", "budget", "repeats"),
+    [
+        (40, None, "40 configurations", True),
+        (40, 60.0, "40 configurations or 1 min, whichever is first", False),
+        (None, 60.0, "1 min", False),
+    ],
+)
+def test_only_a_search_that_no_clock_ends_is_said_to_repeat(
+    trials: int | None, seconds: float | None, budget: str, repeats: bool, tmp_path: Path
+) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.update(trials_budget=trials, budget_seconds=seconds)
+    section = build_section("reproduce", RunSource(run))
+    assert section is not None
+    items = [item for block in section.blocks if isinstance(block, Facts) for item in block.items]
+    (found,) = [item for item in items if item[0] == "Budget"]
+    assert found[1] == budget
+    assert ("repeats exactly" in found[2]) == repeats

@@ -65,6 +65,12 @@ def test_shares_never_round_to_none_or_all() -> None:
     ]
 
 
+def test_a_share_below_nothing_has_its_sign() -> None:
+    """R² of a model that is worse than the mean."""
+    told = [format_share(share) for share in (-0.0004, -0.034, -0.62, -0.99999, -1, -2.5)]
+    assert told == [">-0.1%", "-3.4%", "-62%", "<-99.9%", "-100%", "-250%"]
+
+
 def test_counts_sizes_and_lists() -> None:
     assert format_count(1, "class", "classes") == "1 class"
     assert format_count(7043, "row") == "7,043 rows"

@@ -32,6 +32,20 @@ def of(section: Section, kind: type) -> list[Any]:
     return [block for block in section.blocks if isinstance(block, kind)]
 
 
+def fact_items(run: Run) -> tuple[tuple[str, str, str], ...]:
+    (facts,) = of(verdict(run), Facts)
+    items: tuple[tuple[str, str, str], ...] = facts.items
+    return items
+
+
+def deploy(run: Run, name: str) -> None:
+    """One model alone, wherever it stands."""
+    board = read_json(run.path / "leaderboard.json")
+    models = [{**model, "weight": float(model["name"] == name)} for model in board["models"]]
+    write_json(run.path / "leaderboard.json", {**board, "models": models})
+    write_json(run.ensemble_path, {"members": [{"trial": 2, "name": name, "weight": 1.0}]})
+
+
 def said(section: Section) -> str:
     return " ".join(block.text for block in of(section, Paragraph))
 
@@ -114,12 +128,54 @@ def test_time_used_stands_beside_time_given(tmp_path: Path) -> None:
     assert ("Time used", "57 s", "of 1 min given") in facts.items
 
 
+def test_a_count_that_a_clock_may_end_is_shown_with_it(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.update(trials_budget=40)
+    assert ("Time used", "57 s", "for 40 configurations or 1 min, whichever is first") in fact_items(run)
+    run.update(budget_seconds=None)
+    assert ("Time used", "57 s", "for 40 configurations") in fact_items(run)
+
+
+def test_what_is_deployed_is_shown_though_better_models_were_left_out(tmp_path: Path) -> None:
+    """As with --max-size: the ensemble would be better, the linear model is small."""
+    run = write_full_run(tmp_path / "run")
+    change_evaluation(run, cost=None)
+    deploy(run, "linear #2")
+    facts = fact_items(run)
+    assert ("Deployed model", "linear #2", "number 3 of the leaderboard") in facts
+    assert ("Prediction", "0.012 ms a row", "0.4 MB") in facts
+    (tie,) = [alert for alert in of(verdict(run), Alert) if "tied with the best" in alert.title]
+    assert tie.text.endswith("The first is ensemble of 2; the deployed model, linear #2, is none of them.")
+    deploy(run, "xgboost #3")
+    (tie,) = [alert for alert in of(verdict(run), Alert) if "tied with the best" in alert.title]
+    assert tie.text.endswith("the deployed model, xgboost #3, is one of them.")
+    run.evaluation_path.unlink()
+    assert of(verdict(run), Score)[0].value == 0.8452
+
+
+def test_the_cost_is_that_of_the_deployed_folder_where_it_was_measured(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change_evaluation(run, cost={"row_ms": 12.345, "size_mb": 4.2, "load_seconds": 0.5})
+    assert ("Prediction", "one row 12.3 ms", "folder 4.2 MB") in fact_items(run)
+    change_evaluation(run, cost=None)
+    assert ("Prediction", "0.05 ms a row", "2.1 MB") in fact_items(run)
+
+
 def test_an_unfinished_and_a_failed_run_say_how_to_go_on(tmp_path: Path) -> None:
     unfinished = of(verdict(write_empty_run(tmp_path / "a")), Alert)
     failed = of(verdict(write_failed_run(tmp_path / "b")), Alert)
     assert unfinished[0].title == "This run is not finished"
     assert "automl resume" in unfinished[0].text
     assert (failed[0].title, failed[0].tone) == ("This run failed", "bad")
+
+
+def test_commands_can_be_copied_though_the_path_has_a_space(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "my runs")
+    run.update(status="stopped")
+    write_json(run.details_path, {"schema_version": 1, "skipped": ["slices"]})
+    texts = " ".join(alert.text for alert in of(verdict(run), Alert))
+    assert f"automl resume '{run.path}'" in texts
+    assert f"automl report '{run.path}' --full" in texts
 
 
 def test_a_score_that_was_not_checked_is_said_to_flatter(tmp_path: Path) -> None:
@@ -152,6 +208,26 @@ def test_how_good_it_is_stands_in_natural_units(tmp_path: Path) -> None:
     )
 
 
+def test_weighted_rows_are_set_beside_weighted_rows(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    run.recipe_path.write_text("data:\n  weight: times\n", encoding="utf-8")
+    change_evaluation(run, majority=None)
+    first = "Of 100 rows it has not seen, counted by “times”, it names the right class for 81"
+    assert of(verdict(run), Paragraph)[1].text == f"{first}."  # of an earlier version: nothing to set beside it
+    change_evaluation(run, majority={"label": "yes", "share": 0.62})
+    assert of(verdict(run), Paragraph)[1].text == f"{first}; always answering “yes” would be right for 62."
+    assert of(verdict(run), Score)[0].caption.endswith("Rows are weighted by “times”.")
+
+
+def test_rows_of_the_test_file_that_were_not_scored_are_told(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    test = {"file": "new.csv", "rows": 800, "metrics": {"roc_auc": {"value": 0.95}}}
+    change_evaluation(run, test={**test, "unknown_rows": 200})
+    assert ("On the test file", "0.9500", "800 rows; 200 more have targets unknown to it") in fact_items(run)
+    change_evaluation(run, test=test)
+    assert ("On the test file", "0.9500", "800 rows") in fact_items(run)
+
+
 def test_a_report_that_time_cut_short_says_how_to_get_the_rest(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     assert not [alert for alert in of(verdict(run), Alert) if "--full" in alert.text]
@@ -179,3 +255,8 @@ def test_of_several_classes_each_is_held_against_all_others() -> None:
     assert two.startswith("Shown one row of each class, the model ranks the right one higher 85 times in 100.")
     assert three.startswith("Shown one row of a class and one of any other, the model ranks the right one higher 85")
     assert "averaged over the classes" in three
+
+
+def test_a_model_worse_than_the_mean_is_called_so() -> None:
+    assert explain_score("r2", -0.12, "price") == "The model is worse than always answering the mean."
+    assert explain_score("r2", 0.12, "price").startswith("The model explains 12% of the differences")
