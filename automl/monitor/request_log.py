@@ -72,7 +72,7 @@ class RequestLog:
                 raise UsageError(f"The model has no column {name!r} to hide", hint=did_you_mean(name, columns))
         self.folder = folder
         self.columns = tuple(name for name in columns if name not in set(dropped))
-        self.hashed, self.dropped = frozenset(hashed), tuple(dropped)
+        self.hashed, self.dropped = frozenset(hashed) - set(dropped), tuple(dropped)
         self.file_bytes = max(4096, int(megabytes * 2**20) // FILES)
         self.total_bytes = max(self.file_bytes, int(megabytes * 2**20))
         self.failures = 0
@@ -91,7 +91,7 @@ class RequestLog:
         others = [path for path in self.folder.iterdir() if not path.name.startswith(begun)]
         if others and not is_request_log(self.folder):
             raise UsageError(f"{self.folder} holds other files and is no request log", hint="Choose an empty folder")
-        hidden = {"hashed": sorted(self.hashed), "dropped": sorted(self.dropped)}
+        hidden = {"hashed": sorted(self.hashed), "dropped": sorted(set(self.dropped))}
         if header.exists():
             before = read_json(header)
             hidden = {key: sorted({*hidden[key], *before.get(key, ())}) for key in hidden}  # once hidden, hidden here

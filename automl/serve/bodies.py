@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from automl.serve.call import Call, Message
 from automl.serve.json_body import read_json_rows
@@ -17,6 +17,7 @@ from automl.serve.table_body import read_arrow_rows, read_csv_rows
 if TYPE_CHECKING:
     from automl.serve.service import Current
 
+T = TypeVar("T")
 SMALL_BYTES = 16 << 10  # up to here reading is quicker than passing on
 Read = Callable[[bytes, RowReader], Rows]
 READERS: dict[str, Read] = {
@@ -43,14 +44,14 @@ async def read_rows(call: Call, current: Current) -> Rows:
     kind = call.header("content-type").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         parts = await _read_parts(call, current)
-        return await _beside(lambda: settle_pictures(read_form(parts, current.reader), current.reader))
+        return await beside(lambda: settle_pictures(read_form(parts, current.reader), current.reader))
     body = call.body
     read = read_picture if kind.startswith("image/") else READERS.get(kind)
     if read is None:
         raise Refusal(415, "The body is of a content type that is not read", hint=HINT, kind="content_type")
     if len(body) <= SMALL_BYTES and not current.has_pictures and read is read_json_rows:
         return read(body, current.reader)
-    return await _beside(lambda: settle_pictures(read(body, current.reader), current.reader))
+    return await beside(lambda: settle_pictures(read(body, current.reader), current.reader))
 
 
 async def _read_parts(call: Call, current: Current) -> list[tuple[str, bool, bytes | str]]:
@@ -76,5 +77,6 @@ async def _read_parts(call: Call, current: Current) -> list[tuple[str, bool, byt
     return parts
 
 
-async def _beside(read: Callable[[], Rows]) -> Rows:
+async def beside(read: Callable[[], T]) -> T:
+    """What a function reads, in a thread beside the server."""
     return await asyncio.get_running_loop().run_in_executor(_pool, read)

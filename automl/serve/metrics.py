@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, Summary, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from automl.matrix import FloatArray
+from automl.schema import Role
 from automl.serve.model import ServedModel
 from automl.serve.rows import Rows
 
@@ -23,6 +26,8 @@ MOST_COLUMNS = 200  # with series of their own: a page of 10,000 columns helps n
 MOST_CLASSES = 100
 MOST_VALUES = 100  # of one request, in histograms
 OTHER = "(other)"
+# Of a gauge that tells nothing: a series of several processes cannot be taken back, and the largest is told of it.
+UNTOLD = -math.inf
 
 
 class Metrics:
@@ -99,6 +104,8 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self.reloads = Counter("automl_reloads", "Models swapped in or refused", ["outcome"], registry=registry)
+        for outcome in ("done", "refused"):  # from 0 on: an increase to the first one is else none
+            self.reloads.labels(outcome)
         self.memory = Gauge(
             "automl_resident_memory_bytes", "Memory of all workers", registry=registry, multiprocess_mode="livesum"
         )
@@ -106,6 +113,7 @@ class Metrics:
         self.at_work = 0
         self._series: dict[tuple[str, int], Any] = {}
         self._columns: frozenset[str] = frozenset()
+        self._drifting: frozenset[str] = frozenset()  # columns whose drift is told
         self._model: tuple[str, str, str] | None = None
 
     def begin(self) -> None:
@@ -135,6 +143,21 @@ class Metrics:
         self.info.labels(*self._model).set(1)
         self.loaded.set(time.time())
         self._columns = frozenset(column.name for column in model.schema.features[:MOST_COLUMNS])
+        self._begin_series(model)
+
+    def _begin_series(self, model: ServedModel) -> None:
+        """Each series from 0 on: one that begins with its first count has no yesterday that today differs from."""
+        for column in model.schema.features:
+            label = column.name if column.name in self._columns else OTHER
+            self.missing.labels(label)
+            if column.role is Role.CATEGORY:
+                self.unseen.labels(label)
+            elif column.role in (Role.NUMBER, Role.DATE):
+                self.unreadable.labels(label)
+        for place, name in enumerate(model.task.classes[: MOST_CLASSES + 1]):
+            self.predictions.labels(name if place < MOST_CLASSES else OTHER)
+        if not model.task.is_classification:
+            self.predictions.labels("")
 
     def count_batch(self, requests: int, rows: int, seconds: float) -> None:
         self.batch_requests.observe(requests)
@@ -168,9 +191,13 @@ class Metrics:
                 self.unreadable.labels(label).inc(tally.unreadable + tally.out_of_range)
 
     def show_drift(self, values: Mapping[str, float], rows: int) -> None:
-        for name, value in values.items():
-            if name in self._columns:
-                self.drift.labels(name).set(value)
+        """The drift by column; what was told of others before, by a model that is gone, holds no longer."""
+        told = {name: value for name, value in values.items() if name in self._columns}
+        for name in self._drifting - set(told):
+            self.drift.labels(name).set(UNTOLD)
+        for name, value in told.items():
+            self.drift.labels(name).set(value)
+        self._drifting = frozenset(told)
         self.drift_rows.set(rows)
 
     def measure_memory(self) -> None:
@@ -183,8 +210,21 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text of all workers together."""
-        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            return generate_latest(self.registry)
         joined = CollectorRegistry()
-        MultiProcessCollector(joined)  # type: ignore[no-untyped-call]
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            joined.register(_Told(MultiProcessCollector(None)))  # type: ignore[no-untyped-call]
+        else:
+            joined.register(_Told(self.registry))
         return generate_latest(joined)
+
+
+class _Told(Collector):
+    """What another collector has, without the gauges that tell nothing now."""
+
+    def __init__(self, source: Collector) -> None:
+        self._source = source
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._source.collect():
+            metric.samples = [sample for sample in metric.samples if sample.value != UNTOLD]
+            yield metric

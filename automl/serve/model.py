@@ -130,7 +130,8 @@ def _load_export(path: Path, runtime: str, name: str) -> ServedModel:
                 raise UsageError(f"{path} holds an ONNX graph and nothing else that could answer", hint=hint)
             return _load_graph(path, place, manifest, name)
     if (path / "model" / "manifest.json").is_file():
-        return _load_folder(path / "model", runtime, name or str(manifest.get("name") or path.absolute().name))
+        found = _load_folder(path / "model", runtime, name or str(manifest.get("name") or path.absolute().name))
+        return dataclasses.replace(found, version=version_of(path))  # by which it is told from the next one
     raise UsageError(
         f"An export as {manifest['format']!r} cannot be served", hint="automl export RUN --format onnx, and serve that"
     )

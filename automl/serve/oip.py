@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from automl.serve.bodies import SMALL_BYTES, beside
 from automl.serve.call import KEY, Answer, Call
 from automl.serve.json_body import parse_json
 from automl.serve.pictures_body import settle_pictures
@@ -91,8 +92,7 @@ def add_protocol(app: FastAPI, service: Service) -> None:
 
 async def infer_call(service: Service, call: Call, current: Current) -> Answer:
     """Tensors in, tensors out."""
-    record, raw = _split_body(call.body, call.header(HEADER))
-    rows = await _read_rows(current, record, raw)
+    record, rows = await _read_body(call, current)
     outputs = await service.predict(current, rows)
     made = make_outputs(current, outputs, labels_only=service.settings.labels_only)
     body, size = _make_body(current, record, made)
@@ -100,6 +100,18 @@ async def infer_call(service: Service, call: Call, current: Current) -> Answer:
     if size is None:
         return Answer(body, headers=headers)
     return Answer(body, "application/octet-stream", headers={**headers, HEADER: str(size)})
+
+
+async def _read_body(call: Call, current: Current) -> tuple[dict[str, Any], Rows]:
+    """The JSON part and the rows; the whole of a large body is read in a thread beside the server."""
+
+    def read() -> tuple[dict[str, Any], Rows]:
+        record, raw = _split_body(call.body, call.header(HEADER))
+        return record, settle_pictures(_read_inputs(current, record, raw), current.reader)
+
+    if len(call.body) <= SMALL_BYTES and not current.has_pictures:
+        return read()
+    return await beside(read)
 
 
 def _split_body(body: bytes, header: str) -> tuple[dict[str, Any], bytes]:
@@ -113,17 +125,6 @@ def _split_body(body: bytes, header: str) -> tuple[dict[str, Any], bytes]:
     if not isinstance(record, dict) or not isinstance(record.get("inputs"), list):
         raise refuse('The body is {"inputs": [{"name", "shape", "datatype", "data"}, …]}')
     return record, body[size:]
-
-
-async def _read_rows(current: Current, record: dict[str, Any], raw: bytes) -> Rows:
-    import asyncio
-
-    def work() -> Rows:
-        return settle_pictures(_read_inputs(current, record, raw), current.reader)
-
-    if not current.has_pictures and len(raw) < 16 << 10 and len(record["inputs"]) < 1_000:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 def _read_inputs(current: Current, record: dict[str, Any], raw: bytes) -> Rows:

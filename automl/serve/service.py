@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 
-from automl.errors import ArtifactError
 from automl.matrix import FloatArray
 from automl.schema import Role
 from automl.serve.batching import Batcher
+from automl.serve.contract import Contract
 from automl.serve.drift import DriftWindow, read_references
 from automl.serve.examples import make_example
 from automl.serve.metrics import Metrics
@@ -85,7 +85,7 @@ class Service:
         Raises:
             ArtifactError: if it answers another question than the one before, or needs other columns.
         """
-        check_successor(self.current.model, model)
+        Contract.of(self.current.model).check(Contract.of(model))
         self.current = self._prepare(model)
         self.metrics.show_model(model)
 
@@ -107,20 +107,3 @@ class Service:
             self.metrics.show_drift(drift.measure(), drift.rows)
             self.metrics.measure_memory()
             await asyncio.sleep(DRIFT_SECONDS)
-
-
-def check_successor(old: ServedModel, new: ServedModel) -> None:
-    """Whether clients of the old model can go on with the new one.
-
-    Raises:
-        ArtifactError: if not.
-    """
-    hint = "Start another server for it, or restart this one"
-    if (old.task.kind, old.task.target, old.task.classes) != (new.task.kind, new.task.target, new.task.classes):
-        raise ArtifactError("The new model answers another question than the one that is served", hint=hint)
-    known = {column.name: column.role for column in old.schema.features}
-    added = [c.name for c in new.schema.features if c.required and c.name not in known]
-    if added:
-        raise ArtifactError(
-            f"The new model needs columns that clients do not send yet: {', '.join(added[:8])}", hint=hint
-        )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import AutoMLError, EngineError
+from automl.serve.contract import Contract
 from automl.serve.settings import Settings
 from automl.serve.version import find_folder, version_of
 
@@ -41,6 +42,7 @@ class _Process:
         self.began = time.monotonic()
         self.ready = False
         self.version = ""  # of the model that it answers by
+        self._is_ending = False
         self._rest = b""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.output = self.process.stdout
@@ -62,6 +64,12 @@ class _Process:
     def signal(self, number: int) -> None:
         with contextlib.suppress(OSError):
             self.process.send_signal(number)
+
+    def end(self) -> None:
+        """Ask it to end; asked again it is left alone with what it does."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.signal(signal.SIGTERM)
 
     def close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):
@@ -91,7 +99,9 @@ class Supervisor:
         self._check_began = 0.0
         self._asked = ""  # the version that is being checked, or was refused
         self._version = ""  # by which answers came last
+        self._contract: dict[str, Any] = {}  # of that model, as a worker told it
         self._accepted = ""  # the version that a check found fit
+        self._refused = ""  # the version that was not taken last
         self._reload_wanted = False
         self._next_poll = 0.0
 
@@ -114,7 +124,8 @@ class Supervisor:
         old_wake = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         try:
             for _ in range(self.settings.workers):
-                self._start_worker()
+                if not self._ending:
+                    self._start_worker()
             self._loop(read_end)
         finally:
             signal.set_wakeup_fd(old_wake)
@@ -139,7 +150,7 @@ class Supervisor:
                 self._bury_if_dead(worker)
             now = time.monotonic()
             if self._ending:
-                self._hurry(now)
+                self._end_workers(now)
                 continue
             self._check_starts(now)
             self._watch_model(now)
@@ -152,45 +163,66 @@ class Supervisor:
             self._ending = 1.0  # the second one: at once
             return
         self._ending = time.monotonic() + self.settings.drain_seconds + 1.0
+
+    def _end_workers(self, now: float) -> None:
+        """Called by the loop, not by the signal: that may come while a worker is being started on the socket."""
         self._socket.close()
         for worker in self._workers:
-            worker.signal(signal.SIGTERM)
-
-    def _hurry(self, now: float) -> None:
-        if now > self._ending:
-            for worker in self._workers:
+            worker.end()
+            if now > self._ending:
                 worker.signal(signal.SIGKILL)
 
     def _hear(self, worker: _Process, record: dict[str, Any]) -> None:
         if record.get("ready"):
-            worker.ready = True
-            worker.version = str(record["version"])
-            self._tell_of_swap(worker)
-            if self._accepted not in ("", worker.version):  # it had loaded its model before the new one was accepted
-                worker.signal(signal.SIGHUP)
-            if (
-                not self._told
-                and all(one.ready for one in self._workers)
-                and len(self._workers) == self.settings.workers
-            ):
-                self._told = True
-                self._on_ready({**record, **self._addresses()})
+            self._hear_ready(worker, record)
         elif "reloaded" in record:
             worker.version = self._version = str(record["reloaded"])
+            self._contract = record["contract"]
             _log(f"now answers by version {worker.version}")
         elif "refused" in record:
-            _log(f"the new model is refused, the old one stays: {record['refused']}. {record.get('hint', '')}")
-        elif "error" in record and not self._told:
+            self._refuse(str(record["version"]), f"{record['refused']}. {record.get('hint', '')}")
+            if not worker.ready:
+                self._count_refusal()
+        elif "error" in record:
+            if self._told:
+                _log(f"a new worker cannot start: {record['error']}. {record.get('hint', '')}")
+                return
             self._workers.remove(worker)
             worker.process.wait(10)
             raise _worker_error(record)
 
-    def _tell_of_swap(self, worker: _Process) -> None:
+    def _hear_ready(self, worker: _Process, record: dict[str, Any]) -> None:
+        worker.ready = True
+        worker.version = str(record["version"])
+        self._tell_of_swap(worker, record["contract"])
+        if self._accepted not in ("", worker.version):  # it had loaded its model before the new one was accepted
+            worker.signal(signal.SIGHUP)
+        is_whole = all(one.ready for one in self._workers) and len(self._workers) == self.settings.workers
+        if is_whole and not self._told:
+            self._told = True
+            self._on_ready({**record, **self._addresses()})
+
+    def _tell_of_swap(self, worker: _Process, contract: dict[str, Any]) -> None:
         """A worker that takes a dead one's place reads the model that is there now, which nobody may have announced."""
         if self._told and worker.version not in (self._version, self._accepted):
             before = f"before it was {self._version}"
             _log(f"the new worker answers by version {worker.version}, which stands there now; {before}")
-        self._version = worker.version
+            try:
+                Contract.from_json(self._contract).check(Contract.from_json(contract))
+            except AutoMLError as error:  # no worker of the model before was left, and one must answer
+                _log(f"ERROR: clients of the model before cannot go on with it: {error}. {error.hint}")
+        self._version, self._contract = worker.version, contract
+
+    def _refuse(self, version: str, reason: str) -> None:
+        _log(f"the new model is refused, the old one stays: {reason}")
+        self._accepted, self._refused = "", version
+
+    def _count_refusal(self) -> None:
+        """The series are the workers': one of them counts what none of them refused itself."""
+        for worker in self._workers:
+            if worker.ready:
+                worker.signal(signal.SIGUSR1)
+                return
 
     def _addresses(self) -> dict[str, Any]:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
@@ -205,7 +237,13 @@ class Supervisor:
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": self._metrics, "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment.setdefault("OMP_NUM_THREADS", "1")
         environment.pop("AUTOML_SERVE_TOKEN", None)
-        record = {"settings": self.settings.to_json(), "token": self.token, "descriptor": self._socket.fileno()}
+        record = {
+            "settings": self.settings.to_json(),
+            "token": self.token,
+            "descriptor": self._socket.fileno(),
+            # the only one to answer takes what is there: a server that is down serves nobody
+            "contract": self._contract if self._served() else {},
+        }
         command = [sys.executable, "-m", "automl.serve.worker"]
         self._workers.append(_Process(command, environment, self._socket.fileno(), record))
 
@@ -227,9 +265,21 @@ class Supervisor:
         lived = time.monotonic() - worker.began
         self._pause = 0.5 if lived > HEALTHY_SECONDS else min(LONGEST_PAUSE, self._pause * 2)
         self._starts.append(time.monotonic() + self._pause)
-        _log(f"a worker ended with code {code} and is replaced")
+        when = " once a model stands there that is not refused" if self._must_wait() else ""
+        _log(f"a worker ended with code {code} and is replaced{when}")
+
+    def _served(self) -> set[str]:
+        """The versions by which workers answer; more than one only on the way from one to the next."""
+        return {worker.version for worker in self._workers if worker.ready}
+
+    def _must_wait(self) -> bool:
+        """Whether a new worker could only load a model that was refused, while others answer by the one before it."""
+        served, refused = self._served(), self._refused
+        return bool(served and refused) and refused not in served and _version_there(self.settings.model) == refused
 
     def _check_starts(self, now: float) -> None:
+        if self._starts and self._must_wait():
+            return
         due = [moment for moment in self._starts if moment <= now]
         self._starts = [moment for moment in self._starts if moment > now]
         for _ in due:
@@ -244,7 +294,7 @@ class Supervisor:
             return
         if not self._reload_wanted and not (self.settings.reload and now >= self._next_poll):
             return
-        served = {worker.version for worker in self._workers if worker.ready}
+        served = self._served()
         if not served:  # those that start could load the model that is there, or the one before it
             return
         self._next_poll = now + POLL_SECONDS
@@ -256,8 +306,11 @@ class Supervisor:
         self._check_began = now
         command = [sys.executable, "-m", "automl.serve.check", self.settings.model, self.settings.runtime]
         self._check = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
+        assert self._check.stdin is not None
+        with contextlib.suppress(OSError), self._check.stdin as stdin:
+            stdin.write(json.dumps(self._contract) + "\n")
 
     def _follow_check(self, now: float) -> None:
         assert self._check is not None and self._check.stdout is not None
@@ -270,12 +323,13 @@ class Supervisor:
         self._check.stdout.close()
         self._check = None
         if code == 0:
-            self._accepted = self._asked
+            self._accepted, self._refused = self._asked, ""
             for worker in self._workers:
                 if worker.ready:
                     worker.signal(signal.SIGHUP)
         else:
-            _log(f"the new model is refused, the old one stays: {text or f'loading it ended with code {code}'}")
+            self._refuse(self._asked, text or f"loading it ended with code {code}")
+            self._count_refusal()
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 

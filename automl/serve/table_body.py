@@ -13,6 +13,8 @@ from automl.serve.rows import RowReader, Rows
 
 NO_ARROW = "Write it with pyarrow.ipc.new_stream, without compression"
 MAX_COLUMNS = 20_000
+MAX_LEVELS = 1_000_000  # of a dictionary, of which the rows may use any part
+MAX_CHECKED = 1 << 30  # bytes of all batches, each with the whole of its dictionaries: so they are checked
 
 
 def read_csv_rows(body: bytes, reader: RowReader) -> Rows:
@@ -48,7 +50,8 @@ def read_csv_rows(body: bytes, reader: RowReader) -> Rows:
 def read_arrow_rows(body: bytes, reader: RowReader) -> Rows:
     """Rows of an Arrow IPC stream or file of flat columns.
 
-    Compressed buffers are refused: a few bytes of them unpack to any size.
+    Compressed buffers are refused: a few bytes of them unpack to any size. So are dictionaries in parts: each part, be
+    it one byte, makes another copy of the whole.
     """
     import pyarrow as pa
 
@@ -62,7 +65,11 @@ def read_arrow_rows(body: bytes, reader: RowReader) -> Rows:
             _refuse_packed(body)
             stream = pa.ipc.open_stream(buffer)
             schema, parts = stream.schema, list(_bounded(stream, reader.max_rows))
+        left = max(MAX_CHECKED, 2 * len(body))
         for part in parts:
+            left -= part.get_total_buffer_size()
+            if left < 0:
+                raise Refusal(422, "Too many batches share a large dictionary", hint="Send one batch", kind="arrow")
             part.validate(full=True)
         return _read_table(pa.Table.from_batches(parts, schema=schema), reader)
     except (pa.ArrowException, ValueError, OSError, OverflowError, KeyError, MemoryError) as error:
@@ -96,6 +103,9 @@ def _refuse_packed(stream: bytes) -> None:
         kind = message.type
         if kind in ("record batch", "dictionary") and _is_packed(message.metadata.to_pybytes(), kind):
             raise Refusal(415, "The Arrow stream is compressed", hint=NO_ARROW, kind="arrow")
+        if kind == "dictionary" and _is_delta(message.metadata.to_pybytes()):
+            hint = "Write it with pyarrow.ipc.new_stream, without dictionary deltas"
+            raise Refusal(415, "The Arrow stream has a dictionary in parts", hint=hint, kind="arrow")
 
 
 def _is_packed(metadata: bytes, kind: str) -> bool:
@@ -104,16 +114,23 @@ def _is_packed(metadata: bytes, kind: str) -> bool:
     pyarrow does not tell, so the FlatBuffers table is read here: a table begins with the distance back to its vtable,
     which lists the place of each field.
     """
-    header = _field(metadata, _word(metadata, 0), 2)  # Message: version, header_type, header
-    if header is None:
-        return True
-    table = header + _word(metadata, header)
-    if kind == "dictionary":  # DictionaryBatch: id, data
-        inner = _field(metadata, table, 1)
-        if inner is None:
-            return True
-        table = inner + _word(metadata, inner)
-    return _field(metadata, table, 3) is not None
+    table = _table(metadata, _word(metadata, 0), 2)  # Message: version, header_type, header
+    if table is not None and kind == "dictionary":  # DictionaryBatch: id, data, isDelta
+        table = _table(metadata, table, 1)
+    return table is None or _field(metadata, table, 3) is not None
+
+
+def _is_delta(metadata: bytes) -> bool:
+    """Whether a dictionary's message adds to the one before: field 2 of DictionaryBatch."""
+    table = _table(metadata, _word(metadata, 0), 2)
+    place = None if table is None else _field(metadata, table, 2)
+    return place is not None and metadata[place : place + 1] != b"\0"
+
+
+def _table(data: bytes, table: int, number: int) -> int | None:
+    """Where the table stands that a field points to."""
+    place = _field(data, table, number)
+    return None if place is None else place + _word(data, place)
 
 
 def _field(data: bytes, table: int, number: int) -> int | None:
@@ -157,13 +174,31 @@ def _read_cells(name: str, column: Any) -> list[Any]:
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        cells: list[Any] = []
-        for chunk in column.chunks:  # by code, so that a long text that many rows share stays one object
-            levels = [*_plain(name, chunk.dictionary), None]
-            codes = chunk.indices.to_pylist()
-            cells += [levels[-1 if code is None else code] for code in codes]
-        return cells
+        return _read_levels(name, column)
     return [cell for chunk in column.chunks for cell in _plain(name, chunk)]
+
+
+def _read_levels(name: str, column: Any) -> list[Any]:
+    """The cells of a column that names its texts by code: each text that the rows use once, whoever shares it."""
+    import pyarrow as pa
+
+    cells: list[Any] = []
+    known: dict[Any, dict[int | None, Any]] = {}  # dictionary → code → cell
+    for chunk in column.chunks:
+        dictionary, codes = chunk.dictionary, chunk.indices.to_pylist()
+        if len(dictionary) > MAX_LEVELS:
+            text = f"The column {name!r} has a dictionary of more than {MAX_LEVELS:,} values"
+            raise Refusal(422, text, hint="Send the values that the rows use", kind="arrow")
+        levels = known.setdefault(_place_of(dictionary), {None: None})
+        fresh = [code for code in dict.fromkeys(codes) if code not in levels]
+        levels.update(zip(fresh, _plain(name, dictionary.take(pa.array(fresh, pa.int64()))), strict=True))
+        cells += [levels[code] for code in codes]
+    return cells
+
+
+def _place_of(array: Any) -> tuple[Any, ...]:
+    """Where an array lies in memory: the chunks of a stream share one, each by an object of its own."""
+    return (array.offset, len(array), *(buffer.address if buffer is not None else 0 for buffer in array.buffers()))
 
 
 def _plain(name: str, array: Any) -> list[Any]:

@@ -69,7 +69,7 @@ def output_specs(current: Current) -> list[TensorSpec]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor of an answer: its cells in order, flat."""
+    """A tensor of an answer: its cells in order, flat; None for a value that is not finite, as JSON has none."""
 
     name: str
     datatype: str
@@ -81,8 +81,7 @@ def make_outputs(current: Current, outputs: FloatArray, *, labels_only: bool) ->
     """All outputs of an answer by name."""
     model, count = current.model, len(outputs)
     if not model.task.is_classification:
-        values = np.nan_to_num(outputs[:, 0].astype(np.float64), posinf=3e38, neginf=-3e38).tolist()
-        return {"value": Output("value", "FP32", (count, 1), values)}
+        return {"value": Output("value", "FP32", (count, 1), model.decide(outputs))}
     specs = output_specs(current)
     found = {"label": Output("label", specs[0].datatype, (count,), model.decide(outputs))}
     if not labels_only:
@@ -190,7 +189,7 @@ def _unpack_bytes(raw: bytes) -> list[bytes]:
 
 
 def pack(output: Output) -> bytes:
-    """The reverse of `unpack`."""
+    """The reverse of `unpack`; what is None becomes NaN."""
     if output.datatype == BYTES:
         texts = [str(cell).encode() for cell in output.cells]
         return b"".join(len(text).to_bytes(4, "little") + text for text in texts)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutoMLError
 from automl.schema import Role
+from automl.serve.contract import Contract
 from automl.serve.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ class Worker:
     Args:
         descriptor: of the listening socket.
         say: sends a record to the supervisor.
+        contract: of the model by which others answer; one that breaks it is not served. None if nobody answers.
     """
 
-    def __init__(self, settings: Settings, token: str, descriptor: int, say: Any) -> None:
+    def __init__(
+        self, settings: Settings, token: str, descriptor: int, say: Any, contract: Contract | None = None
+    ) -> None:
         self.settings = settings
         self.token = token
         self.say = say
+        self.contract = contract
         self.socket = socket.socket(fileno=descriptor)
         self.code = 0
         self._swapping = False
@@ -59,6 +64,8 @@ class Worker:
 
         settings = self.settings
         model = load_model(Path(settings.model), runtime=settings.runtime, name=settings.name)
+        if not self._keeps_contract(model):
+            return
         self.metrics = Metrics()
         self.service = Service(
             model,
@@ -79,7 +86,8 @@ class Worker:
         serving = asyncio.create_task(self.server.serve(sockets=[self.socket]))
         while not self.server.started and not serving.done():
             await asyncio.sleep(0.01)
-        self.say({"ready": True, "name": model.name, "version": model.version, "runtime": model.runtime})
+        told = {"name": model.name, "version": model.version, "runtime": model.runtime}
+        self.say({"ready": True, **told, "contract": Contract.of(model).to_json()})
         await serving
         await asyncio.sleep(0.05)  # those that were cut off are told so
         gauges.cancel()
@@ -88,6 +96,23 @@ class Worker:
         elif self._grpc is not None:  # the model hangs: there is nothing to wait for
             await self._grpc.stop(grace=1.0)
         self.service.observers.close()
+
+    def _keeps_contract(self, model: ServedModel) -> bool:
+        """A worker that takes a dead one's place may find another model than the one that its fellows answer by."""
+        if self.contract is None:
+            return True
+        try:
+            self.contract.check(Contract.of(model))
+        except AutoMLError as error:
+            self.say(_refusal(self._version_there(), error))
+            self.code = error.exit_code
+            return False
+        return True
+
+    def _version_there(self) -> str:
+        from automl.serve.version import find_folder, version_of
+
+        return version_of(find_folder(Path(self.settings.model)))
 
     async def _warm_up(self) -> None:
         """The first rows pay for what is made on first use; no client should."""
@@ -131,6 +156,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self.end)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches all; the supervisor decides
         loop.add_signal_handler(signal.SIGHUP, self._swap_soon)
+        loop.add_signal_handler(signal.SIGUSR1, self.metrics.reloads.labels("refused").inc)  # by another process
         threading.Thread(target=self._watch_parent, args=(loop,), name="parent", daemon=True).start()
 
     def end(self) -> None:
@@ -168,26 +194,24 @@ class Worker:
     async def _swap(self) -> None:
         """Load the model anew beside the one that serves, then swap."""
         from automl.serve.model import load_model
-        from automl.serve.version import find_folder, version_of
 
         if self._swapping:
             self._again = True
             return
-        self._swapping = True
+        self._swapping, version = True, ""
         try:
             path, loop = Path(self.settings.model), asyncio.get_running_loop()
             load = lambda: load_model(path, runtime=self.settings.runtime, name=self.service.current.model.name)  # noqa: E731
-            if version_of(find_folder(path)) == self.service.current.model.version:
+            version = self._version_there()
+            if version == self.service.current.model.version:
                 return
             model = await loop.run_in_executor(None, load)
             self.service.swap(model)
             self.metrics.reloads.labels("done").inc()
-            self.say({"reloaded": model.version})
+            self.say({"reloaded": model.version, "contract": Contract.of(model).to_json()})
         except Exception as error:  # whatever is wrong with the new model, the old one answers
             self.metrics.reloads.labels("refused").inc()
-            known = isinstance(error, AutoMLError | OSError)
-            text = str(error) if known else f"{type(error).__name__}: {error}"
-            self.say({"refused": text, "hint": getattr(error, "hint", "")})
+            self.say(_refusal(version, error))
         finally:
             self._swapping = False
             if self._again:
@@ -201,15 +225,23 @@ def make_observers(settings: Settings, model: ServedModel) -> list[Observer]:
         return []
     from automl.monitor.request_log import RequestLog
 
-    columns = [column.name for column in model.predictor.schema.features if column.role is not Role.IMAGE]
+    features = model.predictor.schema.features
+    pictures = [column.name for column in features if column.role is Role.IMAGE]  # too large for a log
     log = RequestLog(
         Path(settings.log),
-        columns=columns,
+        columns=[column.name for column in features],
         hashed=settings.log_hashed,
-        dropped=settings.log_dropped,
+        dropped=(*settings.log_dropped, *pictures),
         megabytes=settings.log_megabytes,
     )
     return [lambda _, rows, outputs, seconds: log(rows, outputs, seconds)]
+
+
+def _refusal(version: str, error: Exception) -> dict[str, Any]:
+    """What the supervisor hears of a model that is not taken."""
+    known = isinstance(error, AutoMLError | OSError)
+    text = str(error) if known else f"{type(error).__name__}: {error}"
+    return {"refused": text, "hint": getattr(error, "hint", ""), "version": version}
 
 
 def _exit_after(seconds: float, code: int) -> None:
@@ -237,7 +269,9 @@ def main() -> None:
     for name in ("uvicorn", "python_multipart"):  # the latter tells bytes of bodies
         logging.getLogger(name).setLevel(logging.CRITICAL)
     record = json.loads(sys.stdin.buffer.readline())
-    worker = Worker(Settings.from_json(record["settings"]), record["token"], int(record["descriptor"]), say)
+    settings, contract = Settings.from_json(record["settings"]), record["contract"]
+    held_to = Contract.from_json(contract) if contract else None
+    worker = Worker(settings, record["token"], int(record["descriptor"]), say, held_to)
     try:
         import uvloop
 

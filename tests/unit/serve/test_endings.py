@@ -1,9 +1,11 @@
-"""A call at work when the server is told to end is answered, though no HTTP request is left to wait for."""
+"""The server ends well whenever it is told to: a call at work is answered, a worker that starts is waited for."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from automl.serve.settings import Settings
-from tests.unit.serve.inside import inside, program_with
+from tests.unit.serve.inside import PROGRAM, inside, program_with
 
 SLOW = """
 from automl.serve.service import Service
@@ -23,6 +25,18 @@ async def predict_slowly(self, current, rows):
     return await predict(self, current, rows)
 
 Service.predict = predict_slowly
+"""
+
+SIGNALLED = """
+import os, signal
+from automl.serve import supervisor
+
+class Signalled(supervisor._Process):
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+supervisor._Process = Signalled
 """
 
 
@@ -51,3 +65,12 @@ def test_a_call_at_work_is_answered_over_grpc_when_the_server_is_told_to_end(exp
             assert called.result().model_name == "shop"
         assert server.process.wait(15) == 0
         assert time.monotonic() - began < 6
+
+
+def test_a_signal_between_the_starts_of_two_workers_ends_the_server_without_a_fault(export: Path) -> None:
+    settings = Settings(model=str(export), port=0, workers=2)
+    words = [sys.executable, "-c", SIGNALLED + PROGRAM, settings.to_json()]
+    began = time.monotonic()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - began < 10

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from automl.cli.main import run
+from automl.files import read_json, write_json
+from automl.serve.model import load_model
 from automl.serve.settings import Settings
+from automl.serve.version import find_folder, version_of
 from tests.unit.serve.inside import inside, program_with
 from tests.unit.serve.server import Server, serving, wait_until
 from tests.unit.serve.test_operation import swap, touch_manifest
@@ -41,6 +46,12 @@ automl.serve.model.load_model = load_once
 """
 
 
+def rename_a_class(folder: Path) -> None:
+    """Its golden rows cannot tell: they hold what the model says, not what that is called."""
+    record = read_json(folder / "manifest.json")
+    write_json(folder / "manifest.json", {**record, "task": {**record["task"], "classes": ["never", "yes"]}})
+
+
 def versions(server: Server) -> set[str]:
     """Of the models that answer, over connections that different workers take."""
     found = set()
@@ -48,6 +59,16 @@ def versions(server: Server) -> set[str]:
         with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
             found.add(client.get("/schema").json()["version"])
     return found
+
+
+def test_a_model_has_the_version_that_its_folder_tells_whatever_it_was_read_from(
+    model: Path, export: Path, tmp_path: Path
+) -> None:
+    """By which the supervisor, who loads none, knows that another one stands there."""
+    inner = tmp_path / "skops"
+    assert run(["export", str(model), "--format", "skops", "--out", str(inner)]) == 0
+    for path in (model, model / "model", export, inner):
+        assert load_model(path, runtime="auto").version == version_of(find_folder(path))
 
 
 @pytest.mark.slow
@@ -100,3 +121,51 @@ def versions_or_none(server: Server) -> set[str]:
         return versions(server)
     except httpx.HTTPError:
         return set()
+
+
+@pytest.mark.slow
+def test_no_worker_that_takes_a_dead_ones_place_loads_a_model_that_was_refused(export: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "live"
+    shutil.copytree(export, folder)
+    with serving(folder, tmp_path, "--reload", "--workers", "2") as server:
+        swap(folder, rename_a_class)
+        reason = "is refused, the old one stays: The new model answers another question"
+        wait_until(lambda: reason in server.messages(), within=60)
+        wait_until(lambda: server.metric("automl_reloads_total") == 1)
+        os.kill(server.workers()[0], signal.SIGKILL)
+        wait_until(lambda: "is replaced once a model stands there that is not refused" in server.messages())
+        time.sleep(2)  # longer than the pause before a start
+        assert len(server.workers()) == 1
+        assert versions(server) == {server.record["version"]}
+        swap(folder, lambda other: restore(other, export))
+        wait_until(lambda: len(server.workers()) == 2, within=60)
+        wait_until(lambda: versions_or_none(server) == {version_of(folder)}, within=60)
+        assert "ERROR" not in server.messages()
+
+
+def restore(folder: Path, export: Path) -> None:
+    shutil.copy(export / "manifest.json", folder)
+    touch_manifest(folder, "the classes are called as before")
+
+
+@pytest.mark.slow
+def test_a_new_worker_leaves_the_answers_to_those_who_keep_the_contract_as_long_as_there_are_any(
+    export: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "live"
+    shutil.copytree(export, folder)
+    with serving(folder, tmp_path, "--workers", "2") as server:
+        swap(folder, rename_a_class)
+        os.kill(server.workers()[0], signal.SIGKILL)
+        reason = "is refused, the old one stays: The new model answers another question"
+        wait_until(lambda: reason in server.messages(), within=60)
+        wait_until(lambda: "is replaced once a model stands there that is not refused" in server.messages())
+        assert versions(server) == {server.record["version"]}
+        assert server.metric("automl_reloads_total") == 1
+        (last,) = server.workers()
+        os.kill(last, signal.SIGKILL)
+        told = "ERROR: clients of the model before cannot go on with it: The new model answers another question"
+        wait_until(lambda: told in server.messages(), within=60)
+        wait_until(lambda: len(server.workers()) == 2, within=60)
+        wait_until(lambda: versions_or_none(server) == {version_of(folder)}, within=60)
+        assert server.messages().count("ERROR") == 1

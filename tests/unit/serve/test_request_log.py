@@ -10,6 +10,11 @@ import numpy as np
 
 from automl.ensemble.artifact import load_predictor
 from automl.monitor.request_log import list_files, read_request_log
+from automl.schema import Column, PictureFormat, Role
+from automl.serve.rows import Rows
+from automl.serve.settings import Settings
+from automl.serve.worker import make_observers
+from tests.unit.serve.models import make_model
 from tests.unit.serve.server import serving
 
 
@@ -45,3 +50,14 @@ def test_a_column_that_is_not_there_cannot_be_hidden(model: Path, tmp_path: Path
         assert server.code not in (None, 0)
         assert "no column 'citty'" in server.messages()
         assert "Traceback" not in server.messages()
+
+
+def test_pictures_are_not_noted_and_the_log_says_so(tmp_path: Path) -> None:
+    photo = Column(name="photo", role=Role.IMAGE, picture=PictureFormat(height=4, width=4, channels=1))
+    model = make_model(photo, Column(name="age", role=Role.NUMBER), Column(name="name", role=Role.TEXT))
+    settings = Settings(model="", log=str(tmp_path / "log"), log_hashed=("photo",), log_dropped=("name",))
+    (observer,) = make_observers(settings, model)
+    observer(model, Rows({"photo": ["data:,"], "age": [41], "name": ["Ann"]}, 1), np.zeros((1, 1), np.float32), 0.1)
+    found = read_request_log(tmp_path / "log")
+    assert found.hidden == ("name", "photo")
+    assert found.frame.to_dict("list") == {"age": [41]}

@@ -15,7 +15,9 @@ from PIL import Image
 
 import automl
 from automl.export._bundle import export_model, open_source, verify_export
-from tests.unit.serve.server import Server, serving
+from automl.monitor.watch import watch
+from tests.unit.serve.server import Server, serving, wait_until
+from tests.unit.serve.test_request_log import read_log
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,19 @@ def ask(server: Server, paths: list[Path], name: str, expected: np.ndarray) -> N
 def test_a_model_of_pictures_is_served(run: Path, folder: Path, tmp_path: Path) -> None:
     with serving(run, tmp_path) as server:
         ask(server, *expect(run, folder))
+
+
+def test_its_log_is_watched_without_an_alarm_over_the_pictures_that_it_lacks(
+    run: Path, folder: Path, tmp_path: Path
+) -> None:
+    log, paths = tmp_path / "log", sorted(folder.rglob("*.png"))
+    with serving(run, tmp_path, "--log", str(log)) as server:
+        files = [("files", (path.name, path.read_bytes(), "image/png")) for path in paths]
+        assert server.client.post("/predict", files=files).status_code == 200
+        wait_until(lambda: read_log(log).count("\n") == len(paths))
+    record = watch(run, log)
+    assert not record["over_gate"]
+    assert any(notice.startswith("hidden in the log, and not compared: ") for notice in record["notices"])
 
 
 def test_its_graph_answers_the_same_wherever_it_runs(run: Path, export: Path, folder: Path, tmp_path: Path) -> None:
