@@ -18,6 +18,7 @@ EXTRA = "onnx"
 FOLDER = "k8s"
 PORT = 8080
 MEMORY_MB = 256  # what onnxruntime and Python take before the first model
+NOBODY = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 class Kubernetes:
@@ -64,12 +65,11 @@ def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str,
     """
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model"}
     meta = {"name": name, "labels": labels}
-    container = _container(image, memory_mb)
     pod = {
         "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": NOBODY,
         "terminationGracePeriodSeconds": 30,
-        "containers": [container],
+        "containers": [_container(image, memory_mb)],
     }
     deployment = {
         "replicas": 2,
@@ -88,7 +88,7 @@ def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str,
         "selector": {"matchLabels": labels},
         "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],
     }
-    kserve = {"predictor": {**pod, "containers": [{**container, "name": "kserve-container"}], "minReplicas": 1}}
+    kserve = {"predictor": {**_kserve_pod(image, memory_mb), "minReplicas": 1}}
     return {
         "deployment.yaml": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment},
         "service.yaml": {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
@@ -115,14 +115,27 @@ def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str,
     }
 
 
-def _container(image: str, memory_mb: int) -> dict[str, Any]:
+def _kserve_pod(image: str, memory_mb: int) -> dict[str, Any]:
+    """The same as Knative takes it, on which KServe runs where it scales to zero.
+
+    Knative refuses a port of another name than http1 or h2c, a time to end, and what a pod, not its container, says of
+    security; before 1.15 a probe of the start as well (pkg/apis/serving/fieldmask.go of knative/serving).
+    """
+    container = {**_container(image, memory_mb, port="http1"), "name": "kserve-container"}
+    start = container.pop("startupProbe")
+    container["livenessProbe"]["initialDelaySeconds"] = start["periodSeconds"] * start["failureThreshold"]
+    container["securityContext"] = {**NOBODY, **container["securityContext"]}
+    return {"automountServiceAccountToken": False, "containers": [container]}
+
+
+def _container(image: str, memory_mb: int, *, port: str = "http") -> dict[str, Any]:
     def probe(path: str, seconds: int) -> dict[str, Any]:
-        return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": seconds, "timeoutSeconds": 2}
+        return {"httpGet": {"path": path, "port": port}, "periodSeconds": seconds, "timeoutSeconds": 2}
 
     return {
         "name": "model",
         "image": image,
-        "ports": [{"name": "http", "containerPort": PORT}],
+        "ports": [{"name": port, "containerPort": PORT}],
         "resources": {
             "requests": {"cpu": "250m", "memory": f"{memory_mb}Mi"},
             "limits": {"cpu": "1", "memory": f"{2 * memory_mb}Mi"},

@@ -65,6 +65,20 @@ def test_what_kserve_runs_is_a_pod() -> None:
     check_schema({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "churn"}, "spec": pod})
 
 
+def test_knative_takes_what_kserve_runs() -> None:
+    """What its webhook lets pass unless told otherwise: pkg/apis/serving/fieldmask.go of knative/serving."""
+    predictor = make_manifests("churn", "churn:1", 300)["kserve.yaml"]["spec"]["predictor"]
+    assert set(predictor) == {"automountServiceAccountToken", "containers", "minReplicas"}
+    (container,) = predictor["containers"]
+    assert container["ports"] == [{"name": "http1", "containerPort": 8080}]
+    probes = {name: probe for name, probe in container.items() if name.endswith("Probe")}
+    assert set(probes) == {"readinessProbe", "livenessProbe"}
+    assert {probe["httpGet"]["port"] for probe in probes.values()} == {"http1"}
+    assert probes["livenessProbe"]["initialDelaySeconds"] == 120
+    rights = container["securityContext"]
+    assert (rights["runAsNonRoot"], rights["runAsUser"], rights["readOnlyRootFilesystem"]) == (True, 10001, True)
+
+
 def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
     pod = make_manifests("churn", "churn:1", 300)["deployment.yaml"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
