@@ -212,7 +212,7 @@ def tell_of_data(dataset: Dataset, findings: list[Finding]) -> Iterator[Event]:
         is_risk = finding.severity == "risk"
         risks[finding.kind] += is_risk
         if is_risk and risks[finding.kind] <= MOST_WARNINGS:
-            yield WarningRaised(text=f"{finding.text} {finding.action}".strip())
+            yield WarningRaised(text=". ".join(filter(None, (finding.text.rstrip("."), finding.action))))
         else:
             yield Decision(topic=finding.kind, text=finding.text, reason=finding.action)
     for kind, count in risks.items():

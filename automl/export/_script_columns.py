@@ -31,7 +31,10 @@ def write_preparation(winner: Winner, code: Code) -> str:
         code.use("sklearn.pipeline", "make_pipeline")
         scaled = _numbers(needs, params, code)
         split = "FunctionTransformer(split_dates)"
-        whole = split if scaled == '"passthrough"' else f"make_pipeline({split}, {scaled})"
+        whole = split
+        if scaled != '"passthrough"':  # a year that does not vary is noise without bound once scaled
+            code.use("sklearn.feature_selection", "VarianceThreshold")
+            whole = f"make_pipeline({split}, VarianceThreshold(), {scaled})"
         code.blocks.append(_SPLIT_DATES)
         parts.append(f'            ("dates", {whole}, DATES),')
     parts += _categories(winner, needs, params, code)
@@ -123,7 +126,7 @@ _SPLIT_DATES = '''def split_dates(frame: pd.DataFrame) -> np.ndarray:
     for name in frame.columns:
         moment = frame[name].dt
         days = (frame[name] - pd.Timestamp(0)) // pd.Timedelta(days=1)
-        parts += [days, moment.year, moment.month, moment.day, moment.weekday, moment.hour, moment.minute]
+        parts += [days, moment.year, moment.month, moment.day, moment.day_of_week, moment.hour, moment.minute]
     return np.column_stack([part.to_numpy(dtype="float64") for part in parts])'''
 
 _CLIPPER = '''class Clipper(TransformerMixin, BaseEstimator):

@@ -114,7 +114,8 @@ def print_verdict(run: Run, console: Console) -> None:
         console.print()
     path = clean_line(_quote(source.shown_path))
     if run.report_path.exists():
-        _line(console, f"report: {path}/report.html")
+        page = clean_line(_quote(f"{source.shown_path}/report.html"))
+        _line(console, f"report: {page}")
     if source.leaderboard:
         root = clean_line(_quote(source.shown_root))
         _line(console, f"next: automl predict {root} {source.new_data} --out predictions.csv")

@@ -181,6 +181,7 @@ def test_every_form_of_script_is_plain_python_that_fits_and_predicts(tmp_path: P
         "    pipe = module.Pipeline([('prepare', module.build_preparation()), ('model', module.build_model())])\n"
         "    features = rows[module.NUMBERS + module.CATEGORIES + module.DATES]\n"
         "    assert len(pipe.fit(features, rows[module.TARGET]).predict(features)) == 300\n"
+        "    assert module.np.nanmax(abs(pipe[0].transform(features))) < 1e6, at  # with one year in all\n"
     )
     words = [sys.executable, "-c", program, str(tmp_path), str(len(FORMS))]
     done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
