@@ -39,7 +39,11 @@ __all__ = ["RawTable", "load_dataset", "read_table"]
 
 
 def read_table(
-    source: Path | str | pd.DataFrame, *, options: DataOptions | None = None, part: Part = "all"
+    source: Path | str | pd.DataFrame,
+    *,
+    options: DataOptions | None = None,
+    part: Part = "all",
+    folder: Path | None = None,
 ) -> RawTable:
     """Read a table without making anything of its columns.
 
@@ -48,6 +52,7 @@ def read_table(
             `automl.data.collections`; "-" for the standard input; or a frame.
         options: `encoding`, `sheet` and `roles` are used here.
         part: of a collection that has a part for training and one for a test.
+        folder: from which paths of pictures in its cells begin; that of the file without it.
 
     Raises:
         DataError: if it cannot be read as a table; the sentence says what it is instead, or which line is wrong.
@@ -61,7 +66,7 @@ def read_table(
     opened = open_source(path)
     table: RawTable = choose_reader(opened).read(opened, options)
     table = dataclasses.replace(table, notices=(*opened.notices, *table.notices))
-    return table if str(path) == "-" else resolve_paths(table, path.resolve().parent, dict(options.roles))
+    return table if str(path) == "-" else resolve_paths(table, folder or path.resolve().parent, dict(options.roles))
 
 
 def find_test(source: Path | str | pd.DataFrame) -> Path | None:

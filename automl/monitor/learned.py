@@ -14,6 +14,7 @@ from automl.data.load import read_table
 from automl.data.table import RawTable
 from automl.errors import UsageError
 from automl.matrix import Array
+from automl.monitor.request_log import is_request_log
 from automl.recipe import Recipe, load_recipe
 from automl.run import Run
 
@@ -55,8 +56,10 @@ def read_unlearned(
     """The new rows without those that the champion has learned from, which would tell that all is as it was.
 
     Returns:
-        `new` itself if there are none.
+        `new` itself if there are none, or it is a server's log, which has no labels to learn from.
     """
+    if isinstance(new, Path) and is_request_log(new):
+        return new
     recipe = load_recipe(str(champion.recipe_path))
     old, _ = read_learned(champion, recipe, is_needed=False, tell=tell)
     if old is None:
@@ -84,8 +87,9 @@ def _read_as_it_was(champion: Run, source: Path, recipe: Recipe) -> RawTable:
     facts = champion.record.get("source")
     if not facts or not source.is_file() or source.stat().st_size == facts["bytes"]:
         return read_table(source, options=recipe.data, part="train")
-    with tempfile.TemporaryDirectory(prefix="automl-") as folder:
-        return read_table(copy_beginning(source, facts["bytes"], Path(folder)), options=recipe.data, part="train")
+    with tempfile.TemporaryDirectory(prefix="automl-") as place:
+        copy = copy_beginning(source, facts["bytes"], Path(place))
+        return read_table(copy, options=recipe.data, part="train", folder=source.resolve().parent)
 
 
 def join_rows(frames: Sequence[pd.DataFrame | None]) -> pd.DataFrame:

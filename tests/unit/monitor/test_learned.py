@@ -12,6 +12,7 @@ from automl.data import identity
 from automl.data.identity import begins_with, identify_file
 from automl.errors import UsageError
 from automl.monitor.learned import read_learned, read_unlearned
+from automl.monitor.request_log import RequestLog
 from automl.recipe import Recipe
 
 ROWS = "x,y\n1,a\n2,b\n3,a\n"
@@ -99,3 +100,22 @@ def test_rows_that_the_champion_knows_do_not_tell_that_all_is_as_it_was(source: 
     assert "3 of 4 new rows are rows that the champion has learned from" in said[0]
     new.write_text("x,y\n7,b\n", encoding="utf-8")
     assert read_unlearned(champion, new, encoding=None, tell=said.append) is new
+
+
+def test_pictures_of_a_file_that_has_grown_are_found_where_they_were(tmp_path: Path) -> None:
+    source = tmp_path / "photos.csv"
+    source.write_text("photo,y\na/1.png,cat\na/2.png,dog\n", encoding="utf-8")
+    champion = champion_of(source, tmp_path)
+    with source.open("a", encoding="utf-8") as file:
+        file.write("a/3.png,cat\n")
+    frame, _ = read_learned(champion, Recipe(), is_needed=True, tell=print)
+    assert frame is not None
+    assert frame["photo"].tolist() == [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")]
+
+
+def test_a_log_is_left_as_it_is(source: Path, tmp_path: Path) -> None:
+    champion = champion_of(source, tmp_path)
+    champion.recipe_path = tmp_path / "recipe.yaml"
+    champion.recipe_path.write_text(Recipe().dump_yaml(), encoding="utf-8")
+    RequestLog(tmp_path / "log", columns=["x"])
+    assert read_unlearned(champion, tmp_path / "log", encoding=None, tell=print) == tmp_path / "log"
