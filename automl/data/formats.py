@@ -29,6 +29,7 @@ MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "n/a")
 ODD_MISSING = ("?", "\\N", "NaT", "(null)", "N.A.", "n.a.", "#REF!", "#DIV/0!", "#VALUE!", "#NUM!", "#NAME?", "#NULL!")
 # No number, so missing among numbers; but a level of its own among words.
 NO_NUMBER = ("-", "--", ".", "None", "none", "missing", "Missing", "unknown", "Unknown", "na", "nil", "*")
+NO_VALUE = (*MISSING, *ODD_MISSING, *NO_NUMBER)
 # No date, as databases write it.
 NO_DATE = ("0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00")
 
@@ -198,6 +199,11 @@ def find_unread_quantity(texts: Sequence[str]) -> str:
         listed = ", ".join(map(repr, sorted(units)))
         return f"numbers in several units ({listed}), which are not read: write them in one"
     return ""
+
+
+def find_date_marks(evidence: Evidence) -> tuple[str, ...]:
+    """What stands among dates and is none, but for what means "no value" everywhere."""
+    return tuple(mark for mark in (*ODD_MISSING, *NO_NUMBER, *NO_DATE) if evidence.count(mark))
 
 
 def find_far_marks(values: Array) -> list[tuple[float, int]]:

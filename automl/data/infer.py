@@ -5,22 +5,22 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import shlex
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl import cells
+from automl.data.asked import force_role
 from automl.data.evidence import Evidence
 from automl.data.formats import (
     MISSING,
     NO_DATE,
-    NO_NUMBER,
+    NO_VALUE,
     ODD_MISSING,
     Guess,
+    find_date_marks,
     find_far_marks,
-    find_unread_quantity,
     guess_dates,
     guess_grouped,
     guess_number_dates,
@@ -28,7 +28,7 @@ from automl.data.formats import (
 )
 from automl.data.remarks import Remarks
 from automl.data.survey import Survey, survey
-from automl.errors import DataError
+from automl.data.words import category_column, code_column, ignored_column, word_column
 from automl.matrix import Array
 from automl.recipe import DataOptions
 from automl.schema import CellFormat, Column, Notice, Role, Schema
@@ -42,16 +42,10 @@ _CODE_NAME = re.compile(
 )
 _YEAR_NAME = re.compile(r"year|(?:^|[_\W])(?:yr|jahr)(?:$|[_\W])", re.IGNORECASE)
 _STEP_NAME = re.compile(r"t|time|timestep|step|tick|day|week|month|period", re.IGNORECASE)
-_UUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}")
 _TRUTH_WORDS = {"true", "false"}
-_ISO_CODE = re.compile(r"[A-Z]{2}")
 _EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
-NO_VALUE = (*MISSING, *ODD_MISSING, *NO_NUMBER)
 LEADING_ZEROS = "leading zeros, so codes rather than numbers"
 TOO_SHORT = "the time was too short to look at it; give it more with --time"
-# Words of which so many rows, and more than so many different ones, are numbers may be meant as numbers.
-MOSTLY_NUMBERS, FEW_NUMBERS = 0.75, 10
 _FLOAT32_STEPS = 1e-4  # float32 may blur a value by so much of the column's spread
 
 
@@ -89,7 +83,7 @@ def infer_schema(
     columns = []
     for name in map(str, frame.columns):
         if name not in found:
-            columns.append(_ignored(name, TOO_SHORT if name in unseen else "left out as asked"))
+            columns.append(ignored_column(name, TOO_SHORT if name in unseen else "left out as asked"))
             if name in unseen:
                 remarks.add("column", name, "not used", TOO_SHORT)
             continue
@@ -110,20 +104,16 @@ def digest(values: Array) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
-def _ignored(name: str, reason: str) -> Column:
-    return Column(name=name, role=Role.IGNORE, reason=reason, required=False)
-
-
 def _infer_column(evidence: Evidence, options: DataOptions, table: Survey, remarks: Remarks) -> Column:
     name = evidence.name
     forced = options.roles.get(name)
     if forced is not None:
-        return _force(evidence, Role(forced), table, remarks)
+        return force_role(evidence, Role(forced), table, remarks)
     if evidence.is_empty:
-        return _ignored(name, "every cell is missing")
+        return ignored_column(name, "every cell is missing")
     column = _guess_role(evidence, table, remarks, kept=name in options.keep)
     if column.role is Role.IGNORE and name in options.keep:
-        return _force(evidence, Role.NUMBER if evidence.values is not None else Role.CATEGORY, table, remarks)
+        return force_role(evidence, Role.NUMBER if evidence.values is not None else Role.CATEGORY, table, remarks)
     return column
 
 
@@ -132,19 +122,19 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
     if evidence.kind == "date":
         return _date_column(evidence, Guess(format=CellFormat(date_format="iso"), reason="a column of dates"), remarks)
     if evidence.kind == "category":
-        return _category_column(evidence, "a column of categories", remarks)
+        return category_column(evidence, "a column of categories", remarks)
     if evidence.kind == "bool":
-        return _category_column(evidence, "true or false", remarks)
+        return category_column(evidence, "true or false", remarks)
     if evidence.values is not None:
         grouped = guess_grouped(evidence, comma=table.comma)
         return _number_column(evidence, evidence.values, grouped, remarks, file_rows=table.rows)
     texts, counts = evidence.without((*MISSING, *ODD_MISSING))
     if not texts:
-        return _ignored(name, "every cell is missing")
+        return ignored_column(name, "every cell is missing")
     words = {text.lower() for text in texts}
     if words & _TRUTH_WORDS and words <= {*_TRUTH_WORDS, "0", "1"}:
-        return _category_column(evidence, "true or false", remarks, levels=("False", "True"))
-    number_texts, number_counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
+        return category_column(evidence, "true or false", remarks, levels=("False", "True"))
+    number_texts, number_counts = evidence.without(NO_VALUE)
     numbers, dates = table.guesses[name]
     if table.comma:
         numbers = guess_numbers(number_texts, number_counts, comma=True)
@@ -155,13 +145,13 @@ def _guess_role(evidence: Evidence, table: Survey, remarks: Remarks, *, kept: bo
         dates = guess_dates(date_texts, date_counts, day_first=table.day_first)
     if dates is not None:
         return _date_column(evidence, dates, remarks)
-    return _word_column(evidence, texts, counts, remarks)
+    return word_column(evidence, texts, counts, remarks)
 
 
 def _text_numbers(evidence: Evidence, guess: Guess, remarks: Remarks, *, file_rows: int) -> Column:
     if _has_leading_zeros(evidence):
-        return _code_column(evidence, LEADING_ZEROS, remarks)
-    marks = tuple(mark for mark in (*MISSING, *ODD_MISSING, *NO_NUMBER) if evidence.count(mark))
+        return code_column(evidence, LEADING_ZEROS, remarks)
+    marks = tuple(mark for mark in NO_VALUE if evidence.count(mark))
     cell_format = dataclasses.replace(guess.format, missing=marks)
     for mark in marks:
         if mark not in MISSING:
@@ -190,7 +180,7 @@ def _has_leading_zeros(evidence: Evidence) -> bool:
 def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Remarks, *, file_rows: int) -> Column:
     name = evidence.name
     if _has_leading_zeros(evidence):
-        return _code_column(evidence, LEADING_ZEROS, remarks)
+        return code_column(evidence, LEADING_ZEROS, remarks)
     if guess.format.thousands == ".":
         values = cells.parse_numbers(evidence.series, guess.format)
     if evidence.infinite:
@@ -199,24 +189,24 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
         )
     good = values[~np.isnan(values)]
     if len(good) == 0:
-        return _ignored(name, "every cell is missing")
+        return ignored_column(name, "every cell is missing")
     whole = bool(np.all(good == np.floor(good)))
     is_long = whole and np.abs(good).max() >= 2**53
     if is_long and (evidence.kind == "int" or evidence.all_match(r"^[+-]?\d+$", aside=NO_VALUE)):
-        return _code_column(evidence, "integers too long to be exact numbers", remarks)
+        return code_column(evidence, "integers too long to be exact numbers", remarks)
     distinct = len(np.unique(good))
     if distinct == 1:
         if len(good) < len(values):
-            return _category_column(evidence, "one value or none", remarks)
-        return _ignored(name, f"has one value, {cells.number_text(good[0])}")
+            return category_column(evidence, "one value or none", remarks)
+        return ignored_column(name, f"has one value, {cells.number_text(good[0])}")
     moments = guess_number_dates(name, good)
     if moments is not None:
         return _date_column(evidence, moments, remarks)
     if whole and _CODE_NAME.search(name) and good.min() >= 0:
-        return _code_column(evidence, "its name says codes", remarks)
+        return code_column(evidence, "its name says codes", remarks)
     reason = _identifier_reason(name, good, distinct, whole, len(values), file_rows)
     if reason:
-        return _ignored(name, reason)
+        return ignored_column(name, reason)
     if guess.reason:
         remarks.add("number", name, f"read as numbers with {guess.reason}", guess.doubt or "all rows agree")
     _suspect_marks(name, good, remarks)
@@ -241,28 +231,18 @@ def _identifier_reason(name: str, good: Array, distinct: int, whole: bool, rows:
     return "an identifier: whole numbers that count up, every one different"
 
 
-def _code_column(evidence: Evidence, reason: str, remarks: Remarks) -> Column:
-    distinct, rows = evidence.n_distinct, evidence.n_present
-    if distinct == rows and rows >= 20:
-        return _ignored(evidence.name, f"an identifier: {reason}, every one different")
-    if distinct == 1 and rows == evidence.n_rows:
-        return _ignored(evidence.name, "has one value")
-    remarks.add("category", evidence.name, "kept as a category", reason)
-    return _category_column(evidence, reason, remarks)
-
-
 def _date_column(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
     name = evidence.name
-    odd = tuple(mark for mark in (*ODD_MISSING, *NO_NUMBER, *NO_DATE) if evidence.count(mark))
+    odd = find_date_marks(evidence)
     for mark in odd:
         remarks.add("missing", name, f"{mark!r} counts as missing", "it stands among dates")
     cell_format = dataclasses.replace(guess.format, missing=(*MISSING, *odd))
     moments = cells.parse_dates(evidence.series, cell_format)
     good = moments[~np.isnat(moments)]
     if len(good) == 0:
-        return _ignored(name, "every cell is missing")
+        return ignored_column(name, "every cell is missing")
     if len(np.unique(good)) == 1 and len(good) == len(moments):
-        return _ignored(name, "has one value")
+        return ignored_column(name, "has one value")
     if guess.bad:
         listed = ", ".join(repr(text[:40]) for text in guess.bad[:5])
         remarks.add("date", name, f"{guess.bad_rows} unreadable cell(s) count as missing: {listed}", guess.reason)
@@ -271,171 +251,6 @@ def _date_column(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
     if evidence.any_match(r"\d[+-]\d\d:?\d\d$|Z$") and evidence.kind == "text":
         remarks.add("date", name, "moments with a time zone are turned into UTC", "some cells name a zone")
     return Column(name=name, role=Role.DATE, reason=guess.reason, format=cell_format)
-
-
-def _word_column(evidence: Evidence, texts: list[str], counts: Array, remarks: Remarks) -> Column:
-    name, rows, distinct = evidence.name, int(counts.sum()), len(texts)
-    if distinct == 1 and rows == evidence.n_rows:
-        return _ignored(name, f"has one value, {texts[0][:40]!r}")
-    lengths = np.array([len(text) for text in texts])
-    words = np.array([text.count(" ") + 1 for text in texts])
-    mean_words = float((words * counts).sum() / rows)
-    mean_length = float((lengths * counts).sum() / rows)
-    share = distinct / rows
-    for pattern, what in ((_UUID, "UUIDs"), (_EMAIL, "e-mail addresses")):
-        if share > 0.5 and distinct >= 10 and all(pattern.fullmatch(text) for text in texts):
-            return _ignored(name, f"an identifier: {what}")
-    spaceless = _mostly_ideographs(texts) and (mean_length >= 10 or _has_recurring_characters(texts, mean_length))
-    if distinct >= 10 and (
-        (mean_words >= 3 and share >= 0.3)
-        or (mean_words >= 8 and share >= 0.1)
-        or (share >= 0.5 and (spaceless or _has_recurring_words(texts)))
-    ):
-        shown = f"{mean_length:.0f} characters" if spaceless else f"{mean_words:.0f} words"
-        return Column(
-            name=name,
-            role=Role.TEXT,
-            reason=f"texts of {shown} on average, {share:.0%} of them different",
-            format=CellFormat(missing=MISSING),
-        )
-    quantity = find_unread_quantity(texts)
-    if distinct == rows and rows >= 20:
-        return _ignored(name, quantity or "an identifier: every value is different")
-    if rows > 100 and share > 0.98 and mean_words < 1.5:
-        return _ignored(name, quantity or f"an identifier: {share:.1%} of the values are different")
-    if quantity:
-        remarks.add("category", name, "taken as categories", f"it holds {quantity}")
-    _tell_numbers(name, texts, counts, remarks)
-    _tell_alike(name, texts, remarks)
-    reason = f"words, {distinct} distinct" if distinct > 2 else "two values" if distinct == 2 else "one value or none"
-    return _category_column(evidence, reason, remarks)
-
-
-def _tell_numbers(name: str, texts: list[str], counts: Array, remarks: Remarks) -> None:
-    """Words that are mostly numbers: what a user would rather have as a number with holes."""
-    seen = slice(0, 1000)
-    numbers = ~np.isnan(cells.parse_numbers(pd.Series(texts[seen], dtype=object)))
-    share = float(counts[seen][numbers].sum() / counts[seen].sum())
-    other = next((text for text, number in zip(texts, numbers, strict=False) if not number), None)
-    if share >= MOSTLY_NUMBERS and numbers.sum() > FEW_NUMBERS and other is not None:
-        remarks.add(
-            "category",
-            name,
-            f"{share:.0%} of the cells are numbers, others such as {other[:40]!r} are not: taken as categories",
-            f"--role {shlex.quote(f'{name}=number')} takes the others as missing",
-        )
-
-
-def _tell_alike(name: str, texts: list[str], remarks: Remarks) -> None:
-    """Categories that are one but for case or space, as far as there are few."""
-    alike: dict[str, list[str]] = {}
-    for text in texts[:1000]:
-        alike.setdefault(" ".join(text.casefold().split()), []).append(text)
-    first = next((group for group in alike.values() if len(group) > 1), None)
-    if first is not None:
-        listed = ", ".join(repr(text[:40]) for text in first[:4])
-        text = f"categories differ only in case or space: {listed}"
-        remarks.add("category", name, text, "they are kept apart; make them one in the file if they are")
-
-
-def _has_recurring_words(texts: list[str]) -> bool:
-    """Two words or more a text, out of a stock that others use too: short titles and queries, not names of rows."""
-    sample = texts[:2000]
-    words = [word for text in sample for word in text.lower().split() if word.isalpha()]
-    return len(sample) >= 20 and len(words) >= 2 * len(sample) and len(set(words)) < 0.6 * len(words)
-
-
-def _has_recurring_characters(texts: list[str], mean_length: float) -> bool:
-    """Five or more a text, out of a stock that others use too; names of people are shorter."""
-    sample = "".join(texts[:2000])
-    return len(texts) >= 20 and mean_length >= 5 and len(set(sample)) < 0.3 * len(sample)
-
-
-def _mostly_ideographs(texts: list[str]) -> bool:
-    """Writing without blanks between words: Chinese, Japanese, Thai."""
-    sample = "".join(texts[:200])
-    wide = sum("\u0e00" <= character <= "\u0e7f" or "\u3040" <= character <= "\u9fff" for character in sample)
-    return wide > 0.5 * max(len(sample), 1)
-
-
-def _category_column(evidence: Evidence, reason: str, remarks: Remarks, levels: tuple[str, ...] = ()) -> Column:
-    marks: tuple[str, ...] = MISSING
-    others = [text for text in evidence.texts if text != "NA"]
-    if evidence.count("NA") and len(others) >= 3 and all(_ISO_CODE.fullmatch(text) for text in others):
-        marks = tuple(mark for mark in MISSING if mark != "NA")
-        remarks.add("missing", evidence.name, "'NA' is kept as a value", "all values are codes of two letters")
-    odd = tuple(mark for mark in ODD_MISSING if evidence.count(mark))
-    for mark in odd:
-        remarks.add("missing", evidence.name, f"{mark!r} counts as missing", "it commonly stands for no value")
-    return Column(
-        name=evidence.name,
-        role=Role.CATEGORY,
-        reason=reason,
-        format=CellFormat(missing=(*marks, *odd)),
-        levels=levels,
-    )
-
-
-def _force(evidence: Evidence, role: Role, table: Survey, remarks: Remarks) -> Column:
-    """The column in the role a user asked for."""
-    name, reason = evidence.name, "as asked"
-    if role is Role.IGNORE:
-        return _ignored(name, "left out as asked")
-    if role is Role.NUMBER:
-        texts, counts = evidence.without(NO_VALUE)
-        guess = _guess_forced(evidence, texts, counts, comma=table.comma)
-        marks = (*MISSING, *ODD_MISSING)
-        cell_format = dataclasses.replace(guess.format if guess else CellFormat(), missing=marks)
-        if np.isnan(cells.parse_numbers(evidence.series, cell_format)).all() and evidence.n_present:
-            raise _role_error(evidence, role)
-        _tell_unreadable(evidence, texts, counts, cell_format, remarks)
-        return Column(name=name, role=role, reason=reason, format=cell_format)
-    if role is Role.DATE:
-        return _force_date(evidence, table)
-    if role is Role.CATEGORY:
-        return _category_column(evidence, reason, remarks)
-    return Column(name=name, role=role, reason=reason, format=CellFormat(missing=MISSING))
-
-
-def _guess_forced(evidence: Evidence, texts: list[str], counts: Array, *, comma: bool) -> Guess | None:
-    """How the cells that hold a digit are written: the others are no numbers, and would hide it."""
-    if evidence.values is not None:
-        return guess_grouped(evidence, comma=comma)
-    places = [place for place, text in enumerate(texts) if any(map(str.isdigit, text))]
-    return guess_numbers([texts[place] for place in places], counts[places], comma=comma) if places else None
-
-
-def _tell_unreadable(
-    evidence: Evidence, texts: list[str], counts: Array, cell_format: CellFormat, remarks: Remarks
-) -> None:
-    if evidence.values is not None or not texts:
-        return
-    bad = np.flatnonzero(np.isnan(cells.parse_numbers(pd.Series(texts, dtype=object), cell_format)))
-    if len(bad):
-        listed = ", ".join(repr(texts[place][:40]) for place in bad[:5]) + (" …" if len(bad) > 5 else "")
-        text = f"{int(counts[bad].sum())} unreadable cell(s) count as missing: {listed}"
-        remarks.add("number", evidence.name, text, "it is a number as asked")
-
-
-def _force_date(evidence: Evidence, table: Survey) -> Column:
-    texts, counts = evidence.without((*NO_VALUE, *NO_DATE))
-    guess = guess_dates(texts, counts, day_first=table.day_first) if texts else None
-    if guess is None and evidence.values is not None:
-        guess = guess_number_dates(evidence.name + " date", evidence.values[~np.isnan(evidence.values)])
-    odd = tuple(mark for mark in (*ODD_MISSING, *NO_NUMBER, *NO_DATE) if evidence.count(mark))
-    plain = guess.format if guess else CellFormat(date_format="iso")
-    cell_format = dataclasses.replace(plain, missing=(*MISSING, *odd))
-    if np.isnat(cells.parse_dates(evidence.series, cell_format)).all() and evidence.n_present:
-        raise _role_error(evidence, Role.DATE)
-    return Column(name=evidence.name, role=Role.DATE, reason="as asked", format=cell_format)
-
-
-def _role_error(evidence: Evidence, role: Role) -> DataError:
-    example = next((text for text in cells.to_text(evidence.series.iloc[:1000]) if text is not None), "")
-    return DataError(
-        f"Column {evidence.name!r} cannot be a {role}: it holds {example[:40]!r}",
-        hint=f"--role {evidence.name}=category, or leave --role out",
-    )
 
 
 def _finish(columns: list[Column], typed: pd.DataFrame, wanted: set[str], remarks: Remarks) -> list[Column]:
@@ -449,7 +264,7 @@ def _finish(columns: list[Column], typed: pd.DataFrame, wanted: set[str], remark
         values = typed[column.name].to_numpy()
         twin = seen.setdefault((column.role, digest(values)), column.name)
         if twin != column.name and column.name not in wanted:
-            column = _ignored(column.name, f"repeats the column {twin!r}")
+            column = ignored_column(column.name, f"repeats the column {twin!r}")
             remarks.add("column", column.name, "not used", column.reason)
             finished.append(column)
             continue

@@ -15,7 +15,13 @@ from automl import cells
 from automl.data import Dataset
 from automl.data.collections import Part, find_collection
 from automl.data.evidence import collect
-from automl.data.formats import MISSING, NO_NUMBER, ODD_MISSING, guess_dates, guess_number_dates, guess_numbers
+from automl.data.formats import (
+    MISSING,
+    NO_VALUE,
+    guess_dates,
+    guess_number_dates,
+    guess_numbers,
+)
 from automl.data.infer import digest, infer_schema
 from automl.data.pictures import decode_columns, resolve_paths
 from automl.data.readers import choose_reader
@@ -279,7 +285,7 @@ def read_numbers(series: pd.Series) -> Array:
     evidence = collect(str(series.name), series)
     if evidence.values is not None or not evidence.texts:
         return cells.parse_numbers(series)
-    guess = guess_numbers(*evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER)))
+    guess = guess_numbers(*evidence.without(NO_VALUE))
     return cells.parse_numbers(series, guess.format if guess else CellFormat())
 
 

@@ -12,10 +12,8 @@ import pyarrow.compute as pc
 from automl import cells
 from automl.data.evidence import Evidence, collect
 from automl.data.formats import (
-    MISSING,
     NO_DATE,
-    NO_NUMBER,
-    ODD_MISSING,
+    NO_VALUE,
     Guess,
     guess_dates,
     guess_numbers,
@@ -81,10 +79,10 @@ def survey(
             continue
         evidence = found[name] = collect(name, frame[labels[name]])
         if evidence.texts:
-            texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
+            texts, counts = evidence.without(NO_VALUE)
             numbers = guess_numbers(texts, counts)
             if numbers is None:
-                texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER, *NO_DATE))
+                texts, counts = evidence.without((*NO_VALUE, *NO_DATE))
             guesses[name] = numbers, guess_dates(texts, counts) if numbers is None else None
     return found, _compare_columns(guesses, separator)
 

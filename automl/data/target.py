@@ -15,6 +15,7 @@ from automl.data.evidence import Evidence, collect
 from automl.data.formats import (
     MISSING,
     NO_NUMBER,
+    NO_VALUE,
     ODD_MISSING,
     Guess,
     find_far_marks,
@@ -80,11 +81,11 @@ def _as_numbers(evidence: Evidence, *, comma: bool) -> tuple[Guess, Array | None
             return guess, cells.parse_numbers(evidence.series, guess.format)
         coded = evidence.any_match(r"^[+-]?0\d+$")
         return guess, None if coded else evidence.values
-    texts, counts = evidence.without((*MISSING, *ODD_MISSING, *NO_NUMBER))
+    texts, counts = evidence.without(NO_VALUE)
     found = guess_numbers(texts, counts, comma=comma) if texts else None
     if found is None:
         return Guess(format=CellFormat(missing=(*MISSING, *ODD_MISSING))), None
-    marks = (*MISSING, *ODD_MISSING, *NO_NUMBER)
+    marks = NO_VALUE
     guess = dataclasses.replace(found, format=dataclasses.replace(found.format, missing=marks))
     return guess, cells.parse_numbers(evidence.series, guess.format)
 
