@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,52 +106,46 @@ def load_dataset(
     _check_options(frame, target, options)
     album = decode_columns(table, aside={target, *_columns_aside(options), *options.drop}, deadline=deadline)
     frame = album.frame
-    cells_of_target, own_recipe = frame[_label(frame, target)].rename(target), _with_classes(recipe, table, target)
     separator = "" if shows_points(frame, table.separator) else table.separator
-    comma, named = separator == ";", table.has_classes and target == table.target
-    task, values, notices = infer_task(cells_of_target, own_recipe, comma=comma, named=named)
+    comma = separator == ";"
+    infer = partial(
+        infer_task,
+        frame[_label(frame, target)].rename(target),
+        _with_classes(recipe, table, target),
+        named=table.has_classes and target == table.target,
+    )
+    task, values, notices = infer(comma=comma)
     present = ~np.isnan(values) if values.dtype == np.float64 else values >= 0
     notices += _check_missing(present, target)
     rows: IntArray = np.flatnonzero(present).astype(np.int64)
-    kept = frame if present.all() else frame.iloc[rows]
-    kept = kept.reset_index(drop=True)
-    weight = read_weight(kept, options.weight)
-    groups = read_row_groups(kept, options.group)
-    aside = _columns_aside(options)
+    kept = (frame if present.all() else frame.iloc[rows]).reset_index(drop=True)
+    aside, file_rows = _columns_aside(options), None if table.drawn is None else table.drawn.total
     features = kept[[label for label in kept.columns if str(label) != target and str(label) not in aside]]
     schema, typed, remarks = infer_schema(
-        features,
-        album.force_roles(options),
-        separator=separator,
-        total_rows=None if table.drawn is None else table.drawn.total,
-        deadline=deadline,
+        features, album.force_roles(options), separator=separator, total_rows=file_rows, deadline=deadline
     )
     if typed.shape[1] == 0:
         raise _nothing_left(schema, target)
-    times = read_times(kept, options.time, day_first=find_day_order(schema))
     if not comma and any(column.format.decimal == "," for column in schema.columns):  # as the features showed
-        task, values, notices = infer_task(cells_of_target, own_recipe, comma=True, named=named)
+        task, values, notices = infer(comma=True)
         notices += _check_missing(present, target)
-    schema = album.complete(schema)
-    schema = _restore_aside(schema, [str(label) for label in kept.columns], aside)
-    target_values = values[rows]
     return Dataset(
-        schema=schema,
+        schema=_restore_aside(album.complete(schema), [str(label) for label in kept.columns], aside),
         task=task,
         frame=typed,
-        target=target_values,
-        weight=weight,
-        groups=groups,
-        times=times,
+        target=values[rows],
+        weight=read_weight(kept, options.weight),
+        groups=read_row_groups(kept, options.group),
+        times=read_times(kept, options.time, day_first=find_day_order(schema)),
         sensitive=tuple(read_groups(kept[_label(kept, each)], each) for each in options.sensitive),
         row_ids=album.rows[rows] if table.drawn is None else table.drawn.rows[rows],
-        file_rows=None if table.drawn is None else table.drawn.total,
-        fingerprint=_fingerprint(typed, task, target_values),
+        file_rows=file_rows,
+        fingerprint=_fingerprint(typed, task, values[rows]),
         name=name,
         notices=(*table.notices, *album.notices, *notices, *remarks),
-        pixels={
-            name: pixels if present.all() else take_pictures(pixels, rows) for name, pixels in album.pixels.items()
-        },
+        pixels={each: take_pictures(pixels, rows) for each, pixels in album.pixels.items()}
+        if len(rows) < len(present)
+        else album.pixels,
     )
 
 

@@ -355,6 +355,13 @@ def fresh(trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path) -> 
     return StoredRun(Run(tmp_path / "run"), stored.data, stored.dataset, stored.split, stored.recipe)
 
 
+def fresh_with_model(trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path) -> tuple[StoredRun, np.ndarray]:
+    """A run that has deployed its first configuration, and what that answers."""
+    stored = fresh(trained, tmp_path)
+    save(stored, trained[1], {1: 1.0})
+    return stored, answer(load_predictor(stored.run.path), stored)
+
+
 def answer(predictor: Predictor, stored: StoredRun) -> np.ndarray:
     return predictor.predict_outputs(stored.dataset.frame.iloc[:20])
 
@@ -379,9 +386,7 @@ def test_a_kill_during_the_swap_leaves_one_whole_model(
 ) -> None:
     """Where two folders cannot change places at once: the old one until both renames are done, then the new one."""
     monkeypatch.setattr(artifact, "exchange", lambda one, other: False)
-    stored = fresh(trained, tmp_path)
-    save(stored, trained[1], {1: 1.0})
-    old = answer(load_predictor(stored.run.path), stored)
+    stored, old = fresh_with_model(trained, tmp_path)
     read, done, swapping = Path.rename, list[Path](), artifact._swap
 
     class Killed(BaseException):
@@ -413,9 +418,7 @@ def test_a_kill_during_the_swap_leaves_one_whole_model(
 def test_a_better_model_takes_the_place_of_the_old_one_at_once(
     trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = fresh(trained, tmp_path)
-    save(stored, trained[1], {1: 1.0})
-    old = answer(load_predictor(stored.run.path), stored)
+    stored, old = fresh_with_model(trained, tmp_path)
     renamed: list[Path] = []
     monkeypatch.setattr(Path, "rename", lambda self, target: renamed.append(self))
     save(stored, trained[1], {2: 1.0})
@@ -439,9 +442,7 @@ def test_restoring_does_nothing_where_there_is_nothing_to_restore(
 def test_a_full_disk_leaves_the_old_model(
     trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = fresh(trained, tmp_path)
-    save(stored, trained[1], {1: 1.0})
-    before = answer(load_predictor(stored.run.path), stored)
+    stored, before = fresh_with_model(trained, tmp_path)
 
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
