@@ -349,10 +349,9 @@ def test_files_outside_the_folder_are_never_read(copy: Path) -> None:
 
 def fresh(trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path) -> StoredRun:
     """The trained run in a folder of its own, without a model."""
-    stored, _ = trained
-    shutil.copytree(stored.run.path, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "model", ignore_errors=True)
-    return StoredRun(Run(tmp_path / "run"), stored.data, stored.dataset, stored.split, stored.recipe)
+    copy = trained[0].copy_to(tmp_path / "run")
+    shutil.rmtree(copy.run.model, ignore_errors=True)
+    return copy
 
 
 def fresh_with_model(trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path) -> tuple[StoredRun, np.ndarray]:

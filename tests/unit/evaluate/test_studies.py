@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import time
 from pathlib import Path
@@ -58,14 +57,9 @@ def studies(regression: StoredRun) -> dict[str, Any]:
 @pytest.fixture
 def copied(regression: StoredRun, tmp_path: Path) -> StoredRun:
     """The same run as it is before any study."""
-    import shutil
-
-    from automl.run import Run
-
-    shutil.copytree(regression.run.path, tmp_path / "copy")
-    run = Run(tmp_path / "copy")
-    run.studies_path.unlink(missing_ok=True)
-    return dataclasses.replace(regression, run=run)
+    copy = regression.copy_to(tmp_path / "copy")
+    copy.run.studies_path.unlink(missing_ok=True)
+    return copy
 
 
 def make_binary_table(rows: int = 300) -> pd.DataFrame:

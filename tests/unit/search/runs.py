@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ class StoredRun:
     @property
     def schema(self) -> Schema:
         return self.dataset.schema
+
+    def copy_to(self, path: Path) -> StoredRun:
+        """The same in a folder of its own, to be changed there."""
+        run = Run(Path(shutil.copytree(self.run.path, path)))
+        return dataclasses.replace(self, run=run, data=SearchData(run.data))
 
     def spec(self, number: int, candidate: str, **given: Any) -> TrialSpec:
         """A configuration of the family's defaults but for `given` ("model__C" for "model.C")."""

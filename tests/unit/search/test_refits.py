@@ -25,15 +25,20 @@ from tests.unit.search.runs import StoredRun, store_run
 from tests.unit.search.test_search import LateEngine
 
 
-@pytest.fixture
-def stored(tmp_path: Path) -> StoredRun:
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     """300 rows, five folds; trial 0 is a linear model, 1 and 2 are boosted trees, all complete."""
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=["a", "b", "c"])
     frame["y"] = 10 * frame.a * frame.b + frame.c + rng.normal(0, 0.1, 300)
-    run = store_run(tmp_path / "run", frame, "y", split={"folds": 5, "repeats": 1})
+    run = store_run(tmp_path_factory.mktemp("fitted") / "run", frame, "y", split={"folds": 5, "repeats": 1})
     run.complete(run.spec(0, "linear"), run.spec(1, "xgboost"), run.spec(2, "xgboost", model__max_depth=2))
     return run
+
+
+@pytest.fixture
+def stored(fitted: StoredRun, tmp_path: Path) -> StoredRun:
+    return fitted.copy_to(tmp_path / "run")
 
 
 def make_refits(
