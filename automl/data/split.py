@@ -98,7 +98,8 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
 
     8 folds below 1,000 rows, 5 up to 50,000, 3 up to 500,000, a holdout above. With a time limit, cells × classes per
     second of it, less what starting takes, bound the number: above 100,000 at most 5, above 300,000 at most 3, above
-    1,000,000 a holdout, so that some configurations finish all their folds. Pictures, whose nets are dear, get 5 folds
+    1,000,000 a holdout, so that some configurations finish all their folds; and above 25,000 cells at most 3, so that
+    there is time for more than one booster. Pictures, whose nets are dear, get 5 folds
     below 1,000 rows and 4 up to 10 billion values of pixels, a holdout above; per second of a time limit at most
     100,000 values for 4 folds, 300,000 for 2.
     """
@@ -108,8 +109,9 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     if shape is None or seconds is None:
         return by_size
     outputs = shape.outputs if task.kind is TaskKind.MULTICLASS else 1
-    load = shape.cells * outputs / max(seconds - START_SECONDS, 0.5)
-    by_time = 1 if load > 1_000_000 else 3 if load > 300_000 else 5 if load > 100_000 else 8
+    cells = shape.cells / max(seconds - START_SECONDS, 0.5)
+    load = cells * outputs
+    by_time = 1 if load > 1_000_000 else 3 if load > 300_000 or cells > 25_000 else 5 if load > 100_000 else 8
     return min(by_size, by_time)
 
 

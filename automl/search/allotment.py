@@ -77,8 +77,11 @@ class Allotment:
         """A pool is starting, so its first job need not wait for it."""
         self._warm.add(pool)
 
-    def fits(self, name: str, origin: str, reference_seconds: float | None = None) -> bool:
-        """Whether a configuration of the family can finish in the time left, as far as is known."""
+    def fits(
+        self, name: str, origin: str, reference_seconds: float | None = None, *, cut_share: float = CUT_SHARE
+    ) -> bool:
+        """Whether a configuration of the family can finish in the time left, as far as is known; one of the portfolio
+        in this share of what it needs."""
         if self.by_trials or origin == "baseline":
             return True
         expected = self._expect(name, reference_seconds)
@@ -91,7 +94,7 @@ class Allotment:
             # what descriptors took says nothing of nets, which take what is there
             return left > PIXEL_LEAST_SECONDS * self.rounds
         # a portfolio's fits return their best at the deadline, so they may be cut; a tuned one must fit
-        return expected * self.rounds * (CUT_SHARE if origin == "portfolio" else 1.0) < left
+        return expected * self.rounds * (cut_share if origin == "portfolio" else 1.0) < left
 
     def share(self, spec: TrialSpec) -> float:
         """How much of the workers' time left a bag of the configuration would take, as far as is known; 0 if unknown.

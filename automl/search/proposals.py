@@ -82,12 +82,13 @@ class Proposals:
         """A step from the best configuration of a quick family that is near the best one: where the list is long and
         the time short, what suits this table would be found last, if at all.
 
-        Local search from a good start, cheap models first: Wu, Wang & Huang 2021, doi:10.1609/aaai.v35i12.17239. Of
-        texts and pictures the order is meant as it is.
+        Local search from a good start, cheap models first: Wu, Wang & Huang 2021, doi:10.1609/aaai.v35i12.17239. What
+        is good is told when the first of what was learned on other tables is begun. Of texts and pictures the order is
+        meant as it is.
         """
         families, allotment = self.families, self.allotment
         is_plain = not (families.shape.texts or families.shape.pictures)
-        if allotment.by_trials or not is_plain or not self.recipe.search.tune:
+        if allotment.by_trials or not is_plain or not self.recipe.search.tune or not self._waiting.has_begun:
             return None
         if families.tuned_seconds > STEPS_SHARE * families.spent_seconds:
             return None

@@ -145,7 +145,9 @@ def test_little_time_makes_fewer_folds() -> None:
     assert [choose_folds(20_000, letter, shape=shape, seconds=s) for s in (300, 60, 20, 5)] == [5, 5, 3, 1]
     assert choose_folds(20_000, letter, shape=shape, seconds=None) == 5
     wide = Shape(rows=2_000, numbers=100, categories=0, levels=0, outputs=2)  # of 3 s most goes to starting
-    assert [choose_folds(2_000, REGRESSION, shape=wide, seconds=s) for s in (10, 3)] == [5, 3]
+    assert [choose_folds(2_000, REGRESSION, shape=wide, seconds=s) for s in (12, 3)] == [5, 3]
+    long = Shape(rows=40_000, numbers=14, categories=0, levels=0, outputs=1)  # 560,000 cells
+    assert [choose_folds(40_000, REGRESSION, shape=long, seconds=s) for s in (60, 15)] == [5, 3]
 
 
 def test_a_holdout_of_a_huge_table_is_twenty_thousand_rows_or_a_hundredth() -> None:

@@ -138,11 +138,16 @@ def test_in_little_time_a_dear_configuration_lets_cheap_ones_go_first(crossed: S
     assert order(60.0) == ["xgboost", "xgboost", "random_forest"]
 
 
-def queue_up(crossed: StoredRun, shares: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> Queue:
+def queue_up(crossed: StoredRun, shares: dict[str, float], monkeypatch: pytest.MonkeyPatch, unknown: str = "") -> Queue:
     """Configurations that would take these shares of the time left, whatever was taken before."""
     search = make_search(crossed, seconds=60.0)
     monkeypatch.setattr(search.allotment, "share", lambda spec: shares[spec.label])
-    specs = [dataclasses.replace(crossed.spec(at, "xgboost"), label=label) for at, label in enumerate(shares)]
+    specs = [
+        dataclasses.replace(
+            crossed.spec(at, "xgboost"), label=label, reference_seconds=None if label == unknown else 0.1
+        )
+        for at, label in enumerate(shares)
+    ]
     return Queue(specs, search.families, search.allotment)
 
 
@@ -166,6 +171,37 @@ def test_a_dear_configuration_is_not_overtaken_until_there_is_no_time_for_it(
     taken = [spec.label for _ in shares if (spec := waiting.take())]
 
     assert taken == ["cheap", "dear", "less cheap"]  # after the second cheap one the dear one would be heavy
+
+
+def test_in_very_little_time_what_was_learned_comes_before_what_nothing_is_known_of(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {"heavy": 1.1, "less heavy": 0.8, "unknown": 0.2}
+    waiting = queue_up(crossed, shares, monkeypatch, unknown="unknown")
+
+    taken = [spec.label for _ in shares if (spec := waiting.take())]
+
+    assert taken == ["less heavy", "heavy", "unknown"]
+
+
+def test_the_first_of_what_was_learned_is_begun_with_a_part_of_its_time_and_no_other(crossed: StoredRun) -> None:
+    search = make_search(crossed, 60.0)
+    search.allotment.note_slots(1)
+    baseline = dataclasses.replace(crossed.spec(0, "linear"), origin="baseline")
+    known = search.allotment.costs.expect("xgboost", 1.0)
+    assert known is not None
+    in_all = search.allotment.left() / known / len(crossed.split)  # takes a bag's time when a fold takes so long
+    long, longer = (
+        dataclasses.replace(crossed.spec(at, "xgboost"), label=label, reference_seconds=times * in_all)
+        for at, label, times in ((1, "long", 3.9), (2, "longer", 3.95))
+    )
+    hopeless = dataclasses.replace(long, label="hopeless", reference_seconds=4.5 * in_all)
+    other = crossed.spec(3, "naive_bayes")
+    queue = Queue([baseline, hopeless, longer, long, other], search.families, search.allotment)
+
+    taken = [spec.label for _ in range(5) if (spec := queue.take())]
+
+    assert taken == [baseline.label, "long", other.label]
 
 
 def test_a_family_of_no_list_is_not_thought_cheap_before_it_was_seen(crossed: StoredRun) -> None:
@@ -312,6 +348,8 @@ def test_beside_the_list_steps_are_made_from_the_best_of_a_quick_family(crossed:
     facts = {"candidate": "xgboost", "params": best, "status": "ok", "score": 0.9}
     search.families.note_fold("xgboost", 0.01)
     search.families.note_result(make_result(1, origin="portfolio", seconds=30.0, **facts), static=False)
+    assert search.proposals.take().origin == "baseline"  # type: ignore[union-attr]  # nothing of the list was begun
+    search.proposals._waiting.has_begun = True
 
     spec = search.proposals.take()
     assert spec is not None
@@ -331,6 +369,7 @@ def test_beside_the_list_steps_are_made_from_the_best_of_a_quick_family(crossed:
 def test_no_more_steps_are_made_where_the_last_ones_found_nothing(crossed: StoredRun) -> None:
     stored = dataclasses.replace(crossed, recipe=crossed.recipe.override({"search": {"tune": True}}))
     search = make_search(stored, 60.0)
+    search.proposals._waiting.has_begun = True
     facts = {"candidate": "xgboost", "params": search.families["xgboost"].space.defaults(), "status": "ok"}
     search.families.note_fold("xgboost", 0.01)
     search.families.note_result(make_result(1, origin="portfolio", seconds=60.0, score=0.9, **facts), static=False)
