@@ -77,15 +77,17 @@ class SearchData:
         )
 
 
-_opened: dict[str, SearchData] = {}
+_opened: dict[tuple[str, int, int], SearchData] = {}
 
 
 def open_data(run_path: str) -> SearchData:
-    """The run's arrays, opened once a process."""
-    if run_path not in _opened:
+    """The run's arrays, opened once a process; anew if another run has taken the place of one that is gone."""
+    status = (Path(run_path) / "data" / "split.npz").stat()
+    key = (run_path, status.st_ino, status.st_mtime_ns)
+    if key not in _opened:
         _opened.clear()
-        _opened[run_path] = SearchData(Path(run_path) / "data")
-    return _opened[run_path]
+        _opened[key] = SearchData(Path(run_path) / "data")
+    return _opened[key]
 
 
 def fold_folder(run_path: Path | str, trial: int, fold: int) -> Path:

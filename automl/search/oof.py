@@ -106,6 +106,9 @@ class Oofs:
         with contextlib.suppress(OSError, ValueError, EOFError):  # a power cut may have taken the file
             self.outputs[trial] = np.load(self._path(trial), mmap_mode="r", allow_pickle=False)
             self._note_known(trial)
+            if self._known[trial] is not self.outputs[trial]:
+                write_array(self._path_of_known(trial), lambda file: np.save(file, self._known[trial]))
+                self._known[trial] = np.load(self._path_of_known(trial), mmap_mode="r", allow_pickle=False)
 
     def _note_known(self, trial: int) -> None:
         is_part = len(self.scored) < len(self._data.target)
@@ -164,3 +167,6 @@ class Oofs:
 
     def _path(self, trial: int) -> Path:
         return self._run.search / "oof" / f"{trial:04d}.npy"
+
+    def _path_of_known(self, trial: int) -> Path:
+        return self._path(trial).with_suffix(".scored.npy")

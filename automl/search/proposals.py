@@ -52,7 +52,7 @@ class Proposals:
         begun = {(spec.candidate, spec.label) for spec in records.specs.values()}
         listed = make_portfolio(families, kind, use=recipe.search.portfolio, first=recipe.search.first)
         waiting = [spec for spec in listed if (spec.candidate, spec.label) not in begun]
-        self._waiting = Queue(waiting, families, allotment)
+        self._waiting = Queue(waiting, families, allotment, records.specs.values())
 
     def soon(self, share: float) -> Iterator[TrialSpec]:
         """What will likely be tried of the portfolio in the next `share` of the time left, without numbers."""

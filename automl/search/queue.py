@@ -22,15 +22,18 @@ class Queue:
 
     Args:
         specs: in the order in which they are to be tried, without numbers.
+        begun: what was handed out before.
 
     Attributes:
         has_begun: whether any of what was learned on other tables was handed out, or there is none.
     """
 
-    def __init__(self, specs: Iterable[TrialSpec], families: Families, allotment: Allotment) -> None:
+    def __init__(
+        self, specs: Iterable[TrialSpec], families: Families, allotment: Allotment, begun: Iterable[TrialSpec] = ()
+    ) -> None:
         self._specs = list(specs)
         self._families, self._allotment = families, allotment
-        self.has_begun = not any(map(_is_learned, self._specs))
+        self.has_begun = any(map(_is_learned, begun)) or not any(map(_is_learned, self._specs))
 
     def within(self, share: float) -> Iterator[TrialSpec]:
         """Those whose turn will likely come before the next `share` of the time left is over: that fit into it and
@@ -79,7 +82,7 @@ class Queue:
 
     def _list_cut(self) -> list[tuple[float, TrialSpec]]:
         """Where nothing of what was learned was begun, and none fits: what can be begun with a part of its time."""
-        if self.has_begun or self._specs[0].origin == "baseline":
+        if self.has_begun or not self._specs or self._specs[0].origin == "baseline":
             return []
         learned = [spec for spec in self._specs if _is_learned(spec) and not self._families[spec.candidate].is_out]
         if any(map(self._fits, learned)):

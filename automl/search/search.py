@@ -458,7 +458,8 @@ class Search:
     def _finish(self, active: Active, status: str, reason: str, score: float | None = None) -> None:
         spec = active.spec
         if score is None and status == "pruned":
-            score = self.race.score(active.spec.number, active.done)
+            likely = self.race.score(active.spec.number, active.done)
+            score = likely if np.isfinite(likely) else None  # folds of one class have none
         result = active.end(status, reason, score, finished=self.clock.elapsed())
         if active.running:
             self.engine.cancel({f"{spec.number}-{fold}" for fold in active.running})
@@ -472,6 +473,7 @@ class Search:
             )
             running = (job for job, _ in self.jobs.values())
             in_use = [other.spec for other in (*self.active.values(), *running) if other is not active]
+            in_use += self.refits.running.values()
             if pattern := self.plans.name_unused(spec, in_use):
                 self.engine.forget(self.run.path, pattern)
         self.emit(

@@ -11,6 +11,9 @@ USUAL = 0.5
 MIN_ROWS = 50
 GRID, COARSE_GRID = 100, 24
 HALVES = 5  # how often the rows are halved to see whether a threshold found on one half helps on the other
+MOST_HALVED = 50_000  # rows of which that is asked
+# Where a class is rarer than so many steps of the grid, as many more places are about as many rows as it has.
+RARE_STEPS, RARE_TIMES, FEWEST_RARE = 5, (0.1, 8.0), 12
 
 
 def choose_threshold(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None = None) -> float:
@@ -24,7 +27,7 @@ def choose_threshold(metric: Metric, y: Array, outputs: FloatArray, weight: Arra
     rng = np.random.default_rng(len(y))
     gains = []
     for _ in range(HALVES):
-        order = rng.permutation(len(y))
+        order = rng.permutation(len(y))[:MOST_HALVED]
         for inside, outside in (np.array_split(order, 2), np.array_split(order, 2)[::-1]):
             found = _best(metric, y[inside], outputs[inside], _part(weight, inside))
             with_it = _score(metric, y[outside], outputs[outside], _part(weight, outside), found)
@@ -57,12 +60,23 @@ def move_threshold(outputs: FloatArray, threshold: float) -> FloatArray:
 
 def _best(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None, grid: int = GRID) -> float:
     """The best threshold of so many; among equals the nearest to 0.5."""
-    shares = np.unique(np.quantile(outputs[:, 1], np.linspace(0.005, 0.995, grid)).astype(np.float64))
-    places = [USUAL, *(float(share) for share in (shares[1:] + shares[:-1]) / 2 if 0.001 < share < 0.999)]
+    shares = np.unique(np.quantile(outputs[:, 1], _list_levels(y, weight, grid)).astype(np.float64))
+    places = [USUAL, *(float(share) for share in (shares[1:] + shares[:-1]) / 2 if 0.0 < share < 1.0)]
     scores = np.array([_score(metric, y, outputs, weight, place) for place in places])
     scores[~np.isfinite(scores)] = -np.inf
     best = np.flatnonzero(scores >= scores.max())
     return places[int(min(best, key=lambda place: abs(places[place] - USUAL)))]
+
+
+def _list_levels(y: Array, weight: Array | None, grid: int) -> Array:
+    """Quantiles of the probabilities between which thresholds lie: evenly, and closer where a rare class is named."""
+    levels = np.linspace(0.005, 0.995, grid)
+    positive = float(np.average(y == 1, weights=weight))
+    rare = min(positive, 1 - positive)
+    if not 0 < rare < RARE_STEPS / grid:
+        return levels
+    named = np.clip(rare * np.geomspace(*RARE_TIMES, max(FEWEST_RARE, grid // 4)), 1 / len(y), 0.5)
+    return np.unique(np.concatenate([levels, 1 - named if positive < 0.5 else named]))
 
 
 def _score(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None, threshold: float) -> float:

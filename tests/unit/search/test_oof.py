@@ -207,3 +207,16 @@ def test_a_metric_of_probabilities_compares_models_by_what_they_know_not_by_how_
             again = Oofs(stored.run, stored.data)
             again.read(7)
             assert np.array_equal(again.outputs[7], oofs.outputs[7])
+
+
+def test_of_large_outputs_the_scored_rows_are_read_from_the_disk_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oof, "MAPPED_BYTES", 0)
+    stored = store(tmp_path / "run", HALVES[0])
+    lay_down(stored, 1, stored.data.target[0::2] + 1)
+    oofs = Oofs(stored.run, stored.data)
+    oofs.add(1)
+    known = oofs.on_scored_rows()[1]
+    assert isinstance(known, np.memmap) and isinstance(oofs.outputs[1], np.memmap)
+    np.testing.assert_array_equal(known, oofs.outputs[1][oofs.scored])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from automl.engines.machine.worker import run_job
 from automl.errors import EngineError
 from automl.events import Event
 from automl.search.active import Active
+from automl.search.data import open_data
 from automl.search.proposals import MOST_IN_VAIN
 from automl.search.queue import Queue
 from automl.search.records import Records, read_results
 from automl.search.search import Search
 from automl.search.trial import run_fold
-from tests.unit.search.runs import StoredRun, store_run
+from tests.unit.search.runs import StoredRun, make_regression_table, store_run
 from tests.unit.search.test_records import make_result
 
 
@@ -391,3 +393,53 @@ def test_a_pool_that_is_slow_to_start_is_not_started_before_its_turn_is_near(
     assert [spec.label for spec in waiting.within(0.1)] == ["first"]
     assert [spec.label for spec in waiting.within(0.5)] == ["first", "second"]
     assert [spec.label for spec in waiting.within(1.0)] == ["first", "second", "third"]
+
+
+def test_a_configuration_that_time_cuts_off_before_its_folds_have_a_score_is_a_record(
+    crossed: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folds of one class have no ROC AUC."""
+    search = make_search(crossed, seconds=60.0)
+    monkeypatch.setattr(search.race, "score", lambda trial, folds: float("nan"))
+    search._finish(begin_with(search, crossed, 1, 2.0), "pruned", "no time is left for its other folds")
+    (result,) = read_results(crossed.run.search)
+    assert (result.status, result.score) == ("pruned", None)
+
+
+def test_when_all_that_waits_is_of_families_that_are_out_there_is_nothing_to_take(crossed: StoredRun) -> None:
+    search = make_search(crossed, seconds=60.0)
+    listed = dataclasses.replace(crossed.spec(1, "xgboost"), reference_seconds=0.1)
+    search.families["xgboost"].failures = 2
+    waiting = Queue([listed], search.families, search.allotment)
+    assert [waiting.take(), waiting.take()] == [None, None]
+
+
+def test_what_an_earlier_session_began_of_the_list_counts_as_begun(crossed: StoredRun) -> None:
+    search = make_search(crossed, seconds=60.0)
+    one, other = (dataclasses.replace(crossed.spec(at, "xgboost"), reference_seconds=0.1) for at in (1, 2))
+    assert not Queue([one], search.families, search.allotment).has_begun
+    assert Queue([one], search.families, search.allotment, [other]).has_begun
+
+
+def test_matrices_that_a_fit_on_all_rows_reads_are_kept(crossed: StoredRun) -> None:
+    forgotten: list[str] = []
+    search = make_search(crossed, seconds=60.0)
+    search.engine.forget = lambda path, pattern: forgotten.append(pattern)  # type: ignore[attr-defined]
+    tuned = [
+        dataclasses.replace(crossed.spec(at, "linear", preprocess__scale="robust"), origin="tpe") for at in (1, 2, 3)
+    ]
+    search.refits.running["1-5"] = tuned[0]
+    for spec in tuned[1:]:
+        active = search._begin(spec)
+        search._finish(active, "pruned", "no time is left for its other folds", 0.5)
+        search.refits.running.clear()
+    assert len(forgotten) == 1
+
+
+def test_arrays_are_opened_anew_where_another_run_took_the_place_of_one(tmp_path: Path) -> None:
+    def store(rows: int) -> int:
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        stored = store_run(tmp_path / "run", make_regression_table(rows), "price", split={"folds": 2, "repeats": 1})
+        return len(open_data(str(stored.run.path)).target)
+
+    assert [store(60), store(90)] == [60, 90]
