@@ -19,7 +19,7 @@ from automl.engines import Engine, open_engine
 from automl.engines.machine.accelerators import find_accelerators
 from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
 from automl.ensemble.artifact import restore_model
-from automl.ensemble.build import EnsembleBuilder
+from automl.ensemble.build import EnsembleBuilder, identify
 from automl.errors import AutoMLError, DataError, InterruptedRunError, UsageError
 from automl.evaluate.evaluation import Evaluator
 from automl.evaluate.studies import choose_pool, run_studies, seconds_for_studies, wanted_studies
@@ -61,6 +61,7 @@ from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.data import SearchData
+from automl.search.leaderboard import correct_leaderboard
 from automl.search.records import read_results
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, candidates
@@ -356,13 +357,34 @@ class _Session:
             deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
             should_stop=lambda: bool(stop.received),
         )  # fmt: skip
-        result = self._stage("evaluate", evaluator.evaluate, "")
+        result = self._recall_evaluation(seconds)
+        if result is None:
+            result = self._stage("evaluate", evaluator.evaluate, "")
+            self.run.mark_stage("evaluate", **self.run.record["stages"]["evaluate"], **self._mark_evaluation(seconds))
         for warning in evaluator.warnings:
             self.emit(warning)
         if builder.blend is not None:
             outputs = builder.blend[builder.oofs.scored]
             self._keep_reference(lambda: complete_reference(self.run, data, outputs, builder.threshold))
         self._score_test(result, builder)
+
+    def _mark_evaluation(self, seconds: float | None) -> dict[str, Any]:
+        return {"of": identify(read_json(self.run.ensemble_path)), "given_seconds": seconds}
+
+    def _recall_evaluation(self, seconds: float | None) -> dict[str, Any] | None:
+        """What an earlier session found of the same ensemble in as much time or more; None if there is no such."""
+        known = self.run.record["stages"].get("evaluate", {})
+        if not self.run.evaluation_path.exists() or known.get("of") != self._mark_evaluation(seconds)["of"]:
+            return None
+        given = known["given_seconds"]
+        if given is not None and (seconds is None or given < seconds):
+            return None
+        try:
+            result: dict[str, Any] = read_json(self.run.evaluation_path)
+            correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
+        except (ValueError, KeyError, OSError):  # a power cut may have taken it
+            return None
+        return result
 
     def _keep_reference(self, work: Callable[[], None]) -> None:
         """What `monitor` compares with is not worth a run."""
@@ -388,7 +410,7 @@ class _Session:
         self._stage("study", studies, "")
 
     def _score_test(self, result: dict[str, Any], builder: EnsembleBuilder) -> None:
-        if not self.run.record["test"]:
+        if not self.run.record["test"] or "test" in result:
             return
         members = {builder.records.results[trial].candidate for trial in builder.weights}
         seconds, late_seconds = self.clock.left() - REPORT_SECONDS, self.clock.last_left() - 2 * REPORT_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -211,17 +213,17 @@ class EnsembleBuilder:
             {"trial": t, "candidate": results[t].candidate, "name": results[t].label, "weight": share}
             for t, share in weights.items()
         ]
-        write_json(
-            self.run.ensemble_path,
-            {
-                "score": score,
-                "members": members,
-                "calibrator": calibrator.to_json(),
-                "threshold": threshold,
-                "history": self.history,
-                **mean,
-            },
-        )
+        record = {
+            "score": score,
+            "members": members,
+            "calibrator": calibrator.to_json(),
+            "threshold": threshold,
+            "history": self.history,
+            **mean,
+        }
+        if self.run.studies_path.exists() and identify(record) != self._identify_deployed():
+            self.run.studies_path.unlink()  # they are of another model
+        write_json(self.run.ensemble_path, record)
         name = members[0]["name"] if len(members) == 1 else f"ensemble of {len(members)}"
         self.emit(BestImproved(score=score, model=str(name), members=len(members), elapsed=elapsed))
 
@@ -229,6 +231,12 @@ class EnsembleBuilder:
         """Write the deployed ensemble's model folder with the models of all rows that its members have by now."""
         if self.score is not None:
             self._save(self.weights, self.calibrator, self.threshold, self.score, self.layer)
+
+    def _identify_deployed(self) -> str:
+        try:
+            return identify(read_json(self.run.ensemble_path))
+        except (ValueError, KeyError, OSError):  # a power cut may have taken it
+            return ""
 
     def _save(
         self,
@@ -281,3 +289,10 @@ class EnsembleBuilder:
             count_bytes=partial(expect_bytes, self.data),
         )
         write_leaderboard(self.run, entries, self.data.task.metric, maximize=self.metric.maximize)
+
+
+def identify(record: dict[str, Any]) -> str:
+    """What tells the ensemble of an ensemble.json from another, whenever they were made."""
+    members = [(member["trial"], member["weight"]) for member in record["members"]]
+    told = [members, *(record.get(name) for name in ("calibrator", "threshold", "layer"))]
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()

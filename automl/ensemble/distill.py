@@ -25,6 +25,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.calibration import Calibrator, fit_calibrator
 from automl.search.data import SearchData
+from automl.search.threshold import USUAL, move_threshold
 from automl.search.trial import candidates, check_outputs, trial_space
 from automl.space import split_params
 
@@ -63,7 +64,8 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
         tell: hears of progress.
 
     Raises:
-        UsageError: if the family is unknown or cannot learn this, or `out` is there already.
+        UsageError: if the family is unknown or cannot learn this, `out` is there already, or the ensemble was scored
+            on one fold alone: it has no answers to the rows of the others.
         SearchError: if the student keeps too little; nothing is written.
     """
     data, candidate = SearchData(run.data), candidates.get(name)
@@ -75,21 +77,34 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
     teacher = _teacher_outputs(run, data)
     answers = np.full_like(teacher, np.nan)
     for fold, (train, rows) in enumerate(zip(data.trains, data.folds, strict=True)):
-        transformer, estimator = _fit(data, name, train[~np.isnan(teacher[train, 0])], teacher, seed=fold)
+        known = train[~np.isnan(teacher[train, 0])]
+        if len(known) == 0:  # of the first of later and later rows
+            continue
+        transformer, estimator = _fit(data, name, known, teacher, seed=fold)
         matrix = transformer.transform(data.table.take(rows))
         answers[rows] = check_outputs(estimator.predict(matrix), data.task)
         tell(f"fold {fold + 1} of {len(data.folds)}")
     scored = np.nonzero(~np.isnan(answers[:, 0]) & ~np.isnan(teacher[:, 0]))[0]
+    if len(scored) == 0:
+        raise UsageError(
+            "The ensemble was scored on a single fold, so that nothing tells what it says of other rows",
+            hint="Fit again with several folds: `split: {folds: 5}` in a recipe",
+        )
     weight = None if data.weight is None else data.weight[scored]
     calibrator = fit_calibrator(data.task, answers[scored], data.target[scored], weight)
-    result = _judge(data, name, scored, teacher, calibrator.apply(answers[scored]), weight)
+    threshold = _read_threshold(run)
+    teaching, learned = (
+        move_threshold(outputs, threshold) for outputs in (teacher[scored], calibrator.apply(answers[scored]))
+    )
+    result = _judge(data, name, scored, teaching, learned, weight)
     if result.kept < keep:
         raise SearchError(
             f"{name} keeps {result.kept:.1%} of what the ensemble gains over a constant, less than {keep:.1%} "
             f"({result.metric} {result.student:.5g} beside {result.teacher:.5g})",
             hint="Ask for less with --keep, or another family with --to",
         )
-    transformer, estimator = _fit(data, name, scored, teacher, seed=len(data.folds))
+    rows = np.nonzero(~np.isnan(teacher[:, 0]))[0]
+    transformer, estimator = _fit(data, name, rows, teacher, seed=len(data.folds))
     _write(run, data, out, transformer, estimator, calibrator, result)
     return result
 
@@ -145,6 +160,7 @@ def _soften(data: SearchData, rows: Array, teacher: FloatArray) -> tuple[Array, 
 def _judge(
     data: SearchData, name: str, rows: Array, teacher: FloatArray, student: FloatArray, weight: Array | None
 ) -> Distilled:
+    """Scores of the answers of both (m, k) to these rows, as the metric is to see them."""
     metric, target = get_metric(data.task.metric), data.target[rows]
     if data.task.is_classification:
         guess = np.bincount(target, weights=weight, minlength=data.task.n_classes) / (
@@ -153,8 +169,12 @@ def _judge(
     else:
         guess = np.array([np.average(target, weights=weight)])
     constant = np.tile(guess.astype(np.float32), (len(rows), 1))
-    scores = [float(metric.score(target, outputs, weight)) for outputs in (teacher[rows], student, constant)]
+    scores = [float(metric.score(target, outputs, weight)) for outputs in (teacher, student, constant)]
     return Distilled(candidate=name, metric=data.task.metric, teacher=scores[0], student=scores[1], constant=scores[2])
+
+
+def _read_threshold(run: Run) -> float:
+    return float(read_json(find_model_folder(run.path) / "manifest.json").get("threshold", USUAL))
 
 
 def _write(
@@ -172,7 +192,7 @@ def _write(
         "run": run.path.name,
         "metric": data.task.metric,
         "out_of_fold_score": result.student,
-        "threshold": float(read_json(find_model_folder(run.path) / "manifest.json").get("threshold", 0.5)),
+        "threshold": _read_threshold(run),
         "distilled": {**dataclasses.asdict(result), "kept": result.kept},
     }
     save_single(

@@ -37,6 +37,8 @@ MIN_OUT_ROWS = 5
 # The choice is repeated on fewer rows and by fewer climbs than it was made, so that it can be repeated often; the fewer
 # they are, the more a choice flatters, so this errs on the careful side.
 REPEAT_CELLS, REPEAT_CLIMBS = 100_000, 2
+# Of the time, what repeating the choice may take; the rest is for the interval.
+REPEAT_SHARE = 0.6
 # Rows that metrics beside the user's own are compared on: enough for a difference of two models on the same rows.
 BESIDE_ROWS = 4_000
 
@@ -64,13 +66,15 @@ class HonestScore:
 
 def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
     """A worker's job: payload run (path), seed, seconds, recipe, bootstraps (None: as time allows)."""
+    began = time.monotonic()
     evidence = read_evidence(payload["run"])
+    seconds = payload["seconds"]
     recipe = Recipe.model_validate(payload["recipe"])
     return dataclasses.asdict(
         correct_score(
             evidence,
             seed=int(payload["seed"]),
-            seconds=payload["seconds"],
+            seconds=None if seconds is None else max(0.0, seconds - (time.monotonic() - began)),
             rounds=recipe.ensemble.rounds,
             max_members=recipe.ensemble.max_members,
             bootstraps=payload["bootstraps"],
@@ -98,20 +102,22 @@ def correct_score(
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
     raw = float(metric.score(y, evidence.judged, weight))
     rng = np.random.default_rng([seed, 17])
-    deadline = time.monotonic() + seconds * 0.6 if seconds is not None else float("inf")
-    limit = bootstraps or MAX_BOOTSTRAPS
+    began = time.monotonic()
+    end = float("inf") if seconds is None else began + seconds
+    limit, longest = bootstraps or MAX_BOOTSTRAPS, 0.0
     shifts: list[dict[str, float]] = []
-    while len(shifts) < limit and (time.monotonic() < deadline or not shifts):
+    while len(shifts) < limit and (time.monotonic() + longest < began + REPEAT_SHARE * (end - began) or not shifts):
+        before = time.monotonic()
         shifts.append(_repeat_choice(evidence, rng, len(shifts), rounds, max_members, allowance))
+        longest = max(longest, time.monotonic() - before)
     task = evidence.data.task
     flattery = {name: _mean_flattery(name, shifts) for name in metrics_of(task.kind)}
     optimism = flattery[task.metric]
     corrected = raw - optimism if metric.maximize else raw + optimism
-    deadline = time.monotonic() + seconds * 0.4 if seconds is not None else float("inf")
     draws = INTERVAL_BOOTSTRAPS
     if bootstraps is not None:  # the quantiles of few draws make the interval too narrow
         draws = max(bootstraps, min(INTERVAL_BOOTSTRAPS, INTERVAL_ROWS // len(y)))
-    spread = _bootstrap_scores(evidence, rng, deadline, draws)
+    spread = _bootstrap_scores(evidence, rng, end, draws)
     low, high = widen(interval_from(spread, corrected), corrected, optimism, maximize=metric.maximize)
     return HonestScore(
         score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(shifts),
@@ -138,7 +144,7 @@ def _repeat_choice(
     metric, y, weight = evidence.metric, evidence.y, evidence.weight
     drawn = resample(rng, len(y), evidence.units)
     out = np.setdiff1d(np.arange(len(y)), drawn)
-    if len(out) < MIN_OUT_ROWS or len(evidence.choices) < 2:
+    if len(out) < MIN_OUT_ROWS or not evidence.choices:
         return {}
     selection = select_ensemble(
         {trial: outputs[drawn] for trial, outputs in evidence.choices.items()},

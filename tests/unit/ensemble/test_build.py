@@ -11,9 +11,9 @@ import pytest
 
 from automl.ensemble.artifact import load_predictor
 from automl.ensemble.bag import BagModel
-from automl.ensemble.build import EnsembleBuilder
+from automl.ensemble.build import EnsembleBuilder, identify
 from automl.events import BestImproved, Event
-from automl.files import read_json
+from automl.files import read_json, write_json
 from automl.search.leaderboard import read_leaderboard
 from tests.unit.search.runs import StoredRun, make_multiclass_table, store_run
 
@@ -141,3 +141,27 @@ def test_at_most_the_members_that_the_recipe_allows_are_deployed(tmp_path: Path)
     builder.update()
     assert builder.weights == {oofs.best: 1.0}
     assert np.isfinite(builder.score or np.nan)
+
+
+def test_studies_go_with_the_model_that_they_are_of_and_stay_with_one_that_is_the_same(stored: StoredRun) -> None:
+    oofs, records = stored.complete(stored.spec(0, "dummy"), stored.spec(1, "linear"))
+
+    def begin() -> EnsembleBuilder:
+        return EnsembleBuilder(
+            stored.run, stored.data, stored.schema, stored.recipe,
+            oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 1.0,
+        )  # fmt: skip
+
+    begin().update()
+    write_json(stored.run.studies_path, {"stress": {}})
+    begin().update()
+    assert stored.run.studies_path.exists()
+
+    more, records_more = stored.complete(stored.spec(2, "naive_bayes"), stored.spec(3, "extra_trees"))
+    for trial in more.scores:
+        oofs.read(trial)
+        records.results[trial] = records_more.results[trial]
+    before = identify(read_json(stored.run.ensemble_path))
+    begin().update()
+    assert identify(read_json(stored.run.ensemble_path)) != before
+    assert not stored.run.studies_path.exists()

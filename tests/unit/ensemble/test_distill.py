@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl.ensemble.artifact import load_predictor
+from automl.ensemble.build import EnsembleBuilder
 from automl.ensemble.distill import Distilled, _soften, distill
 from automl.errors import SearchError, UsageError
 from automl.files import read_json
 from automl.predictor import Predictor
 from tests.unit.export.models import make_table, store_model
-from tests.unit.search.runs import StoredRun
+from tests.unit.monitor.conftest import finish
+from tests.unit.search.runs import StoredRun, store_run
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +71,35 @@ def test_a_row_stands_once_a_likely_class_with_its_share_as_weight(stored: Store
     found = dict(zip(zip(places.tolist(), classes.tolist(), strict=True), weight.tolist(), strict=True))
     scale = sum(expected.values()) / len(expected)
     assert found == pytest.approx({place: share / scale for place, share in expected.items()})
+
+
+def test_of_later_and_later_rows_the_first_block_has_no_student_and_a_holdout_has_none_at_all(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"a": rng.normal(size=400), "when": pd.date_range("2020-01-01", periods=400)})
+    frame["y"] = frame.a + rng.normal(size=400)
+    in_order = store_run(tmp_path / "in_order", frame.astype({"when": "str"}), "y", data={"time": "when"})
+    finish(in_order, "linear")
+    found = distill(in_order.run, "linear", tmp_path / "student", keep=0.5, tell=_quiet)
+    assert found.kept == pytest.approx(1.0, abs=0.2)
+
+    held_out = store_run(tmp_path / "held_out", frame, "y", split={"folds": 1}, data={"drop": ["when"]})
+    oofs, records = held_out.complete(held_out.spec(0, "linear"))
+    EnsembleBuilder(
+        held_out.run, held_out.data, held_out.schema, held_out.recipe,
+        oofs=oofs, records=records, emit=lambda event: None, elapsed=lambda: 1.0,
+    ).update()  # fmt: skip
+    with pytest.raises(UsageError, match="scored on a single fold"):
+        distill(held_out.run, "linear", tmp_path / "none", keep=0.5, tell=_quiet)
+
+
+def test_both_are_judged_at_the_threshold_at_which_they_answer(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"a": rng.normal(size=1_500), "b": rng.normal(size=1_500)})
+    frame["rare"] = np.where(rng.random(1_500) < 1 / (1 + np.exp(4 - 2 * frame.a)), "yes", "no")
+    run = store_run(tmp_path / "run", frame, "rare", split={"folds": 3, "repeats": 1}, metric="f1")
+    finish(run, "linear")
+    threshold = read_json(run.run.model / "manifest.json")["threshold"]
+    assert threshold < 0.45
+    found = distill(run.run, "linear", tmp_path / "student", keep=0.5, tell=_quiet)
+    assert found.teacher == pytest.approx(read_json(run.run.model / "manifest.json")["out_of_fold_score"], abs=0.03)
+    assert found.student > found.teacher - 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl.ensemble.selection import blend_outputs, select_ensemble
+from automl.evaluate import honest
 from automl.evaluate.evidence import Evidence, resample
 from automl.evaluate.honest import correct_score, interval_from, widen
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric, metrics_of
 from automl.search.data import SearchData
+from automl.search.threshold import choose_threshold, move_threshold
 from automl.task import Task, TaskKind
 
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("no", "yes"), metric="accuracy", maximize=True)
@@ -214,3 +218,31 @@ def test_an_interval_is_moved_onto_its_center_worked_by_hand() -> None:
     """Scores 0, 1, …, 40 have the quantiles 1 and 39 and the mean 20."""
     assert interval_from([float(score) for score in range(41)], 100.0) == pytest.approx((81.0, 119.0))
     assert interval_from([5.0], 3.0) == interval_from([], 3.0) == (3.0, 3.0)
+
+
+def test_of_a_single_model_the_threshold_and_the_calibration_are_corrected_for() -> None:
+    """With one model there is no choice among several, but what was fitted on the scored rows flatters all the same."""
+    task = dataclasses.replace(BINARY, metric="f1")
+    found = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(200) < 0.1).astype(np.int64)
+        positive = np.clip(0.1 + 0.05 * y + rng.normal(0, 0.08, 200), 0.01, 0.9)
+        outputs = np.column_stack([1 - positive, positive]).astype(np.float32)
+        threshold = choose_threshold(get_metric("f1"), y, outputs)
+        evidence = make_evidence(task, y, {0: outputs})
+        judged = dataclasses.replace(evidence, blend=move_threshold(outputs, threshold).astype(np.float32))
+        found.append(correct(judged).optimism)
+    assert np.mean(found) > 0.0
+
+
+def test_repeats_that_take_long_leave_time_for_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    def repeat(*_: Any) -> dict[str, float]:
+        time.sleep(0.4)
+        return {}
+
+    monkeypatch.setattr(honest, "_repeat_choice", repeat)
+    began = time.monotonic()
+    found = correct(make_evidence(BINARY, *equal_classifiers(3, 300, 0.7, 1)), bootstraps=None, seconds=1.0)
+    assert found.bootstraps == 1  # a second would have ended after six tenths of the time
+    assert time.monotonic() - began < 1.3
