@@ -21,7 +21,8 @@ from automl.schema import CellFormat, Column, Role
 
 PLAIN = CellFormat()
 SMALL_ROWS = 64  # up to here one pass over Python objects is quicker than one vectorised call a column
-_WHOLE_FLOAT = re.compile(r"[+-]?(?:0|[1-9]\d{0,14})\.0+")
+_WHOLE_FLOAT = re.compile(r"[+-]?(?:0|[1-9]\d{0,15})\.0+")
+EXACT = 2.0**53  # whole numbers below it are floats without a loss
 _PLAIN_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(_PLAIN_NUMBER, re.ASCII)
 _BLANKS = (  # Unicode's white space; a stray byte order mark or zero-width space is no content either
@@ -37,7 +38,7 @@ _TRUTH = {"1": "True", "1.0": "True", "0": "False", "0.0": "False"}
 _NOW = ("now", "today")  # pandas takes them for dates, and for another one each day
 _NANOSECONDS = re.compile(r"(\.\d{6})\d{1,12}(?!\d)")
 _NOT_A_TIME = np.datetime64("NaT", "us")
-_LAST_EXACT = 1e15
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?")
 _PLAIN_TYPES = frozenset(("int64", "int32", "float64", "float32"))
 LARGEST = float(np.finfo(np.float32).max)  # models see float32, where anything larger is infinite
 
@@ -209,7 +210,7 @@ def as_arrow(series: pd.Series[Any]) -> Any:
 def number_text(value: float) -> str:
     """A number as short as it can be written and read back: 3.0 is "3", 0.1 is "0.1"."""
     number = float(value)
-    return str(int(number)) if number.is_integer() and abs(number) < _LAST_EXACT else repr(number)
+    return str(int(number)) if number.is_integer() and abs(number) < EXACT else repr(number)
 
 
 def is_missing(cell: Any) -> bool:
@@ -239,7 +240,7 @@ def _text(cell: Any, marks: frozenset[str] = frozenset()) -> str | None:
             text = compose(text).strip(_BLANKS)
         if not text or text in marks:
             return None
-        if text.endswith("0") and _WHOLE_FLOAT.fullmatch(text):
+        if text.endswith("0") and _WHOLE_FLOAT.fullmatch(text) and abs(float(text)) < EXACT:
             text = number_text(float(text))
         return _BOOLEANS.get(text, text)
     if is_missing(cell):
@@ -335,7 +336,7 @@ def _number_reader(cell_format: CellFormat) -> Callable[[Any], float]:
         else:
             try:
                 number = float(cell)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return np.nan
             if marks and number_text(number) in marks:
                 return np.nan
@@ -363,7 +364,7 @@ def read_number(text: str, cell_format: CellFormat = PLAIN) -> float:
     if _NUMBER.fullmatch(text) or (text.lstrip("+-").isdecimal() and text.count("-") + text.count("+") <= 1):
         return float(text)
     word = text.lower()
-    if word.lstrip("+-") in ("inf", "infinity"):
+    if _INFINITE.fullmatch(word):
         return float(word)
     return _WORDS.get(word, np.nan)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from automl.errors import DataError
 from automl.matrix import Array
 
-MAX_BYTES = 8 << 30
+MAX_BYTES, MEMORY_SHARE = 8 << 30, 0.5  # and of the memory that is free
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP = b"\x1f\x8b"
 # What NumPy and zipfile raise of files that are cut off or changed; RuntimeError is a way of packing that is not known,
@@ -47,8 +48,7 @@ def open_arrays(name: str) -> dict[str, Array]:
     try:
         if path.suffix.lower() == ".npz":
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                if sum(entry.file_size for entry in archive.zip.infolist()) > MAX_BYTES:
-                    raise DataError(f"{path.name} unpacks to more than {MAX_BYTES >> 30} GiB", hint="Split it")
+                _check_room(path, sum(entry.file_size for entry in archive.zip.infolist()))
                 return {key: archive[key] for key in archive.files}
         return {"array": _read_idx(path)}
     except _UNSOUND as error:
@@ -58,15 +58,26 @@ def open_arrays(name: str) -> dict[str, Array]:
         ) from error
 
 
+def _check_room(path: Path, size: int) -> None:
+    """Refuse what would take more memory than there is, before any of it is unpacked."""
+    import psutil
+
+    limit = min(MAX_BYTES, int(MEMORY_SHARE * psutil.virtual_memory().available))
+    if size > limit:
+        raise DataError(f"{path.name} unpacks to {size >> 20:,} MB, more than {limit >> 20:,} MB", hint="Split it")
+
+
 def _read_idx(path: Path) -> Array:
-    data = path.read_bytes()
-    if data[:2] == _GZIP:
-        with gzip.open(path) as file:
-            data = file.read(MAX_BYTES)
-    sizes = np.frombuffer(data, dtype=">u4", count=data[3], offset=4).astype(np.int64)
-    kind = np.dtype(_IDX_TYPES[data[2]])
-    start, count = 4 + 4 * data[3], int(np.prod(sizes))
-    if len(data) != start + count * kind.itemsize:
-        raise ValueError(f"{len(data):,} bytes, not {start + count * kind.itemsize:,}")
-    array: Array = np.frombuffer(data, dtype=kind, count=count, offset=start).reshape(sizes)
+    with path.open("rb") as file:
+        is_packed = file.read(2) == _GZIP
+    with gzip.open(path) if is_packed else path.open("rb") as file:
+        head = file.read(4)
+        kind = np.dtype(_IDX_TYPES[head[2]])
+        sizes = np.frombuffer(file.read(4 * head[3]), dtype=">u4", count=head[3]).astype(np.int64)
+        size = math.prod(int(side) for side in sizes) * kind.itemsize
+        _check_room(path, size)
+        data = file.read(size + 1)  # one byte more shows that the sizes are not those of the content
+    if len(data) != size:
+        raise ValueError(f"{len(data):,} bytes of values, not {size:,}")
+    array: Array = np.frombuffer(data, dtype=kind).reshape(sizes)
     return array.astype(kind.newbyteorder("="))

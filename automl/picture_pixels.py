@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,8 @@ def fit_array(values: Array, picture: Any) -> Array:
 
     if values.ndim == 2:
         values = values[:, :, None]
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * 255
     if values.dtype != np.uint8:
         is_whole, values = values.dtype.kind != "f", np.nan_to_num(values.astype(np.float32))
         low, high = picture.low, picture.high
@@ -159,6 +162,21 @@ def read_uri(cell: str) -> bytes:
         raise PictureError("not base64") from error
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a file; never those of a pipe or a device, which may have no end.
+
+    Raises:
+        PictureError: if it is no regular file, or too large.
+        OSError: if it is not there, or may not be read.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError("no regular file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
+    return path.read_bytes()
+
+
 def read_picture(cell: Any, picture: Any, *, files: bool = True) -> Array:
     """Pixels of a cell: a data URI, the path of a file, or an array; a missing one, None or "", is black.
 
@@ -177,8 +195,6 @@ def read_picture(cell: Any, picture: Any, *, files: bool = True) -> Array:
     if not files:
         raise PictureError("no data URI, and files are not read here")
     try:
-        if Path(cell).stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
-        return decode_picture(Path(cell).read_bytes(), picture)
+        return decode_picture(read_file(Path(cell)), picture)
     except OSError as error:
         raise PictureError("no such file, or it may not be read") from error

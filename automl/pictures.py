@@ -39,6 +39,7 @@ from automl.picture_pixels import (
     decode_picture,
     open_picture,
     orientation,
+    read_file,
     read_uri,
 )
 from automl.schema import PictureFormat
@@ -60,6 +61,7 @@ COPIED_AT_ONCE = 1024
 # What reading a member of a damaged archive raises besides errors of the system.
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _GREY = ("1", "L")
+DEEP_COLOUR = "F;RGB"  # what Pillow has no mode for: colour of more than 8 bits, which arrays may hold
 
 
 _collector: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("faults", default=None)
@@ -272,7 +274,7 @@ class Header:
 
     @property
     def is_deep(self) -> bool:
-        return self.mode in DEEP
+        return self.mode in DEEP or self.mode == DEEP_COLOUR
 
 
 def probe_cell(cell: str) -> Header:
@@ -287,8 +289,9 @@ def probe_cell(cell: str) -> Header:
             return _read_header(image)
     loaded = fetch(cell)
     if isinstance(loaded, np.ndarray):
-        mode = ("L" if loaded.ndim == 2 or loaded.shape[2] == 1 else "RGB") if loaded.dtype == np.uint8 else "F"
-        return Header(loaded.shape[1], loaded.shape[0], mode, 1)
+        is_grey = loaded.ndim == 2 or loaded.shape[2] == 1
+        grey, colour = ("L", "RGB") if loaded.dtype in (np.uint8, np.bool_) else ("F", DEEP_COLOUR)
+        return Header(loaded.shape[1], loaded.shape[0], grey if is_grey else colour, 1)
     with open_picture(loaded) as image:
         return _read_header(image)
 
@@ -302,7 +305,7 @@ def _is_small_file(path: Path) -> bool:
 
 
 def _read_header(image: Any) -> Header:
-    turned = orientation(image) in (5, 6, 7, 8)
+    turned = image.format != "TIFF" and orientation(image) in (5, 6, 7, 8)  # of a TIFF, Pillow tells the turned size
     width, height = (image.height, image.width) if turned else (image.width, image.height)
     return Header(width, height, image.mode, 2 if _has_more_frames(image) else 1)
 
@@ -376,6 +379,28 @@ def encode_uri(pixels: Array) -> str:
     return f"{URI}png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
+def check_name(text: str) -> None:
+    """Demand that the name of a file can be written down.
+
+    Raises:
+        DataError: if its bytes are not UTF-8, so that no table can hold it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"The name {text!a} is not UTF-8", hint="Rename it, for example with: convmv -f latin1 -t utf8 -r --notest"
+        ) from error
+
+
+def split_inside(text: str) -> tuple[str, str]:
+    """The path of an archive and what is meant in it; "" where nothing is. Folders may have names that end in "!"."""
+    at = text.find(INSIDE)
+    while at >= 0 and not Path(text[:at]).is_file():
+        at = text.find(INSIDE, at + 1)
+    return (text, "") if at < 0 else (text[:at], text[at + len(INSIDE) :])
+
+
 # ---- what a cell refers to -------------------------------------------------------------------------------------------
 
 _archives: dict[tuple[str, int, int], Any] = {}
@@ -390,13 +415,10 @@ def fetch(cell: str) -> bytes | Array:
     """
     if cell.startswith(URI):
         return read_uri(cell)
-    outer, mark, inner = cell.rpartition(INSIDE)
     try:
-        if not mark or Path(cell).exists():
-            path = Path(cell)
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MB")
-            return path.read_bytes()
+        outer, inner = split_inside(cell)
+        if not inner or Path(cell).exists():
+            return read_file(Path(cell))
         if is_array_file(Path(outer)):
             name, _, row = inner.rpartition("/")
             pictures: Array = _open_archive(outer, open_arrays)[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.schema import Notice
@@ -32,6 +33,62 @@ _TITLES = {
 _SAMPLE_BYTES = 64 * 1024
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _CENTRAL = re.compile(r"[a-zA-Z][¹³¾¿]|[¹³¾¿][a-z]")  # ą ł ľ ż of Windows-1250, read as Windows-1252
+
+
+def decode_texts(contents: Iterable[bytes], encoding: str | None) -> tuple[list[str | None], list[Notice]]:
+    """Short texts that were written alike, each as `decode` reads it, None for what is binary.
+
+    What is not UTF-8 is too short to tell its encoding by itself: all such texts tell it together. A text in UTF-8 with
+    a few broken bytes, such as one that was cut within a character, is read without them.
+
+    Raises:
+        UsageError: if the encoding is unknown.
+    """
+    texts: list[str | None] = []
+    unknown: dict[int, bytes] = {}
+    for place, content in enumerate(contents):
+        text = _read_utf8(content) if encoding is None else None
+        if text is None and encoding is None and not _is_told(content):
+            unknown[place] = content
+        elif text is None:
+            try:
+                text = decode(content, encoding, "it")[0].decode("utf-8", "replace")
+            except DataError:
+                text = None
+        texts.append(text)
+    if not unknown:
+        return texts, []
+    codec = _guess_legacy(b"\n".join(unknown.values()))
+    for place, content in unknown.items():
+        texts[place] = _decode_with(content, codec)
+    title = _TITLES.get(codec, codec)
+    reason = "not UTF-8, and together their letters fit; --encoding overrides"
+    notice = Notice(topic="encoding", text=f"{len(unknown):,} text(s) decoded as {title}", reason=reason)
+    return texts, [notice]
+
+
+def _read_utf8(content: bytes) -> str | None:
+    """The text, without what is broken if that is little; None if it is no UTF-8."""
+    if b"\0" in content or any(content.startswith(mark) for mark, _, _ in _MARKS):
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("utf-8", "replace")
+        sound = len(_MULTIBYTE.findall(content))
+        return text.replace("\ufffd", "") if sound > 10 * max(text.count("\ufffd"), 1) else None
+
+
+def _is_told(content: bytes) -> bool:
+    """Whether the bytes themselves say what they are: by a mark, or as every other one is zero."""
+    return b"\0" in content or any(content.startswith(mark) for mark, _, _ in _MARKS)
+
+
+def _decode_with(content: bytes, codec: str) -> str:
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError:  # in Latin-1 every byte is a character
+        return content.decode(_guess_legacy(content), "replace")
 
 
 def decode(data: bytes, encoding: str | None, name: str) -> tuple[bytes, list[Notice]]:

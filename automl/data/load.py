@@ -59,7 +59,8 @@ def read_table(
             `automl.data.collections`; "-" for the standard input; or a frame.
         options: `encoding`, `sheet` and `roles` are used here.
         part: of a collection that has a part for training and one for a test.
-        folder: from which paths of pictures in its cells begin; that of the file without it.
+        folder: from which paths of pictures in its cells begin; that of the file without it, the current one of the
+            standard input.
 
     Raises:
         DataError: if it cannot be read as a table; the sentence says what it is instead, or which line is wrong.
@@ -73,7 +74,8 @@ def read_table(
     opened = open_source(path)
     table: RawTable = choose_reader(opened).read(opened, options)
     table = dataclasses.replace(table, notices=(*opened.notices, *table.notices))
-    return table if str(path) == "-" else resolve_paths(table, folder or path.resolve().parent, dict(options.roles))
+    beside = Path() if str(path) == "-" else path.resolve().parent
+    return resolve_paths(table, folder or beside, dict(options.roles))
 
 
 def find_test(source: Path | str | pd.DataFrame) -> Path | None:

@@ -23,6 +23,7 @@ from automl.pictures import (
     SUFFIXES,
     TOO_LATE,
     Header,
+    check_name,
     decode_all,
     list_faults,
     measure_range,
@@ -87,7 +88,9 @@ def find_picture_columns(frame: pd.DataFrame, roles: dict[str, str]) -> list[Any
 def _absolute(cell: Any, folder: Path) -> Any:
     if not isinstance(cell, str) or not cell.strip() or cell.startswith(URI) or _ADDRESS.match(cell):
         return cell
-    return str(folder / cell.strip().replace("\\", "/"))
+    path = str(folder / cell.strip().replace("\\", "/"))
+    check_name(path)
+    return path
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

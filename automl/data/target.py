@@ -248,7 +248,7 @@ def _label_type(evidence: Evidence, numbers: Array | None) -> str:
         return "bool"
     if evidence.texts and set(evidence.texts) <= {"True", "False", *MISSING} and evidence.kind == "text":
         return "bool"
-    if numbers is None:
+    if numbers is None or np.nanmax(np.abs(numbers), initial=0.0) >= cells.EXACT:  # ids, which a float would change
         return "str"
     if evidence.kind in ("int", "float"):
         return evidence.kind

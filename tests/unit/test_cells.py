@@ -233,3 +233,17 @@ def test_one_row_of_a_hundred_columns_takes_milliseconds() -> None:
         cells.parse_frame(frame, columns)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.010
+
+
+def test_what_only_looks_like_infinity_or_is_beyond_floats_is_no_number() -> None:
+    for series in both_sizes(["--inf", "+-infinity", "inf", "-Infinity"], "str"):
+        assert np.isnan(cells.parse_numbers(series)[:4]).all()
+    assert np.isnan(cells.read_number("--inf")) and cells.read_number("-inf") == -np.inf
+    assert np.isnan(cells.parse_numbers(pd.Series([10**400, "x"], dtype=object))).all()
+
+
+def test_codes_of_sixteen_digits_are_whole_numbers_as_long_as_floats_are_exact() -> None:
+    for series in both_sizes([4111111111111111.0, 9007199254740991.0], "float64"):
+        assert cells.to_text(series).tolist()[:2] == ["4111111111111111", "9007199254740991"]
+    for series in both_sizes(["4111111111111111.0", "9999999999999999.0"], "str"):
+        assert cells.to_text(series).tolist()[:2] == ["4111111111111111", "9999999999999999.0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from automl.data.collections._members import list_members
 from automl.errors import DataError, EngineError
-from automl.picture_pixels import fit_array
+from automl.picture_pixels import fit_array, read_picture
 from automl.pictures import (
     PictureError,
     accept_inline_only,
@@ -26,6 +28,7 @@ from automl.pictures import (
     measure_range,
     probe_cell,
     read_cells,
+    split_inside,
     take_pictures,
 )
 from automl.schema import PictureFormat
@@ -327,3 +330,45 @@ def test_where_room_cannot_be_taken_beforehand_pixels_are_mapped_all_the_same(mo
     monkeypatch.setattr("automl.pictures.IN_MEMORY_BYTES", 1)
     monkeypatch.setattr("os.posix_fallocate", refuse)
     assert take_pictures(np.ones((5, 2, 2, 1), dtype=np.uint8), np.arange(3)).sum() == 12
+
+
+def test_arrays_of_colour_stay_in_colour_whatever_their_type(tmp_path: Path) -> None:
+    colour = np.random.default_rng(0).random((12, 6, 6, 3))
+    np.savez(tmp_path / "c.npz", x=colour.astype(np.float32), y=np.arange(12) % 2, one=colour[:, :, :, :1] > 0.5)
+    header = probe_cell(f"{tmp_path}/c.npz!/x/3")
+    assert (header.is_grey, header.is_deep) == (False, True)
+    header = probe_cell(f"{tmp_path}/c.npz!/one/3")
+    assert (header.is_grey, header.is_deep) == (True, False)
+    pixels = decode_cell(f"{tmp_path}/c.npz!/one/3", PictureFormat(height=6, width=6, channels=1))
+    np.testing.assert_array_equal(pixels[:, :, 0], 255 * (colour[3, :, :, 0] > 0.5))
+
+
+def test_a_pipe_or_a_device_is_no_picture_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for cell in (str(tmp_path / "pipe.png"), "/dev/zero"):
+        for read in (decode_cell, lambda cell, _: probe_cell(cell), read_picture):
+            with pytest.raises(PictureError, match="no regular file"):
+                read(cell, GREY)
+
+
+def test_a_turned_tiff_is_as_wide_as_it_is_looked_at(tmp_path: Path) -> None:
+    stored = np.zeros((30, 40), np.uint8)
+    stored[0, 0] = 200
+    cell = save(tmp_path, "a.tiff", Image.fromarray(stored), tiffinfo={274: 6})
+    header = probe_cell(cell)
+    assert (header.width, header.height) == (30, 40)
+    pixels = decode_cell(cell, PictureFormat(height=40, width=30, channels=1))
+    assert pixels[0, 29, 0] == pixels.sum() == 200  # what was above on the left is above on the right
+
+
+def test_folders_may_have_names_that_end_in_an_exclamation_mark(tmp_path: Path) -> None:
+    (tmp_path / "wow!").mkdir()
+    buffer = io.BytesIO()
+    Image.fromarray(CORNERS).save(buffer, format="PNG")
+    with zipfile.ZipFile(tmp_path / "wow!" / "set.zip", "w") as archive:
+        archive.writestr("Yahoo!/1.png", buffer.getvalue())
+    cell = f"{tmp_path}/wow!/set.zip!/Yahoo!/1.png"
+    assert split_inside(cell) == (f"{tmp_path}/wow!/set.zip", "Yahoo!/1.png")
+    assert decode_cell(cell, GREY)[:, :, 0].tolist() == CORNERS.tolist()
+    members = list_members(tmp_path / "wow!" / "set.zip!" / "Yahoo!")
+    assert members is not None and members.names == ("1.png",)

@@ -10,6 +10,7 @@ from automl.data.collections import Part
 from automl.data.collections._members import Members, list_members
 from automl.data.collections._parts import Parts, are_alike, find_parts, list_folders
 from automl.errors import DataError
+from automl.pictures import check_name
 from automl.schema import Notice
 
 MOST_NAMED = 5
@@ -61,6 +62,7 @@ def sort_files(path: Path, part: Part, is_one: Callable[[str], bool], kind: str)
         DataError: if the test part is asked for and there is none, or if it is unclear which folder is which part.
     """
     whole = _open(path)
+    _check_names(whole, is_one)
     parts = find_parts(filter(is_one, whole.names))
     members, notices = (whole, []) if part == "all" else _choose_part(whole, parts, part, is_one, kind)
     names = [name for name in members.names if is_one(name)]
@@ -81,6 +83,11 @@ def sort_files(path: Path, part: Part, is_one: Callable[[str], bool], kind: str)
         notices.append(Notice(topic=kind, text=text, reason="one folder a class"))
         notices += _describe_likeness(members, names, kind) if part == "train" else []
     return ClassFiles(members, tuple(names), tuple(labels), tuple(notices))
+
+
+def _check_names(members: Members, is_one: Callable[[str], bool]) -> None:
+    for name in filter(is_one, ("", *members.names)):
+        check_name(members.cell(name))
 
 
 def list_files(names: list[str], what: str, reason: str, kind: str) -> Notice:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from automl.errors import DataError
-from automl.pictures import INSIDE
+from automl.pictures import INSIDE, split_inside
 
 MAX_FILES = 1_000_000
 MAX_DEPTH = 16
+OFFICE = {"[Content_Types].xml", "mimetype"}  # what tells a document from an archive of files
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini", ".gitkeep", ".gitignore"}
 _LITTER_FOLDERS = {"__macosx", ".ipynb_checkpoints", ".git", "@eadir", ".thumbnails"}
 
@@ -98,13 +99,15 @@ def list_members(path: Path) -> Members | None:
     if _is_folder(path):
         names, folders = _walk(path)
         return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=False)
-    outer, mark, inner = text.partition(INSIDE)
-    if mark and is_zip(Path(outer)):
+    outer, inner = split_inside(text)
+    if inner and is_zip(Path(outer)):
         whole = list_members(Path(outer))
         return whole.below(inner) if whole else None
     if not is_zip(path):
         return None
     names, folders = _list_zip(path)
+    if not OFFICE.isdisjoint(names):
+        return None  # a workbook, however many pictures it holds
     return Members(root=path.resolve(), prefix="", names=names, folders=folders, is_zip=True)
 
 

@@ -13,7 +13,7 @@ from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array
 from automl.picture_arrays import is_array_file, open_arrays
-from automl.pictures import INSIDE
+from automl.pictures import INSIDE, split_inside
 from automl.recipe import DataOptions
 from automl.schema import Notice
 
@@ -30,7 +30,7 @@ class PictureArrays:
     """Pictures (n, h, w) or (n, h, w, c) with a label each; labels of an idx file lie in a second one beside it."""
 
     def claims(self, path: Path) -> bool:
-        outer, _, inner = str(path).partition(INSIDE)
+        outer, inner = split_inside(str(path))
         return (not inner or inner == "test") and is_array_file(Path(outer))
 
     def find_test(self, path: Path) -> Path | None:
@@ -39,7 +39,7 @@ class PictureArrays:
         return Path(f"{path}{INSIDE}test") if test and test[1] else None
 
     def read(self, path: Path, options: DataOptions, part: Part) -> RawTable:
-        outer, _, inner = str(path).partition(INSIDE)
+        outer, inner = split_inside(str(path))
         place = Path(outer).resolve()
         part = "test" if inner == "test" else part
         arrays = open_arrays(str(place))

@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 from automl.data.collections import Part
 from automl.data.collections._classes import are_most, find_test_part, list_files, sort_files
 from automl.data.collections._members import Members, list_members
-from automl.data.encoding import decode
+from automl.data.encoding import decode_texts
 from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.pictures import DAMAGED
 from automl.recipe import DataOptions
+from automl.schema import Notice
 
 TEXT, LABEL = "text", "label"
 SUFFIXES = {".txt", ".text", ".md", ".eml"}
@@ -40,7 +41,8 @@ class TextFiles:
 
         found = sort_files(path, part, _is_text, KIND)
         notices = list(found.notices)
-        texts, broken, cut = _read_all(found.members, found.names, options.encoding)
+        texts, broken, cut, said = _read_all(found.members, found.names, options.encoding)
+        notices += said
         if broken:
             notices.append(list_files(broken, "cannot be read as text and count as missing", "binary content", KIND))
         if cut:
@@ -65,22 +67,22 @@ class TextFiles:
 
 def _read_all(
     members: Members, names: Sequence[str], encoding: str | None
-) -> tuple[list[str | None], list[str], list[str]]:
-    """Contents in order, then names of what is binary and of what was cut."""
-    texts: list[str | None] = []
-    broken, cut = [], []
-    for name, content in zip(names, _contents(members, names), strict=True):
-        if len(content) > MOST_BYTES:
-            cut.append(name)
-            content = _whole_characters(content[:MOST_BYTES])
-        try:
-            texts.append(decode(content, encoding, name)[0].decode("utf-8", "replace") if content else "")
-        except DataError:
-            broken.append(name)
-            texts.append(None)
+) -> tuple[list[str | None], list[str], list[str], list[Notice]]:
+    """Contents in order, names of what is binary and of what was cut, and what is said of their encoding."""
+    cut: list[str] = []
+
+    def shorten() -> Iterator[bytes]:
+        for name, content in zip(names, _contents(members, names), strict=True):
+            if len(content) > MOST_BYTES:
+                cut.append(name)
+                content = _whole_characters(content[:MOST_BYTES])
+            yield content
+
+    texts, notices = decode_texts(shorten(), encoding)
+    broken = [name for name, text in zip(names, texts, strict=True) if text is None]
     if broken and 2 * len(broken) > len(names):
         raise DataError(f"{len(broken)} of {len(names)} files are not text, such as {broken[0]!r}", hint="Check them")
-    return texts, broken, cut
+    return texts, broken, cut, notices
 
 
 def _contents(members: Members, names: Sequence[str]) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from automl import picture_arrays as arrays
+from automl.data.collections import find_collection
 from automl.data.load import find_test, load_dataset, read_table
 from automl.errors import DataError, UsageError
 from automl.pictures import probe_cell
@@ -545,3 +547,42 @@ def test_pictures_that_are_there_and_damaged_are_to_be_mended(tmp_path: Path) ->
     for at in range(24):
         (tmp_path / f"{at}.png").write_bytes(b"no")
     assert refusal(tmp_path, [f"{at}.png" for at in range(24)])[1] == "Mend or remove them; up to a tenth may be broken"
+
+
+def test_arrays_that_are_colour_are_learned_in_colour(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "c.npz", x=rng.random((30, 8, 8, 3)).astype(np.float32), y=np.arange(30) % 2)
+    column = load_dataset(tmp_path / "c.npz", target=None, recipe=Recipe()).schema["path"]
+    assert column.picture is not None and column.picture.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["png", "txt"])
+def test_a_name_that_is_not_utf8_is_told(tmp_path: Path, kind: str) -> None:
+    folder = fill(tmp_path / "pets", {"cat": 6, "dog": 6}) if kind == "png" else tmp_path / "pets"
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for at in range(6 if kind == "txt" else 0):
+            (folder / label / f"{at}.txt").write_text(f"{label} {at}", encoding="utf-8")
+    content = picture(1) if kind == "png" else b"a text"
+    Path(os.fsdecode(os.fsencode(folder / "cat") + f"/caf\xe9.{kind}".encode("latin-1"))).write_bytes(content)
+    with pytest.raises(DataError, match="is not UTF-8"):
+        load_dataset(folder, target=None, recipe=Recipe())
+
+
+def test_a_workbook_with_many_pictures_is_no_collection_of_them(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "products.xlsx", "w") as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml"):
+            archive.writestr(name, "<x/>")
+        for at in range(20):
+            archive.writestr(f"xl/media/image{at}.png", picture(at))
+    assert find_collection(tmp_path / "products.xlsx") is None
+
+
+def test_an_array_file_is_not_unpacked_beyond_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "MAX_BYTES", 10_000)
+    head = struct.pack(">BBBBIII", 0, 0, 8, 3, 30, 28, 28)
+    (tmp_path / "a-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(30 * 28 * 28)))
+    np.savez(tmp_path / "b.npz", x=np.zeros((30, 28, 28), np.uint8), y=np.arange(30) % 2)
+    for name in ("a-images-idx3-ubyte.gz", "b.npz"):
+        with pytest.raises(DataError, match=r"unpacks to .* MB, more than"):
+            read_table(tmp_path / name)

@@ -194,3 +194,14 @@ def test_forty_thousand_rows_load_in_well_under_a_second(tmp_path: Path) -> None
     started = time.monotonic()
     read_table(tmp_path / "t.csv")
     assert time.monotonic() - started < 1.0
+
+
+def test_pictures_that_the_standard_input_names_lie_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = b"photo,y\n" + b"".join(b"cats/%d.png,%d\n" % (at, at % 2) for at in range(12))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    table = read_table("-")
+    assert table.pictures == ("photo",)
+    assert table.frame["photo"][0] == str(tmp_path.resolve() / "cats/0.png")

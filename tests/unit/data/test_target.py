@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.data.load import load_dataset
 from automl.data.target import infer_task, is_skewed
 from automl.recipe import Recipe
 from automl.task import Task
@@ -44,3 +45,11 @@ def test_the_task_remembers_it() -> None:
     assert task.skewed
     assert Task.from_json(task.to_json()) == task
     assert not infer_task(pd.Series(DRAWN, name="change"), Recipe())[0].skewed
+
+
+def test_ids_beyond_what_a_float_holds_are_classes_as_they_are_written() -> None:
+    ids = [1234567890123456789 + step for step in (0, 1, 2)]
+    frame = pd.DataFrame({"x": DRAWN[:90], "author": ids * 30})
+    for given_frame in (frame, frame.astype({"author": "str"})):
+        task = load_dataset(given_frame, target="author", recipe=Recipe()).task
+        assert (task.classes, task.label_type) == (tuple(map(str, ids)), "str")

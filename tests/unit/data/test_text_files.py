@@ -101,3 +101,28 @@ def test_parts_of_texts_may_have_longer_names_and_lie_beside_others(tmp_path: Pa
     dataset = load_dataset(root, target=None, recipe=Recipe())
     assert dataset.task.classes == ("money", "sport") and dataset.n_rows == 24
     assert find_test(root) == root / "20news-bydate-test"
+
+
+def test_short_texts_in_an_older_encoding_tell_it_together(tmp_path: Path) -> None:
+    """By itself each may seem to be Chinese: `hält` in Latin-1 is also two bytes of Big5."""
+    lines = [
+        "Der Akku hält nur kurz, schade", "Très bon appareil, livré à l'heure", "Größe passt, Farbe schön",
+        "Lieferung kam verspätet, Gerät läuft", "Für den Preis völlig in Ordnung", "Élégant et très léger",
+    ]  # fmt: skip
+    for at, line in enumerate(lines * 3):
+        place = tmp_path / "reviews" / ("good" if at % 2 else "bad")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{at:02d}.txt").write_bytes(f"{line} {at}".encode("latin-1"))
+    table = read_table(tmp_path / "reviews")
+    assert {text.rsplit(" ", 1)[0] for text in table.frame["text"]} == set(lines)
+    assert [notice.text for notice in table.notices if notice.topic == "encoding"] == ["18 text(s) decoded as Latin-1"]
+
+
+def test_a_text_that_was_cut_within_a_character_is_read_without_it(tmp_path: Path) -> None:
+    for at in range(12):
+        place = tmp_path / "news" / ("a" if at % 2 else "b")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{at}.txt").write_bytes((f"{at}" + "今天的天气很好我们去公园" * 20).encode()[:400])
+    table = read_table(tmp_path / "news")
+    assert table.frame["text"].notna().all() and not table.notices
+    assert all(text.lstrip("0123456789").startswith("今天的天气") for text in table.frame["text"])
