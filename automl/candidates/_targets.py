@@ -123,7 +123,7 @@ class TargetScale:
         slack = margin * (high - low)
         capped = max(2.0, CAPPED_SHARE * len(values))
         below, above = (slack * float(np.sum(values == end) < capped) for end in (low, high))
-        scale = deviation if np.isfinite(deviation) and deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
+        scale = deviation if np.isfinite(deviation) and deviation > 1e-12 * abs(mean) else 1.0
         return TargetScale(
             log=log,
             unit=unit,

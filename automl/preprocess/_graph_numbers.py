@@ -12,6 +12,11 @@ from automl.matrix import Array
 
 def scale_in_graph(graph: Graph, x: str, state: Mapping[str, Array], limit: float) -> str:
     """What `NumberPart` makes of (n, p) float32 before it fills in what is missing."""
+    scaled = _scale_all_in_graph(graph, x, state, limit)
+    return graph.add("Mul", scaled, np.asarray(state["varies"], dtype=np.float32)) if "varies" in state else scaled
+
+
+def _scale_all_in_graph(graph: Graph, x: str, state: Mapping[str, Array], limit: float) -> str:
     if "low" in state:
         x = graph.clip(x, state["low"], state["high"])
     if "quantiles" in state:

@@ -70,6 +70,7 @@ class NumberPart:
             return
         with np.errstate(all="ignore"):
             used = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
+            self._find_varying(used)
             if self.params.get("clip"):
                 state["low"], state["high"] = np.nanquantile(used, (CLIP_SHARE, 1 - CLIP_SHARE), axis=0).astype(
                     np.float32
@@ -95,10 +96,21 @@ class NumberPart:
             else:
                 return
             exact = np.float64 if scale == "power" else np.float32  # powers may lie closer than float32 can tell
-            state["spread"] = np.where(spread > 1e-12, spread, 1.0).astype(exact)
+            state["spread"] = np.where(spread > 1e-12 * np.abs(state["center"]), spread, 1.0).astype(exact)
             state["center"] = np.asarray(state["center"], dtype=exact)
 
+    def _find_varying(self, x: FloatArray) -> None:
+        """Note columns (p,) that say nothing, 0 for those and 1 for the others: a model that has seen one value only
+        has learned nothing of another."""
+        varies = (np.nanmax(x, axis=0) > np.nanmin(x, axis=0)).astype(np.float32)
+        if self.params.get("scale") and not varies.all():
+            self.state["varies"] = varies
+
     def _scale(self, x: FloatArray) -> FloatArray:
+        scaled = self._scale_all(x)
+        return scaled * self.state["varies"] if "varies" in self.state else scaled
+
+    def _scale_all(self, x: FloatArray) -> FloatArray:
         state = self.state
         if "low" in state:
             x = np.clip(x, state["low"], state["high"])

@@ -83,3 +83,11 @@ def test_where_values_were_cut_off_no_prediction_goes_beyond() -> None:
     target = np.concatenate([np.linspace(100, 499, 95), np.full(5, 500.0)])
     scale = TargetScale.learn(target, None, margin=0.1)
     assert (scale.low, scale.high) == (100 - 40, 500)
+
+
+def test_a_target_in_tiny_units_is_brought_to_a_deviation_of_one() -> None:
+    y = np.random.default_rng(0).uniform(1e-15, 9e-13, 500)
+    scale = TargetScale.learn(y, None)
+    assert scale.apply(y).std() == pytest.approx(1.0)
+    np.testing.assert_allclose(scale.invert(scale.apply(y))[:, 0], y, rtol=1e-5)
+    assert TargetScale.learn(np.full(9, 1e6), None).deviation == 1.0

@@ -272,3 +272,39 @@ def test_yeo_johnson_equals_scikit_learn() -> None:
     ours = yeo_johnson(column.astype(np.float32), theirs.lambdas_)
 
     np.testing.assert_allclose(ours, theirs.transform(column), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["standard", "robust", "quantile", "power"])
+def test_a_column_that_said_nothing_in_training_says_nothing_later(scale: str) -> None:
+    """A sensor that was new in the last month, and one that stood still: no weight was learned for what they say."""
+    rng = np.random.default_rng(1)
+    layout = Layout(numbers=("absent", "still", "alive", "holes"), categories=(), levels=(), dates=())
+
+    def make(numbers: np.ndarray) -> Table:
+        rows, no = len(numbers), np.zeros((len(numbers), 0))
+        return Table(layout=layout, numbers=numbers, categories=np.zeros((rows, 0), np.int32), dates=no)
+
+    seen = np.column_stack([np.full(200, np.nan), np.full(200, 7.0), rng.normal(size=200), np.full(200, 3.0)])
+    seen[::9, 3] = np.nan
+    part = NumberPart(Needs(scaled=True), {"scale": scale})
+    part.fit(make(seen.astype(np.float32)), rows_of(np.arange(200) % 2))
+
+    new = np.array([[1013.2, 1013.2, 0.5, 1013.2], [np.nan, 7.0, 0.1, np.nan]], dtype=np.float32)
+    matrix = part.transform(make(new))
+
+    assert not matrix[:, [0, 1, 3]].any() and matrix[0, 2] != 0
+    assert [feature.name for feature in part.features(make(new))][-1] == "holes is missing"
+    assert matrix[:, -1].tolist() == [0, 1]
+    graph = Graph()
+    graph.output("y", scale_in_graph(graph, graph.input("x", "float32", [4]), part.state, LIMIT), "float32", 4)
+    found = open_session(graph).run(None, {"x": new})[0]
+    np.testing.assert_allclose(np.nan_to_num(found), matrix[:, :4], atol=1e-5)
+
+
+def test_a_column_in_tiny_units_is_brought_to_the_scale_of_the_others() -> None:
+    column = (np.random.default_rng(1).normal(5e-15, 1e-15, 300)).astype(np.float32)[:, None]
+    layout = Layout(numbers=("a",), categories=(), levels=(), dates=())
+    table = Table(layout=layout, numbers=column, categories=np.zeros((300, 0), np.int32), dates=np.zeros((300, 0)))
+    for scale in ("standard", "robust"):
+        scaled = NumberPart(Needs(scaled=True), {"scale": scale}).fit(table, rows_of(np.arange(300) % 2))
+        assert 0.8 < scaled[:, 0].std() < 1.2
