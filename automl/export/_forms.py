@@ -30,6 +30,7 @@ from automl.search.data import SearchData
 KEEP = 0.99  # of the gain over a constant answer that a smaller form must have left
 FOLD_ROWS = 2_000
 REPEATS = 5
+TARGETS, WEIGHTS = " targets", " weights"  # beside the names of forms
 Build = Callable[[Predictor], bytes]  # a model's graph in one form, as the content of its file
 
 
@@ -68,10 +69,10 @@ def measure_forms(source: Source, builds: Mapping[str, Build]) -> list[Form]:
     """
     found = _score_folds(source, builds)
     metric = get_metric(source.predictor.task.metric)
-    y = found.pop("")
-    scores = {name: float(metric.score(y, outputs)) for name, outputs in found.items()}
+    y, weight = found.pop(TARGETS), found.pop(WEIGHTS, None)
+    scores = {name: float(metric.score(y, outputs, weight)) for name, outputs in found.items()}
     first = next(iter(scores.values()))
-    gain = abs(first - float(metric.score(y, _constant(source.predictor, y))))
+    gain = abs(first - float(metric.score(y, _constant(source.predictor, y), weight)))
     forms = []
     for name, build in builds.items():
         content = build(source.predictor)
@@ -90,7 +91,8 @@ def measure_forms(source: Source, builds: Mapping[str, Build]) -> list[Form]:
 
 
 def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array]:
-    """Outputs of every form for rows of each fold, by models that have not seen them; the labels under ""."""
+    """Outputs of every form for rows of each fold, by models that have not seen them; their labels, and weights
+    where rows have some, stand beside."""
     model, run = source.predictor.model, source.run
     if run is None or not isinstance(model, BagModel):
         raise UsageError(
@@ -100,7 +102,8 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
     data, frame = SearchData(run.data), read_own_rows(source)
     ids = read_row_ids(run, len(data.target))
     rng = np.random.default_rng(5)
-    found: dict[str, list[Array]] = {name: [] for name in ("", *builds)}
+    beside = {TARGETS: data.target} | ({} if data.weight is None else {WEIGHTS: data.weight})
+    found: dict[str, list[Array]] = {name: [] for name in (*beside, *builds)}
     for fold in data.serving_folds:
         rows = data.folds[fold]
         chosen = np.sort(rng.choice(rows, min(FOLD_ROWS, len(rows)), replace=False))
@@ -108,11 +111,12 @@ def _score_folds(source: Source, builds: Mapping[str, Build]) -> dict[str, Array
         predictor = dataclasses.replace(source.predictor, model=_ask_fold(source, run, model, fold))
         _, signature = build_graph(predictor)
         given = rows_to_json(carry_pictures(frame.iloc[ids[chosen]].copy(), predictor.schema))
-        found[""].append(data.target[chosen])
+        for name, values in beside.items():
+            found[name].append(values[chosen])
         sessions = {name: _open(build(predictor)) for name, build in builds.items()}
         for name, outputs in _run(sessions, signature, given).items():
             found[name].append(outputs)
-    if not sum(map(len, found[""])):
+    if not sum(map(len, found[TARGETS])):
         raise UsageError("The pictures that the model learned from cannot be read any more", hint="Put them back")
     return {name: np.concatenate(parts) for name, parts in found.items()}
 

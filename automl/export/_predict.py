@@ -17,6 +17,7 @@ import argparse
 import codecs
 import csv
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ CHUNK_ROWS = 1000
 TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")  # of all other names are JSON lines
 SEPARATORS = (",", ";", "\t", "|", "")  # the last for runs of blanks
 HEAD_LINES = 20  # among which the header is
+TOLD_LINES = 400  # which tell how cells are quoted
+_SINGLE = re.compile(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", re.MULTILINE)
+FEWEST_SINGLE = 4
 MOST_ROWS = {"picture": 32, "ngrams": 64, "words": 64}  # run at once, as each row takes much memory there
 
 
@@ -135,9 +139,10 @@ def read_rows(path: str, known: Collection[str] = (), encoding: str | None = Non
             yield from _read_json(file)
         return
     with Path(path).open(encoding=encoding, newline="") as file:
-        head = list(islice(file, HEAD_LINES))
-        place, separator = _find_header(head, known)
-        yield from _read_table(chain(head[place:], file), separator)
+        head = list(islice(file, TOLD_LINES))
+        quote = _find_quote(head)
+        place, separator = _find_header(head[:HEAD_LINES], known, quote)
+        yield from _read_table(chain(head[place:], file), separator, quote)
 
 
 def _read_json(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -152,8 +157,8 @@ def _read_json(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _read_table(lines: Iterable[str], separator: str) -> Iterator[dict[str, Any]]:
-    cut = _cut(lines, separator)
+def _read_table(lines: Iterable[str], separator: str, quote: str) -> Iterator[dict[str, Any]]:
+    cut = _cut(lines, separator, quote)
     names = [_clean(name) for name in next(filter(None, cut), [])]
     for number, cells in enumerate(_leave_blanks_out(cut, len(names)), 1):
         if any(cell.strip() for cell in cells[len(names) :]):
@@ -161,12 +166,18 @@ def _read_table(lines: Iterable[str], separator: str) -> Iterator[dict[str, Any]
         yield {**dict.fromkeys(names), **dict(zip(names, cells))}  # noqa: B905
 
 
-def _cut(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+def _find_quote(lines: list[str]) -> str:
+    """A single quote where cells stand in such and nothing in double ones, as in tables of Weka and OpenML."""
+    text = "".join(lines)
+    return "'" if '"' not in text and len(_SINGLE.findall(text)) >= FEWEST_SINGLE else '"'
+
+
+def _cut(lines: Iterable[str], separator: str, quote: str) -> Iterator[list[str]]:
     """The cells of each line; none of a blank one."""
     csv.field_size_limit(1 << 30)
     if not separator:
         return map(str.split, lines)
-    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    return csv.reader(lines, delimiter=separator, quotechar=quote, skipinitialspace=True)
 
 
 def _leave_blanks_out(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
@@ -186,12 +197,12 @@ def _clean(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip().strip("\ufeff").strip())
 
 
-def _find_header(lines: list[str], known: Collection[str]) -> tuple[int, str]:
+def _find_header(lines: list[str], known: Collection[str], quote: str) -> tuple[int, str]:
     """The header's place and its separator: most of the model's columns are there, or else most cells in the first."""
     fits = []
     for place, line in enumerate(lines):
         for separator in SEPARATORS:
-            names = {_clean(cell) for cells in _cut([line], separator) for cell in cells}
+            names = {_clean(cell) for cells in _cut([line], separator, quote) for cell in cells}
             fits.append((len(names.intersection(known)), -place, len(names) if separator else 0, separator))
     _, place, _, separator = max(fits, key=lambda fit: fit[:3], default=(0, 0, 0, ","))
     return -place, separator

@@ -26,7 +26,8 @@ import numpy as np
 
 LARGEST = float(np.finfo(np.float32).max)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,14})\.0+")
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,15})\.0+")
+_EXACT = 2.0**53  # whole numbers below it are floats without a loss
 _BLANKS = (  # Unicode's white space; a stray byte order mark or zero-width space is no content either
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b"
@@ -164,7 +165,7 @@ def is_missing(cell: Any) -> bool:
 
 def number_text(value: float) -> str:
     """3.0 is "3", 0.1 is "0.1"."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
 
 
 def compose(text: str) -> str:
@@ -184,7 +185,7 @@ def read_text(cell: Any, marks: frozenset[str] = frozenset()) -> str:
             text = compose(text).strip(_BLANKS)
         if not text or text in marks:
             return ""
-        if text.endswith("0") and _WHOLE.fullmatch(text):
+        if text.endswith("0") and _WHOLE.fullmatch(text) and abs(float(text)) < _EXACT:
             text = number_text(float(text))
         return _BOOLEANS.get(text, text)
     text = number_text(float(cell)) if isinstance(cell, float) else str(cell)

@@ -29,11 +29,12 @@ def write_script(winner: Winner) -> str:
     preparation = write_preparation(winner, code)
     reading = write_reading(winner)
     splitting = _splitting(winner, code)
+    scorer = _write_scorer(winner.task, code)
     imports = _imports(code)
     constants = _constants(winner)
     return _SCRIPT.format(
         docstring=_docstring(winner), imports=imports, constants=constants, reading=reading, preparation=preparation,
-        model=model, splitting=splitting, scoring=_scoring(winner.task), metric=winner.task.metric,
+        model=model, splitting=splitting, scoring=scorer, metric=winner.task.metric,
         sign="-" if _scoring(winner.task).startswith("neg_") else "",
         fit_target=_target_note(winner.task),
     )  # fmt: skip
@@ -79,7 +80,7 @@ def main() -> None:
 
     if not asked.no_cv:
         folds = make_folds(rows)
-        scores = {sign}cross_val_score(pipeline, features, target, cv=folds, scoring="{scoring}")
+        scores = {sign}cross_val_score(pipeline, features, target, cv=folds, scoring={scoring})
         print(json.dumps({{"metric": "{metric}", "score": scores.mean(), "std": scores.std(), "rows": len(rows)}}))
     pipeline.fit(features, target)
     joblib.dump(pipeline, asked.out)
@@ -94,10 +95,11 @@ def _docstring(winner: Winner) -> str:
     task = winner.task
     what = f"whether {task.target} is {task.classes[1]!r}" if task.kind is TaskKind.BINARY else task.target
     share = f", {winner.share:.0%} of the ensemble that won" if winner.share < 0.995 else ""
-    return (
+    says = (
         f"Train {winner.name} to predict {what}.\n\n    python train.py DATA.csv --out model.joblib\n\n"
         f"In the search this configuration scored {winner.score:.5g} ({task.metric}, {winner.folds} folds){share}.\n"
     )
+    return says.replace("\\", "\\\\").replace('"', '\\"')  # names come from the data, and must not end the text
 
 
 def _imports(code: Code) -> str:
@@ -181,3 +183,13 @@ def _scoring(task: Task) -> str:
     if several and task.metric in ("roc_auc", "f1"):
         return {"roc_auc": "roc_auc_ovr", "f1": "f1_macro"}[task.metric]
     return SCORING[task.metric]
+
+
+def _write_scorer(task: Task, code: Code) -> str:
+    """What the script hands to `cross_val_score`: a scorer's name, or one that knows of classes that a fold lacks."""
+    name = _scoring(task)
+    if task.kind is not TaskKind.MULTICLASS or name != "neg_log_loss":
+        return literal(name)
+    code.use("sklearn.metrics", "log_loss", "make_scorer")
+    named = 'response_method="predict_proba", labels=range(len(CLASSES))'
+    return f"make_scorer(log_loss, greater_is_better=False, {named})"

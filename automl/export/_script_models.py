@@ -44,22 +44,35 @@ def _linear(winner: Winner, code: Code) -> tuple[list[str], str]:
         if elastic
         else {"alpha": own["alpha"] * winner.rows}
     )
-    return _scaled_target(_call(name, settings, "model = "), own, code), f"A linear model of {_name_target(own)}."
+    return _scaled_target(_call(name, settings, "model = "), winner, code), f"A linear model of {_name_target(own)}."
 
 
 def _name_target(own: Params) -> str:
     return "the logarithm of the target" if learns_logarithm(own) else "the standardised target"
 
 
-def _scaled_target(lines: list[str], own: Params, code: Code) -> list[str]:
+def _scaled_target(lines: list[str], winner: Winner, code: Code) -> list[str]:
     code.use("sklearn.compose", "TransformedTargetRegressor")
     code.use("sklearn.preprocessing", "StandardScaler")
-    if learns_logarithm(own):
+    if learns_logarithm(winner.own):
         code.use("sklearn.preprocessing", "FunctionTransformer")
         code.use("sklearn.pipeline", "make_pipeline")
-        logarithm = "logarithm = make_pipeline(FunctionTransformer(np.log1p, np.expm1), StandardScaler())"
+        code.blocks.append(_LOGARITHM.format(unit=literal(winner.unit)))
+        logarithm = "logarithm = make_pipeline(FunctionTransformer(to_log, from_log), StandardScaler())"
         return [*lines, logarithm, "return TransformedTargetRegressor(model, transformer=logarithm)"]
     return [*lines, "return TransformedTargetRegressor(model, transformer=StandardScaler())"]
+
+
+_LOGARITHM = """UNIT = {unit}  # typical size of the target
+
+
+def to_log(values: np.ndarray) -> np.ndarray:
+    \"\"\"The logarithm of a target that may be negative.\"\"\"
+    return np.sign(values) * np.log1p(np.abs(values) / UNIT)
+
+
+def from_log(values: np.ndarray) -> np.ndarray:
+    return np.sign(values) * np.expm1(np.abs(values)) * UNIT"""
 
 
 def _forest(class_name: str, says: str) -> Any:
@@ -82,7 +95,7 @@ def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
     }
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
     if learns_logarithm(winner.own):
-        return _scaled_target(_call(name, settings, "model = "), winner.own, code), says
+        return _scaled_target(_call(name, settings, "model = "), winner, code), says
     return _call(name, settings), says
 
 
@@ -106,7 +119,7 @@ def _xgboost(winner: Winner, code: Code) -> tuple[list[str], str]:
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
     if winner.task.is_classification:
         return lines + made, says
-    return _scaled_target(lines + made, winner.own, code), says
+    return _scaled_target(lines + made, winner, code), says
 
 
 def _target_width(task: Task) -> int:
@@ -128,7 +141,7 @@ def _svm(winner: Winner, code: Code) -> tuple[list[str], str]:
     if not winner.task.is_classification:
         code.use("sklearn.svm", "SVR")
         made = _call("SVR", {**settings, "epsilon": own["epsilon"]}, "model = ")
-        return _scaled_target(made, own, code), f"A kernel SVM of {_name_target(own)}."
+        return _scaled_target(made, winner, code), f"A kernel SVM of {_name_target(own)}."
     code.use("sklearn.svm", "SVC")
     made = _call("SVC", {**settings, "random_state": SEED}, "model = ")
     return _calibrated(made, code), "A kernel SVM with calibrated probabilities."
@@ -140,7 +153,7 @@ def _linear_svm(winner: Winner, code: Code) -> tuple[list[str], str]:
     if not winner.task.is_classification:
         code.use("sklearn.svm", "LinearSVR")
         settings |= {"loss": "squared_epsilon_insensitive", "epsilon": own["epsilon"]}
-        return _scaled_target(_call("LinearSVR", settings, "model = "), {}, code), "A linear SVM."
+        return _scaled_target(_call("LinearSVR", settings, "model = "), winner, code), "A linear SVM."
     code.use("sklearn.svm", "LinearSVC")
     return _calibrated(_call("LinearSVC", settings, "model = "), code), "A linear SVM with calibrated probabilities."
 
@@ -207,7 +220,7 @@ def _perceptron(winner: Winner, code: Code) -> tuple[list[str], str]:
         )
     )
     says = f"A perceptron of {layers} layers of {units} units."
-    return (["return Network()"], says) if classes else (_scaled_target(["model = Network()"], {}, code), says)
+    return (["return Network()"], says) if classes else (_scaled_target(["model = Network()"], winner, code), says)
 
 
 _NETWORK = '''class Network({mixin}, BaseEstimator):

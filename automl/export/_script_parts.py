@@ -25,6 +25,8 @@ class Winner:
         share: of the member in the ensemble.
         score: out-of-fold, of this member alone.
         reading: arguments of `pandas.read_csv` for the table that it learned from; None if that is no text table.
+        weight: the column of row weights, which the script does without.
+        unit: what the target is divided by before its logarithm is taken.
         time_format: how the column `time` is written, as in `CellFormat`; "" if it holds plain numbers.
     """
 
@@ -44,6 +46,8 @@ class Winner:
     group: str | None
     time: str | None
     time_format: str = ""
+    weight: str | None = None
+    unit: float = 1.0
 
     @property
     def own(self) -> Params:

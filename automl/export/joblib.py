@@ -26,7 +26,7 @@ class Joblib:
             run=(
                 "pip install automl",
                 f"python -c \"import joblib, pandas; model = joblib.load('{FILE}'); "
-                "print(model.predict(pandas.read_csv('ROWS.csv')))\"",
+                "print(model.predict(pandas.read_csv('ROWS.csv', dtype=str, keep_default_na=False)))\"",
             ),
             needs=tuple(f"{name}=={version}" for name, version in sorted(versions.items())),
             limits=("It loads with exactly the library versions of manifest.json.", "Loading it runs code."),

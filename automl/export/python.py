@@ -52,6 +52,7 @@ class Python:
             else "It trains one model on all rows, where the search keeps one for each fold.",
             *passed,
             *proven.pop("limits"),
+            *([f"It knows no weights: the search weighted rows by {winner.weight!r}."] if winner.weight else []),
             "model.joblib is a pickle: load it only where you made it.",
         ]
         return Facts(
@@ -110,6 +111,8 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
             group=recipe.data.group,
             time=recipe.data.time,
             time_format=time_format,
+            weight=recipe.data.weight,
+            unit=_find_unit(member.models),
         )
         try:
             write_script(winner)
@@ -127,6 +130,13 @@ def _find_rate(folds: Any) -> dict[str, float]:
     larger one than the parameter."""
     rates = [rate for fold in folds if math.isfinite(rate := getattr(fold.estimator, "rate", math.nan))]
     return {"model.learning_rate": float(f"{np.mean(rates):.4g}")} if rates else {}
+
+
+def _find_unit(folds: Any) -> float:
+    """What a target is divided by before its logarithm is learned; 1 where it is not."""
+    scales = [getattr(fold.estimator, "scale", None) for fold in folds]
+    units = [scale.unit for scale in scales if scale is not None and getattr(scale, "log", False)]
+    return float(f"{np.median(units):.4g}") if units else 1.0
 
 
 def _count_rounds(folds: Any) -> int:
@@ -178,6 +188,11 @@ def prove(source: Source, winner: Winner, folder: Path, rows: Path) -> dict[str,
         out = Path(place) / "model.joblib"
         said = run_python([str(folder / FILE), str(rows), "--out", str(out)], step=FILE, folder=folder, seconds=SECONDS)
         found = json.loads(said.strip().splitlines()[-1])
+    if not math.isfinite(found["score"]):
+        raise ArtifactError(
+            f"The script of {winner.name!r} has no score: a fold of it lacks a class",
+            hint="automl export RUN --format skops keeps the model as it is",
+        )
     baselines = (
         read_json(source.run.evaluation_path).get("baselines", {}) if source.run.evaluation_path.exists() else {}
     )

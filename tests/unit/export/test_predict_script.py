@@ -109,3 +109,10 @@ def test_what_cannot_be_read_is_said_in_one_line(
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_cells_in_single_quotes_are_read_as_training_reads_them(folder: Path, answers: str, tmp_path: Path) -> None:
+    lines = [",".join(HEADER), *(",".join(f"'{cell}'" for cell in cells) for cells in ROWS)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = predict(folder, tmp_path / "rows.csv")
+    assert (done.stderr, done.stdout) == ("", answers)

@@ -214,3 +214,50 @@ def test_what_has_no_plain_form_says_so(candidate: str, params: dict[str, Any], 
 def test_a_share_stays_a_share_in_code(value: Any, code: str) -> None:
     """To a forest `max_samples=1` is one row a tree, and 1.0 are all."""
     assert literal(value) == code
+
+
+def test_a_name_from_the_data_cannot_end_the_text_that_it_stands_in() -> None:
+    for target in ("dose\\unit", 'y""";__import__("os").system("id");\'\'\'#'):
+        text = write_script(make_winner("linear", dataclasses.replace(BINARY, target=target)))
+        tree = ast.parse(text)
+        assert target in (ast.get_docstring(tree) or "")
+        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
+        assert "__import__" not in called
+
+
+def test_a_class_rarer_than_the_folds_is_scored(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"size": rng.normal(size=300), 'the "kind"': rng.choice(["a", "b"], 300)})
+    frame["town"] = [f"t{n}" for n in rng.integers(0, 40, 300)]
+    frame["when"] = pd.Series(pd.date_range("2024-01-01", periods=300)).dt.strftime("%d.%m.%Y")
+    frame["y"] = rng.integers(0, 2, 300)
+    frame.loc[:1, "y"] = 2
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=("0", "1", "2"), label_type="int", metric="log_loss")
+    winner = dataclasses.replace(make_winner("linear", task), folds=5)
+    (tmp_path / "train.py").write_text(write_script(winner), encoding="utf-8")
+    words = [sys.executable, str(tmp_path / "train.py"), str(tmp_path / "rows.csv"), "--out", str(tmp_path / "m")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 0.3 < json.loads(done.stdout)["score"] < 1.5
+
+
+def test_the_logarithm_of_a_target_below_zero_and_of_a_small_one_comes_back() -> None:
+    winner = dataclasses.replace(make_winner("linear", VALUES, **{"model.target_transform": "log"}), unit=1e-3)
+    names: dict[str, Any] = {}
+    start = (text := write_script(winner)).index("UNIT = ")
+    exec("import numpy as np\n" + text[start : text.index("* UNIT", start) + len("* UNIT")], names)
+    values = np.array([-2e-2, -1e-3, 0.0, 5e-4, 1.0])
+    np.testing.assert_allclose(names["from_log"](names["to_log"](values)), values, atol=1e-12)
+    assert np.ptp(names["to_log"](values)) > 5
+
+
+def test_a_script_of_a_run_with_weights_says_that_it_knows_none(tmp_path: Path) -> None:
+    table = make_table(400).assign(w=1.0)
+    table.to_csv(tmp_path / "stays.csv", index=False)
+    stored = store_run(tmp_path / "run", read_table(tmp_path / "stays.csv").frame, "stays", data={"weight": "w"})
+    finish(stored, "linear")
+    stored.run.update(data=str(tmp_path / "stays.csv"), target="stays", seed=0)
+    export_model(open_source(stored.run.path), "python", tmp_path / "out")
+    readme = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "It knows no weights: the search weighted rows by 'w'." in readme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import shutil
 import signal
@@ -10,9 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from automl.export import _server
 
@@ -93,3 +98,12 @@ def test_idle_connections_and_half_a_request_line_do_not_hold_the_end(tmp_path: 
         assert time.monotonic() - began < 3
         idle.close()
         half.close()
+
+
+def test_rows_that_mlflow_sends_name_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    module = types.ModuleType("predict")
+    module.Model = lambda folder, **options: given.update(options)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "predict", module)
+    importlib.import_module("automl.export._mlflow_model").PyfuncModel("folder")
+    assert given == {"files": False}
