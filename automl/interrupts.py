@@ -14,6 +14,8 @@ class Interrupts:
     A terminal that is closed sends SIGHUP twice, the shell and the kernel once each, and a session that is ended sends
     it after SIGTERM: it never counts as the second one.
 
+    A signal that is ignored when the block begins stays so: `nohup` is meant to outlive its terminal.
+
     Outside the main thread it does nothing, as handlers cannot be set there.
 
     Args:
@@ -28,7 +30,8 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self._old[number] = signal.signal(number, self._handle)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
