@@ -21,7 +21,9 @@ from automl.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-EXACT = 2.0**53  # whole numbers below it are told apart as floats
+# Where fewer of the old rows than this share differ from each other, a new row that repeats one is no sign that it was
+# learned from; of the rows of either, this share in the same order is.
+DISTINCT_SHARE, BEGINNING_SHARE = 0.5, 0.5
 
 
 def read_learned(
@@ -103,9 +105,12 @@ def join_rows(frames: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
 
 
 def find_repeated(fresh: pd.DataFrame, old: pd.DataFrame) -> Array:
-    """Rows (n,) bool that repeat an old row cell by cell, each as often as it is there."""
+    """Rows (n,) bool that repeat an old row cell by cell, each as often as it is there; where most old rows repeat each
+    other, only those with which both begin."""
     names = [name for name in fresh.columns if name in old.columns]
     keys, known = key_rows(fresh[names]), key_rows(old[names])
+    if len(set(known)) < DISTINCT_SHARE * len(known):
+        return _find_beginning(keys, known)
     left: dict[int, int] = {}
     for key in known:
         left[key] = left.get(key, 0) + 1
@@ -115,6 +120,13 @@ def find_repeated(fresh: pd.DataFrame, old: pd.DataFrame) -> Array:
             left[key] -= 1
             found[row] = True
     return found
+
+
+def _find_beginning(keys: Sequence[int], known: Sequence[int]) -> Array:
+    """Rows (n,) bool of `keys` with which `known` begins as well, if they are enough not to be there by chance."""
+    least = min(len(keys), len(known))
+    common = next((place for place in range(least) if keys[place] != known[place]), least)
+    return np.arange(len(keys)) < (common if common >= BEGINNING_SHARE * least else 0)
 
 
 def key_rows(frame: pd.DataFrame) -> list[int]:
@@ -135,6 +147,6 @@ def _spell(series: pd.Series) -> Array:
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
     spelled = np.empty(len(texts) + 1, dtype=object)  # the last for code -1, which is missing
     spelled[:-1] = texts
-    for place in np.flatnonzero(np.abs(numbers) < EXACT):
+    for place in np.flatnonzero(np.abs(numbers) < cells.EXACT):
         spelled[place] = repr(float(numbers[place]))
     return np.asarray(spelled[codes], dtype=object)

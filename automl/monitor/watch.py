@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.data.identity import begins_with
 from automl.data.load import read_table
 from automl.ensemble.artifact import find_model_folder, load_predictor
 from automl.monitor.drift import GATE, compare
 from automl.monitor.reference import read_reference
 from automl.monitor.request_log import is_request_log, read_request_log
 from automl.recipe import DataOptions
+from automl.run import Run, find_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,9 @@ def watch(model: Path, data: Path | pd.DataFrame, *, gate: float = GATE, encodin
         record = compare(predictor, reference, raw.frame, gate=gate)
         record["notices"] += [notice.text for notice in raw.notices]
         source = data.name if isinstance(data, Path) else "a data frame"
+        if isinstance(data, Path) and _has_grown(model, data):
+            text = f"{data.name} begins with the rows that the model learned from, which tell that all is as it was"
+            record["notices"].append(text)
     return {
         "model": str(model),
         "data": source,
@@ -48,3 +53,10 @@ def watch(model: Path, data: Path | pd.DataFrame, *, gate: float = GATE, encodin
         "metric": predictor.task.metric,
         **record,
     }
+
+
+def _has_grown(model: Path, data: Path) -> bool:
+    """Whether the file is the one that the model's run read, or that file with more rows."""
+    run = Run(find_version(model))
+    facts = run.record.get("source") if run.record_path.is_file() else None
+    return facts is not None and data.is_file() and begins_with(data, facts)

@@ -21,6 +21,15 @@ from automl.report.wording import describe_accuracy, describe_budget, describe_t
 from automl.versions import FIRST
 
 _TONES: dict[str, Tone] = {"risk": "bad", "warning": "warn"}
+# What `automl.evaluate` measures last; up to so many that are missing are named.
+_PARTS = {
+    "slices": "the groups of rows where it is worse",
+    "folds": "the scores of the single folds",
+    "members": "what each member is worth",
+    "columns": "how the answer goes along a column",
+    "parameters": "the importance of the parameters",
+}
+_MOST_NAMED = 2
 _BASELINES = {"constant": "constant guess", "linear": "linear model"}
 
 
@@ -206,7 +215,12 @@ def _finding_alerts(source: RunSource) -> list[Alert]:
 def _skipped_alerts(source: RunSource) -> list[Alert]:
     if not source.skipped:
         return []
-    text = f"Time did not allow every measurement. For the rest: automl report {shlex.quote(source.shown_path)} --full"
+    rest = f"automl report {shlex.quote(source.shown_path)} --full"
+    parts = [_PARTS[name] for name in source.skipped if name in _PARTS]
+    if len(parts) == len(source.skipped) <= _MOST_NAMED:
+        text = f"Time did not allow for {join_words(parts)}. To have it measured: {rest}"
+        return [Alert(tone="neutral", title="Not all was measured", text=text)]
+    text = f"Time did not allow every measurement. For the rest: {rest}"
     return [Alert(tone="neutral", title="This report is a short one", text=text)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from automl.cli.monitor import write_retrain_command
+from automl.data.identity import identify_file
 from automl.data.load import load_dataset
 from automl.ensemble.artifact import load_predictor
 from automl.ensemble.bag import BagModel
@@ -24,6 +26,7 @@ from automl.monitor.watch import watch
 from automl.recipe import Recipe
 from automl.report.drift import drift_blocks, drift_document
 from automl.report.html import render_html
+from automl.run import Run
 from automl.schema import Column, Role
 from automl.serve.drift import DriftWindow, _from_sketch
 from automl.serve.rows import Rows
@@ -244,6 +247,19 @@ def test_a_model_without_a_reference_says_what_to_do(world: World, tmp_path: Pat
 def test_a_frame_may_be_given_in_place_of_a_file(world: World) -> None:
     record = watch(world.run, world.make_rows(300, 9))
     assert (record["data"], record["target"], record["rows"]) == ("a data frame", "label", 300)
+
+
+def test_a_file_that_begins_with_what_was_learned_from_is_told(world: World, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(world.run, tmp_path / "run")))
+    world.make_rows(100, 0).to_csv(tmp_path / "rows.csv", index=False)
+    run.update(source=identify_file(tmp_path / "rows.csv"))
+    world.make_rows(100, 1).to_csv(tmp_path / "rows.csv", index=False, header=False, mode="a")
+    world.make_rows(100, 1).to_csv(tmp_path / "new.csv", index=False)
+
+    told = {name: watch(run.path, tmp_path / name)["notices"] for name in ("rows.csv", "new.csv")}
+
+    assert any("begins with the rows that the model learned from" in notice for notice in told["rows.csv"])
+    assert not any("begins with" in notice for notice in told["new.csv"])
 
 
 def test_the_model_with_its_reference_is_whole_and_loads(world: World) -> None:

@@ -135,3 +135,16 @@ def test_a_row_is_the_same_row_however_its_numbers_are_spelled() -> None:
     old = pd.DataFrame({"price": ["12.50", "7", "1e3", None], "id": ["9007199254740993", "b", "c", "d"]}, dtype=object)
     new = pd.DataFrame({"price": [12.5, 7.0, 1000.0, np.nan], "id": ["9007199254740992", "b", "c", "d"]})
     assert find_repeated(new, old).tolist() == [False, True, True, True]  # the ids differ, beyond what a float holds
+
+
+def test_in_a_table_of_few_values_a_row_that_repeats_another_is_new_unless_the_file_has_grown() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(rows: int) -> pd.DataFrame:
+        return pd.DataFrame({name: rng.choice(["no", "yes"], rows) for name in ("sex", "adult", "survived")})
+
+    old, new = draw(500), draw(300)
+    assert not find_repeated(new, old).any()
+    grown = join_rows([old, new])
+    assert find_repeated(grown, old).sum() == pytest.approx(500, abs=5)  # some of the next rows may go on alike
+    assert find_repeated(old.head(100), old).all()

@@ -178,6 +178,21 @@ def test_commands_can_be_copied_though_the_path_has_a_space(tmp_path: Path) -> N
     assert f"automl report '{run.path}' --full" in texts
 
 
+def test_what_little_the_time_did_not_allow_is_named(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+
+    def tell(*skipped: str) -> list[str]:
+        write_json(run.details_path, {"schema_version": 1, "skipped": skipped})
+        return [f"{alert.title}: {alert.text}" for alert in of(verdict(run), Alert) if "--full" in alert.text]
+
+    (few,) = tell("parameters")
+    assert few.startswith("Not all was measured: Time did not allow for the importance of the parameters. To have it")
+    for many in (("folds", "members", "columns"), ("details",)):
+        (text,) = tell(*many)
+        assert text.startswith("This report is a short one: Time did not allow every measurement.")
+    assert tell() == []
+
+
 def test_a_score_that_was_not_checked_is_said_to_flatter(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     run.evaluation_path.unlink()
