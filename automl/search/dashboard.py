@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from automl.errors import EngineError, SearchError, UsageError
+import shlex
+
+from automl.errors import EngineError, MissingExtraError, SearchError
 from automl.run import Run
 
 
@@ -10,23 +12,23 @@ def serve_dashboard(run: Run, *, host: str, port: int) -> None:
     """Serve the studies of a run, one a family, until interrupted. Reads the journal, even of a run at work.
 
     Raises:
-        UsageError: if optuna-dashboard is not installed.
+        MissingExtraError: if optuna-dashboard is not installed.
         SearchError: if the run has tuned nothing yet.
         EngineError: if the port is taken.
     """
     journal = run.search / "journal.log"
     if not journal.exists() or journal.stat().st_size == 0:
-        raise SearchError(f"{run.path} has tuned nothing yet", hint=f"automl status {run.path}")
+        raise SearchError(f"{run.path} has tuned nothing yet", hint=f"automl status {shlex.quote(str(run.path))}")
     try:
         from optuna_dashboard import run_server
     except ImportError as error:
         hint = "pip install 'automl[dashboard]'"
-        raise UsageError("The dashboard needs optuna-dashboard, which is not installed", hint=hint) from error
+        raise MissingExtraError("The dashboard needs optuna-dashboard, which is not installed", hint=hint) from error
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     try:
         run_server(JournalStorage(JournalFileBackend(str(journal))), host=host, port=port)
     except OSError as error:
-        hint = f"automl dashboard {run.path} --port {port + 1}"
+        hint = f"automl dashboard {shlex.quote(str(run.path))} --port {port + 1}"
         raise EngineError(f"Cannot listen on {host}:{port}: {error}", hint=hint) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,6 @@ def read_leaderboard(run: Run) -> dict[str, Any]:
     """
     path = run.path / "leaderboard.json"
     if not path.exists():
-        raise SearchError(f"{run.path} has no leaderboard yet", hint=f"automl status {run.path}")
+        raise SearchError(f"{run.path} has no leaderboard yet", hint=f"automl status {shlex.quote(str(run.path))}")
     record: dict[str, Any] = read_json(path)
     return record

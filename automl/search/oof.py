@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from automl.errors import EngineError
 from automl.files import write_array
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
@@ -66,7 +67,7 @@ class Oofs:
         return score
 
     def read(self, trial: int) -> None:
-        """Take up what is stored; writes nothing."""
+        """Take up what is stored, as the folds hold it."""
         self._keep(trial, self._join(trial))
         self._map(trial)
 
@@ -103,7 +104,8 @@ class Oofs:
         """Leave large outputs on the disk, from where they are read as they are needed: a long search has hundreds."""
         if self.outputs[trial].nbytes <= MAPPED_BYTES:
             return
-        with contextlib.suppress(OSError, ValueError, EOFError):  # a power cut may have taken the file
+        # a power cut may have taken the file, and a full disk may not take another: what is in memory does as well
+        with contextlib.suppress(OSError, ValueError, EOFError, EngineError):
             self.outputs[trial] = np.load(self._path(trial), mmap_mode="r", allow_pickle=False)
             self._note_known(trial)
             if self._known[trial] is not self.outputs[trial]:

@@ -85,7 +85,8 @@ class Queue:
         if self.has_begun or not self._specs or self._specs[0].origin == "baseline":
             return []
         learned = [spec for spec in self._specs if _is_learned(spec) and not self._families[spec.candidate].is_out]
-        if any(map(self._fits, learned)):
+        own = [spec for spec in self._specs if not spec.raced]  # of the user's, which come before the list
+        if any(map(self._fits, (*learned, *own))):
             return []
         return [(self._allotment.share(spec), spec) for spec in learned if self._fits(spec, cut_share=LEAST_CUT_SHARE)]
 

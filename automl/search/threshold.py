@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.matrix import Array, FloatArray
-from automl.metrics import Metric
+from automl.metrics import Metric, weighted_mean
 
 USUAL = 0.5
 MIN_ROWS = 50
@@ -71,7 +71,7 @@ def _best(metric: Metric, y: Array, outputs: FloatArray, weight: Array | None, g
 def _list_levels(y: Array, weight: Array | None, grid: int) -> Array:
     """Quantiles of the probabilities between which thresholds lie: evenly, and closer where a rare class is named."""
     levels = np.linspace(0.005, 0.995, grid)
-    positive = float(np.average(y == 1, weights=weight))
+    positive = weighted_mean((y == 1).astype(np.float64), weight)  # NaN where no row weighs anything
     rare = min(positive, 1 - positive)
     if not 0 < rare < RARE_STEPS / grid:
         return levels

@@ -61,7 +61,7 @@ class Coefficients:
         return {
             "deployed": deployed,
             "folds": len(folds),
-            "unit": _unit(case),
+            "unit": _unit(case, estimator),
             "classes": list(case.task.classes) if case.task.n_classes > 2 else [],
             "features": len(entries),
             "entries": entries[:SHOWN],
@@ -127,10 +127,12 @@ def _listed(values: list[str]) -> str:
     return ", ".join(values[:2]) + (f" or {len(values) - 2} others" if len(values) > 2 else "")
 
 
-def _unit(case: Case) -> str:
+def _unit(case: Case, estimator: Any) -> str:
     if case.task.is_classification:
         return "log-odds"
-    return case.task.target
+    scale = getattr(estimator, "scale", None)
+    is_raised = scale is not None and scale.log
+    return f"the logarithm of {case.task.target}, in standard deviations," if is_raised else case.task.target
 
 
 def _summarize(name: str, source: str, folds: list[dict[str, Array]]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ SHOWN_COLUMNS = 10
 SWARM_ROWS = 120
 SHOWN_LEVELS = 8
 MIN_LEVEL_ROWS = 5
+# What the bars are of where there are several classes: half of what all their probabilities change.
+ALL_CLASSES = "probability that goes from one class to another"
 
 
 class ShapleyValues:
@@ -65,6 +67,7 @@ class ShapleyValues:
             "walks": found.walks,
             "fold": case.data.chief_fold + 1,
             "explained": explained,
+            "sized": explained if found.values.shape[2] == 1 or case.task.n_classes == 2 else ALL_CLASSES,
             "base": float(found.base[place]),
             "largest_gap": float(np.abs(found.gap).max()),
             "columns": ranking,

@@ -206,6 +206,18 @@ def test_the_first_of_what_was_learned_is_begun_with_a_part_of_its_time_and_no_o
     assert taken == [baseline.label, "long", other.label]
 
 
+def test_the_users_own_configurations_come_before_a_part_of_what_was_learned(crossed: StoredRun) -> None:
+    search = make_search(crossed, 60.0)
+    search.allotment.note_slots(1)
+    known = search.allotment.costs.expect("xgboost", 1.0)
+    assert known is not None
+    dear = 3.9 * search.allotment.left() / known / len(crossed.split)
+    listed = dataclasses.replace(crossed.spec(1, "xgboost"), reference_seconds=dear)
+    own = dataclasses.replace(crossed.spec(2, "naive_bayes"), raced=False)
+    queue = Queue([own, listed], search.families, search.allotment)
+    assert queue.take() == own
+
+
 def test_a_family_of_no_list_is_not_thought_cheap_before_it_was_seen(crossed: StoredRun) -> None:
     allotment = make_search(crossed, seconds=60.0).allotment
     listed = dataclasses.replace(crossed.spec(1, "xgboost"), reference_seconds=0.1)

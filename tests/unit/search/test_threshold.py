@@ -76,3 +76,8 @@ def test_a_class_of_two_in_a_thousand_is_reached_as_well() -> None:
     assert metric.score(y, move_threshold(score, find_threshold(metric, y, score))) > best - 0.06  # in fewer steps
     frequent, mirrored = 1 - y, score[:, ::-1]
     assert find_threshold(get_metric("mcc"), frequent, mirrored) > 0.5
+
+
+def test_rows_that_weigh_nothing_have_no_threshold_of_their_own() -> None:
+    y, chance = make_rare(400, 1)
+    assert find_threshold(get_metric("f1"), y, two_columns(chance), np.zeros(400)) == 0.5
