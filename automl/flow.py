@@ -37,7 +37,7 @@ from automl.events import (
     StageStarted,
     WarningRaised,
 )
-from automl.files import read_json, telling_full_disk, write_json
+from automl.files import read_json, sha256, telling_full_disk, write_json
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
 from automl.prepare import (
@@ -357,10 +357,13 @@ class _Session:
             deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
             should_stop=lambda: bool(stop.received),
         )  # fmt: skip
-        result = self._recall_evaluation(seconds)
+        mark = self._mark_evaluation(builder)
+        result = self._recall_evaluation(mark, evaluator.seconds)
         if result is None:
             result = self._stage("evaluate", evaluator.evaluate, "")
-            self.run.mark_stage("evaluate", **self.run.record["stages"]["evaluate"], **self._mark_evaluation(seconds))
+            if not (evaluator.warnings or stop.received):
+                facts = {**self.run.record["stages"]["evaluate"], "of": mark, "given_seconds": evaluator.seconds}
+                self.run.mark_stage("evaluate", **facts)
         for warning in evaluator.warnings:
             self.emit(warning)
         if builder.blend is not None:
@@ -368,13 +371,15 @@ class _Session:
             self._keep_reference(lambda: complete_reference(self.run, data, outputs, builder.threshold))
         self._score_test(result, builder)
 
-    def _mark_evaluation(self, seconds: float | None) -> dict[str, Any]:
-        return {"of": identify(read_json(self.run.ensemble_path)), "given_seconds": seconds}
+    def _mark_evaluation(self, builder: EnsembleBuilder) -> list[Any]:
+        """What an evaluation is of: the ensemble, the files that answer, and among how many it was chosen."""
+        chosen_among = sum(result.score is not None for result in builder.records.results.values())
+        return [identify(read_json(self.run.ensemble_path)), sha256(self.run.model / "ensemble.json"), chosen_among]
 
-    def _recall_evaluation(self, seconds: float | None) -> dict[str, Any] | None:
-        """What an earlier session found of the same ensemble in as much time or more; None if there is no such."""
+    def _recall_evaluation(self, mark: list[Any], seconds: float | None) -> dict[str, Any] | None:
+        """What an earlier session found of the same, whole, in as much time or more; None if there is no such."""
         known = self.run.record["stages"].get("evaluate", {})
-        if not self.run.evaluation_path.exists() or known.get("of") != self._mark_evaluation(seconds)["of"]:
+        if not self.run.evaluation_path.exists() or known.get("of") != mark:
             return None
         given = known["given_seconds"]
         if given is not None and (seconds is None or given < seconds):

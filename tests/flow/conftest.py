@@ -14,10 +14,6 @@ from tests.flow.command import PENGUINS, SURVEY, Maker, Prepared, Result, Tool, 
 
 Words = tuple[str | Path, ...]
 
-# a shell that runs the tests in the background has them ignore Ctrl-C, and so would every command that they start
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
 SPLIT = "split: {folds: 3, repeats: 1}"
 RECIPES = {
     "linear": "search: {candidates: [linear], tune: false}\n" + SPLIT,
