@@ -175,7 +175,7 @@ class Constraints(_Part):
 
 
 class ReportOptions(_Part):
-    """What the report may show: with `include_samples` single rows, texts and pictures of the data."""
+    """What the report may show: with `include_samples` texts and pictures of the data."""
 
     include_samples: bool = False
 
@@ -280,7 +280,15 @@ def load_recipe(name_or_path: str) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8 text", hint="Save it as UTF-8") from error
-    return build_recipe(_read_yaml(text, path), source=str(path))
+    return build_recipe(_lift_time(_read_yaml(text, path)), source=str(path))
+
+
+def _lift_time(record: Any) -> Any:
+    """A file that names `trials` and no `seconds` asks for these alone, as `--trials` does."""
+    budget = record.get("budget") if isinstance(record, dict) else None
+    if not isinstance(budget, dict) or budget.get("trials") is None or "seconds" in budget:
+        return record
+    return {**record, "budget": {**budget, "seconds": None}}
 
 
 def recipe_paths() -> dict[str, Path]:

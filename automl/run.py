@@ -69,7 +69,7 @@ class Run:
             if run.record_path.exists():
                 raise UsageError(
                     f"{path} already holds a run",
-                    hint=f"Choose another folder with --out DIR, or go on with: automl resume {path}",
+                    hint=f"Choose another folder with --out DIR, or go on with: automl resume {shlex.quote(str(path))}",
                 )
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise UsageError(

@@ -83,7 +83,8 @@ def evaluate_command(
     if compared:
         from automl.report.sections.fairness import fairness_blocks
 
-        rows_are = f"Measured on the {count:,} rows of {Path(data).name}."
+        once = ", each counted once whatever its weight" if weight else ""
+        rows_are = f"Measured on the {count:,} rows of {Path(data).name}{once}."
         print_blocks([block for record in compared for block in fairness_blocks(record, rows_are)], open_output())
 
 

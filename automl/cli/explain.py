@@ -53,6 +53,8 @@ def explain_command(
             )
         _explain_run(opened, seconds, as_json)
         return
+    if encoding is not None and data is None:
+        raise UsageError("--encoding is that of --data, which is not given", hint="Leave it out, or name --data FILE")
     _explain_one(opened, row, data, label, seconds, encoding, as_json)
 
 

@@ -49,7 +49,9 @@ def export_command(
     default = source.run.export / name if source.run is not None else Path(f"{source.name}-{name}")
     place = out or default
     notes: dict[str, Any] = {}
-    if refit and formats.get(name).from_graph:
+    if refit and not formats.get(name).from_graph:
+        raise UsageError(f"{name} takes every member as it is: --refit leaves none out", hint="--format onnx --refit")
+    if refit:
         source, left_out, score = leave_out(source)
         notes |= {"left_out": left_out, "out_of_fold_score": score} if left_out else {}
         if left_out and not as_json:

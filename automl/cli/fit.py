@@ -56,7 +56,7 @@ def fit_command(
     backbone: opt.BackboneOption = None,
     recipe: opt.RecipeOption = None,
     include_samples: Annotated[
-        bool, typer.Option("--include-samples", help="The report may show single rows, texts and pictures.")
+        bool, typer.Option("--include-samples", help="The report may show texts and pictures of the data.")
     ] = False,
     track: Annotated[
         list[str] | None, typer.Option("--track", metavar="NAME", help="Log to mlflow or tensorboard; may be repeated.")

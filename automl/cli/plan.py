@@ -69,7 +69,9 @@ def show_plan(facts: dict[str, Any], *, command: str) -> None:
     from automl.report.sections.data import describe_split
 
     task, split, budget = facts["task"], facts["split"], facts["budget"]
-    limit = f"{budget['trials']} trials" if budget["trials"] else f"{budget['seconds']:.0f} s"
+    limits = [f"{budget['trials']} trials"] if budget["trials"] else []
+    limits += [f"{budget['seconds']:.0f} s"] if budget["seconds"] else []
+    limit = " or ".join(limits) + (", whichever is over first" if len(limits) > 1 else "")
     about = (
         ("Task", task["kind"], task["reason"]),
         ("Metric", task["metric"], ""),

@@ -22,7 +22,10 @@ def retrain_command(
     rows: Annotated[
         str, typer.Option("--rows", metavar="all|new", help="Learn from the old rows as well, or from NEW alone.")
     ] = "all",
-    gate: Annotated[float, typer.Option("--gate", metavar="D", help="As in automl monitor.")] = 0.1,
+    gate: Annotated[
+        float | None,
+        typer.Option("--gate", metavar="D", help="Of --if drift, as in automl monitor.", show_default="0.1"),
+    ] = None,
     time: Annotated[
         str | None,
         typer.Option("--time", metavar="5m", help="For the challenger's search; as the run had unless given."),
@@ -39,7 +42,12 @@ def retrain_command(
     """Champion against challenger on new labelled rows; the winner is put in use, and can be rolled back."""
     from automl.cli.live import open_view
     from automl.cli.output import clean, print_json
+    from automl.errors import UsageError
+    from automl.monitor.drift import GATE
     from automl.retrain import retrain
+
+    if gate is not None and "drift" not in (condition or ()):
+        raise UsageError("--gate is that of --if drift, which is not given", hint="Leave it out, or add --if drift")
 
     def tell(text: str) -> None:
         if not quiet:
@@ -47,8 +55,8 @@ def retrain_command(
 
     with open_view(sys.stderr, quiet, as_json) as view:
         record = retrain(
-            run, new, conditions=tuple(condition or ("always",)), rows=rows, gate=gate, keep=keep, encoding=encoding,
-            sinks=[view], tell=tell, trials=trials, jobs=jobs,
+            run, new, conditions=tuple(condition or ("always",)), rows=rows, keep=keep, encoding=encoding,
+            gate=GATE if gate is None else gate, sinks=[view], tell=tell, trials=trials, jobs=jobs,
             time=None if time is None else opt.parse_duration(time),
         )  # fmt: skip
     if as_json:

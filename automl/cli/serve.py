@@ -96,7 +96,7 @@ def serve_command(
 ) -> None:
     """Serve a model over HTTP and gRPC (extra `serve`), with metrics and a page to try it; ends with Ctrl-C."""
     if write_monitoring is not None:
-        _write_monitoring(write_monitoring, token_file, as_json)
+        _write_monitoring(write_monitoring, token_file, as_json, f"{_reachable(host)}:{port}")
         return
     if model is None:
         raise UsageError("Which model is to be served?", hint="automl serve RUN")
@@ -187,7 +187,12 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"--name {settings.name!r} cannot stand in an address", hint="Choose letters, digits, - and _")
 
 
-def _write_monitoring(folder: Path, token_file: Path | None, as_json: bool) -> None:
+def _reachable(host: str) -> str:
+    """The host as Prometheus on the same machine asks for it."""
+    return "localhost" if host in ("", "0.0.0.0", "127.0.0.1", "::", "::1") else f"[{host}]" if ":" in host else host  # noqa: S104
+
+
+def _write_monitoring(folder: Path, token_file: Path | None, as_json: bool, address: str) -> None:
     from automl.cli.output import print_json
     from automl.serve.access import read_token
     from automl.serve.monitoring import write_monitoring
@@ -195,7 +200,7 @@ def _write_monitoring(folder: Path, token_file: Path | None, as_json: bool) -> N
 
     if token_file is not None:
         read_token(token_file, Settings(model=""))  # what no server takes is told here, not by a scrape that fails
-    files = write_monitoring(folder, token_file)
+    files = write_monitoring(folder, token_file, address=address)
     if as_json:
         print_json({"files": [str(path) for path in files]})
         return

@@ -26,7 +26,9 @@ def verify_command(
         print_json(result)
         return
     print(f"{folder}: {result['format']}, {result['files']} files as they were written")
-    if result["golden_rows"] is None:
+    if not result["has_answers"]:
+        print("it holds no model that could be asked")
+    elif result["golden_rows"] is None:
         print("not loaded: this format runs code from the folder; --trust loads it")
     else:
         print(f"{result['golden_rows']} golden rows answered, largest difference {result['largest_difference']:.1e}")

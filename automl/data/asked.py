@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -86,5 +87,5 @@ def _role_error(evidence: Evidence, role: Role) -> DataError:
     example = next((text for text in cells.to_text(evidence.series.iloc[:1000]) if text is not None), "")
     return DataError(
         f"Column {evidence.name!r} cannot be a {role}: it holds {example[:40]!r}",
-        hint=f"--role {evidence.name}=category, or leave --role out",
+        hint=f"--role {shlex.quote(f'{evidence.name}=category')}, or leave --role out",
     )

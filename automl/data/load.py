@@ -220,7 +220,7 @@ def _check_options(frame: pd.DataFrame, target: str, options: DataOptions) -> No
     names = [str(label) for label in frame.columns]
     asked = [("--drop", name) for name in options.drop]
     asked += [("--role", name) for name in options.roles]
-    asked += [("--keep", name) for name in options.keep]
+    asked += [("data.keep", name) for name in options.keep]
     asked += [("--sensitive", name) for name in options.sensitive]
     for flag, value in (("--group", options.group), ("--time-column", options.time), ("--weight", options.weight)):
         asked += [(flag, value)] if value is not None else []
@@ -228,6 +228,8 @@ def _check_options(frame: pd.DataFrame, target: str, options: DataOptions) -> No
     if unknown:
         listed = ", ".join(f"{name!r} ({flag})" for flag, name in unknown)
         raise DataError(f"The table has no column {listed}", hint=did_you_mean(unknown[0][1], names))
+    if both := sorted(set(options.drop) & set(options.roles)):
+        raise DataError(f"{both[0]!r} has a role, and is dropped as well", hint="Leave --drop or --role out for it")
     own = [flag for flag, name in asked if name == target]
     if own:
         raise DataError(

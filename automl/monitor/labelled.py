@@ -66,13 +66,14 @@ def read_labelled_rows(
     for notice in predictor.check(fresh):
         tell(notice.text)
     _check_columns(fresh, recipe)
-    fresh = fresh[_has_label(predictor, predictor.find_target(fresh))].reset_index(drop=True)
-    total = len(fresh)
+    labelled = _has_label(predictor, predictor.find_target(fresh))
     old, old_separator = read_learned(champion, recipe, is_needed=rows == "all", tell=tell)
     if old is not None:
         separator = old_separator  # the champion's numbers were read by it
-        fresh = fresh[~find_repeated(fresh, old)].reset_index(drop=True)
-    if known := total - len(fresh):
+    repeated = np.zeros(len(fresh), dtype=bool) if old is None else find_repeated(fresh, old)
+    fresh = fresh[labelled & ~repeated].reset_index(drop=True)
+    total = int(labelled.sum())
+    if known := int((labelled & repeated).sum()):
         tell(f"{known:,} of {total:,} new rows are rows that the champion has learned from; they judge nobody")
     held, teaching, weight, groups = _part(fresh, predictor, recipe)
     kept = fresh[teaching].reset_index(drop=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Where fewer of the old rows than this share differ from each other, a new row that repeats one is no sign that it was
-# learned from; of the rows of either, this share in the same order is.
-DISTINCT_SHARE, BEGINNING_SHARE = 0.5, 0.5
+# learned from; so many in the same order at the beginning are.
+DISTINCT_SHARE, FEWEST_ALIKE, MOST_COMPARED = 0.5, 50, 1_000
 
 
 def read_learned(
@@ -106,27 +107,25 @@ def join_rows(frames: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
 
 def find_repeated(fresh: pd.DataFrame, old: pd.DataFrame) -> Array:
     """Rows (n,) bool that repeat an old row cell by cell, each as often as it is there; where most old rows repeat each
-    other, only those with which both begin."""
+    other, only if both begin alike."""
     names = [name for name in fresh.columns if name in old.columns]
     keys, known = key_rows(fresh[names]), key_rows(old[names])
-    if len(set(known)) < DISTINCT_SHARE * len(known):
-        return _find_beginning(keys, known)
-    left: dict[int, int] = {}
-    for key in known:
-        left[key] = left.get(key, 0) + 1
     found = np.zeros(len(fresh), dtype=bool)
+    if len(set(known)) < DISTINCT_SHARE * len(known) and not _begin_alike(keys, known):
+        return found
+    left = Counter(known)
     for row, key in enumerate(keys):
-        if left.get(key, 0) > 0:
+        if left[key] > 0:
             left[key] -= 1
             found[row] = True
     return found
 
 
-def _find_beginning(keys: Sequence[int], known: Sequence[int]) -> Array:
-    """Rows (n,) bool of `keys` with which `known` begins as well, if they are enough not to be there by chance."""
-    least = min(len(keys), len(known))
+def _begin_alike(keys: Sequence[int], known: Sequence[int]) -> bool:
+    """Whether both begin with so many of the same rows that it is no chance: a file that has grown."""
+    least = min(len(keys), len(known), MOST_COMPARED)
     common = next((place for place in range(least) if keys[place] != known[place]), least)
-    return np.arange(len(keys)) < (common if common >= BEGINNING_SHARE * least else 0)
+    return common >= min(least, FEWEST_ALIKE)
 
 
 def key_rows(frame: pd.DataFrame) -> list[int]:

@@ -14,12 +14,14 @@ SCRAPE_END = """\
 """
 RULES, DASHBOARD, SCRAPE = "automl-rules.yml", "automl-dashboard.json", "prometheus.yml"
 REFUSED = 'status=~"4..|5.."'
+ADDRESS = "localhost:8080"
 
 
-def write_monitoring(folder: Path, token_file: Path | None = None) -> list[Path]:
+def write_monitoring(folder: Path, token_file: Path | None = None, *, address: str = ADDRESS) -> list[Path]:
     """Write the three files; the paths come back.
 
     Args:
+        address: host and port of the server.
         token_file: holds what the server demands; the Prometheus configuration names it.
 
     Raises:
@@ -34,17 +36,17 @@ def write_monitoring(folder: Path, token_file: Path | None = None) -> list[Path]
     paths = [folder / RULES, folder / DASHBOARD, folder / SCRAPE]
     write_text(paths[0], yaml.safe_dump(make_rules(), sort_keys=False, width=100))
     write_json(paths[1], make_dashboard())
-    scrape = yaml.safe_dump(make_scrape(token_file), sort_keys=False)
+    scrape = yaml.safe_dump(make_scrape(token_file, address=address), sort_keys=False)
     write_text(paths[2], scrape if token_file is not None else scrape + SCRAPE_END)
     return paths
 
 
-def make_scrape(token_file: Path | None = None) -> dict[str, Any]:
+def make_scrape(token_file: Path | None = None, *, address: str = ADDRESS) -> dict[str, Any]:
     """A Prometheus configuration that reads one server and the rules."""
     job: dict[str, Any] = {
         "job_name": "automl",
         "scrape_interval": "15s",
-        "static_configs": [{"targets": ["localhost:8080"]}],
+        "static_configs": [{"targets": [address]}],
     }
     if token_file is not None:
         job["authorization"] = {"credentials_file": str(token_file.absolute())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -94,7 +95,7 @@ class Tracking:
         for thread in self.threads:
             fault = thread.wait(max(0.0, deadline - time.monotonic()))
             if fault and self.run is not None:
-                again = f"automl track {self.run.path} --to {thread.name}"
+                again = f"automl track {shlex.quote(str(self.run.path))} --to {thread.name}"
                 self.tell(f"{thread.name} has not got all of the run: {fault}; again: {again}")
 
 

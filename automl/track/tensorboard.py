@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import types
 from pathlib import Path
@@ -27,7 +28,7 @@ class TensorBoard:
         return _Recorder(run)
 
     def where(self, run: Run) -> str:
-        return f"tensorboard --logdir {run.path / 'tensorboard'}"
+        return f"tensorboard --logdir {shlex.quote(str(run.path / 'tensorboard'))}"
 
 
 class _Recorder:

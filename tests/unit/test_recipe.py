@@ -184,3 +184,15 @@ def test_a_complete_recipe_written_and_read_is_the_same_recipe(record: dict[str,
     path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
     path.write_text(recipe.dump_yaml(), encoding="utf-8")
     assert load_recipe(str(path)) == recipe
+
+
+def test_a_file_that_names_trials_and_no_time_asks_for_trials_alone(tmp_path: Path) -> None:
+    def load(text: str) -> tuple[int | None, float | None]:
+        (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+        budget = load_recipe(str(tmp_path / "own.yaml")).budget
+        return budget.trials, budget.seconds
+
+    assert load("budget: {trials: 40}") == (40, None)
+    assert load("budget: {trials: 40, seconds: 30}") == (40, 30.0)
+    assert load("budget: {trials: null}") == (None, 300.0)
+    assert load("budget: {jobs: 1}") == (None, 300.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 import psutil
@@ -48,6 +49,7 @@ def known_engine(run: Run) -> str:
     name: str = run.record.get("engine", LOCAL)
     if "://" in name:
         raise UsageError(
-            f"{run.path} was searched on {name}", hint=f"automl resume {run.path} --engine {name}, or --engine local"
+            f"{run.path} was searched on {name}",
+            hint=f"automl resume {shlex.quote(str(run.path))} --engine {name}, or --engine local",
         )
     return name

@@ -58,9 +58,10 @@ def shapley_blocks(record: dict[str, Any]) -> list[Block]:
     if not entries:
         return []
     shown, explained = entries[:BARS], str(record.get("explained"))
+    sized = str(record.get("sized") or explained)
     noise = [float(entry["sampling_error"]) for entry in shown if is_figure(entry.get("sampling_error"))]
     text = (
-        f"Mean size of what a column adds to or takes from the {explained} of a row, over {_held_out(record)}. "
+        f"Mean size of what a column adds to or takes from the {sized} of a row, over {_held_out(record)}. "
         f"Intervals are over rows; estimated by sampling with {record.get('background_rows')} background rows and "
         f"{record.get('walks')} pairs of walks a row"
         + (f", which leaves a standard error of up to {format_figure(max(noise), 2)} a row." if noise else ".")
@@ -79,7 +80,7 @@ def shapley_blocks(record: dict[str, Any]) -> list[Block]:
             kind="bar",
             title="Shapley values: what moves predictions",
             x_label="column",
-            y_label=f"mean change of {explained}",
+            y_label=f"mean change of {sized}",
             series=(bars,),
             caption=text,
         )

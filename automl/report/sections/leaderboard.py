@@ -39,7 +39,7 @@ def leaderboard_table(source: RunSource, caption: str = "") -> Table:
     weighted = any(is_figure(model.get("weight")) and model["weight"] for model in models)
     left_out = len(source.leaderboard) - len(models)
     notes = ["“=” marks a tie with the best: these rows cannot tell the two apart."] if tied else []
-    notes += ["“weight” is a model's share in the ensemble's mean."] if weighted else []
+    notes += ["“weight” is a model's share in the ensemble's mean."] if weighted and not source.slopes else []
     if any(is_figure(model.get("raw_score")) and model["raw_score"] != model.get("score") for model in models):
         notes.append("The deployed model's score is corrected for its having been chosen; the others' are not.")
     notes += [f"{left_out:,} more in leaderboard.csv."] if left_out else []

@@ -20,7 +20,7 @@ class Reproduce:
         blocks: list[Block] = []
         argv = source.record.get("argv")
         in_memory = source.record.get("data") == "a data frame"
-        if isinstance(argv, list) and argv and not in_memory:
+        if isinstance(argv, list) and argv and _is_own(str(argv[0])) and not in_memory:
             blocks.append(Code(title="The command", text=_command([str(part) for part in argv])))
         if source.run.recipe_path.exists() and not in_memory:
             data = shlex.quote(str(source.record.get("data") or "DATA"))
@@ -43,11 +43,14 @@ def _test(record: dict[str, Any]) -> str:
     return f" --test {shlex.quote(test)}" if test and not test.startswith(own) else ""
 
 
+def _is_own(program: str) -> bool:
+    """Whether the tool was called by its name, and not from a program or a notebook."""
+    return program.rsplit("/", 1)[-1] in {"automl", "main.py", "__main__.py"}
+
+
 def _command(argv: list[str]) -> str:
     """What was typed; the interpreter's path to the tool is not part of it."""
-    if argv and argv[0].rsplit("/", 1)[-1] in {"automl", "main.py", "__main__.py"}:
-        argv = argv[1:]
-    return shlex.join(["automl", *argv])
+    return shlex.join(["automl", *argv[1:]])
 
 
 def _facts(source: RunSource) -> Facts:

@@ -159,7 +159,7 @@ def _python(source: RunSource, classify: bool) -> str:
         lines += ["from pathlib import Path", "", load, 'files = sorted(Path("NEW").iterdir())']
         lines.append(f"new = pandas.DataFrame({_FRAMES[source.files_role]})")
     else:
-        lines += ["", load, 'new = pandas.read_csv("NEW.csv")']
+        lines += ["", load, 'new = pandas.read_csv("NEW.csv", dtype=str, keep_default_na=False)']
     if classify:
         lines.append("labels = predictor.predict(new)  # (n,) labels")
         lines.append("probabilities = predictor.predict_proba(new)  # one column a class")

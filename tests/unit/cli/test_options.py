@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.cli.main import run as run_command
 from automl.cli.options import parse_duration, parse_megabytes, parse_roles, parse_size_mb
 from automl.errors import UsageError
+from automl.run import Run
 
 
 @pytest.mark.parametrize(
@@ -136,3 +140,21 @@ def test_what_is_no_pair_is_refused_with_the_next_thing_to_type(pair: str) -> No
 @given(st.text(min_size=1), st.sampled_from(["number", "category", "date", "text", "ignore"]))
 def test_any_column_can_be_given_a_role(name: str, role: str) -> None:
     assert parse_roles([f"{name}={role}"]) == {name: role}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["retrain", "runs/none", "new.csv", "--gate", "0.3"], "--gate is that of --if drift"),
+        (["explain", "{run}", "--row", "1", "--encoding", "cp1252"], "--encoding is that of --data"),
+        (["fit", "{table}", "--target", "y", "--drop", "x", "--role", "x=number"], "'x' has a role, and is dropped"),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(tmp_path / "run", data_name="table", record={})
+    (tmp_path / "table.csv").write_text("x,z,y\n" + "1,2,a\n2,3,b\n" * 20, encoding="utf-8")
+    filled = [word.format(run=run.path, table=tmp_path / "table.csv") for word in words]
+    assert run_command(filled) in (2, 3)
+    assert said in " ".join(capsys.readouterr().err.split())

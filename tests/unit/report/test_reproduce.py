@@ -55,3 +55,15 @@ def test_only_a_search_that_no_clock_ends_is_said_to_repeat(
     (found,) = [item for item in items if item[0] == "Budget"]
     assert found[1] == budget
     assert ("repeats exactly" in found[2]) == repeats
+
+
+def test_what_a_program_or_a_notebook_was_called_with_is_no_command_of_the_tool(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+
+    def titles(*argv: str) -> list[str]:
+        run.update(argv=list(argv))
+        section = build_section("reproduce", RunSource(run))
+        return [block.title for block in section.blocks if isinstance(block, Code)] if section else []
+
+    assert "The command" in titles("/usr/bin/automl", "fit", "a.csv")
+    assert "The command" not in titles("script.py") + titles("/lib/ipykernel_launcher.py", "-f", "k.json")

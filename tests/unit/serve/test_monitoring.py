@@ -72,3 +72,9 @@ def test_prometheus_own_tool_finds_nothing_wrong(tmp_path: Path) -> None:
     for words in (["rules", "automl-rules.yml"], ["rules", "queries.yml"], *configs):
         done = subprocess.run(["promtool", "check", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_prometheus_reads_is_the_server_that_was_asked_for(tmp_path: Path) -> None:
+    for host, port, target in (("0.0.0.0", "9000", "localhost:9000"), ("10.0.0.7", "8080", "10.0.0.7:8080")):
+        assert run(["serve", "--host", host, "--port", port, "--write-monitoring", str(tmp_path)]) == 0
+        assert f"- {target}" in (tmp_path / "prometheus.yml").read_text("utf-8")

@@ -1,0 +1,40 @@
+"""`automl stop` reaches what searches, and nothing else that holds a run's lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automl.cli.main import run as run_command
+from automl.run import Run
+
+
+def make(path: Path, status: str) -> Run:
+    run = Run.create(path, data_name="table", record={})
+    run.update(status=status)
+    return run
+
+
+def test_of_a_run_that_is_retrained_the_challenger_is_stopped(tmp_path: Path) -> None:
+    root = make(tmp_path / "run", "complete")
+    challenger = make(tmp_path / "run" / "versions" / "0002", "running")
+    with root.locked(), challenger.locked():
+        assert run_command(["stop", str(root.path)]) == 0
+    assert challenger.stop_path.exists() and not root.stop_path.exists()
+
+
+def test_a_report_that_is_written_is_no_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path / "run", "complete")
+    with root.locked():
+        assert run_command(["stop", str(root.path)]) == 2
+    assert "is not running (complete)" in capsys.readouterr().err
+    assert not root.stop_path.exists()
+
+
+def test_a_search_is_stopped(tmp_path: Path) -> None:
+    root = make(tmp_path / "run", "running")
+    with root.locked():
+        assert run_command(["stop", str(root.path)]) == 0
+    assert root.stop_path.exists()
+    assert run_command(["stop", str(root.path)]) == 2  # nobody holds it any more
