@@ -31,15 +31,16 @@ _TITLES = {
     "cp1250": "Windows-1250",
 }
 _SAMPLE_BYTES = 64 * 1024
+TELLING_BYTES = 1024  # of lines that are not ASCII, which tell the encoding of a text by themselves
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _CENTRAL = re.compile(r"[a-zA-Z][¹³¾¿]|[¹³¾¿][a-z]")  # ą ł ľ ż of Windows-1250, read as Windows-1252
 
 
 def decode_texts(contents: Iterable[bytes], encoding: str | None) -> tuple[list[str | None], list[Notice]]:
-    """Short texts that were written alike, each as `decode` reads it, None for what is binary.
+    """Texts that were written alike, each as `decode` reads it, None for what is binary.
 
-    What is not UTF-8 is too short to tell its encoding by itself: all such texts tell it together. A text in UTF-8 with
-    a few broken bytes, such as one that was cut within a character, is read without them.
+    What is not UTF-8, and too short to tell its encoding by itself, tells it together with all others that are so. A
+    text in UTF-8 with a few broken bytes, such as one that was cut within a character, is read without them.
 
     Raises:
         UsageError: if the encoding is unknown.
@@ -48,7 +49,7 @@ def decode_texts(contents: Iterable[bytes], encoding: str | None) -> tuple[list[
     unknown: dict[int, bytes] = {}
     for place, content in enumerate(contents):
         text = _read_utf8(content) if encoding is None else None
-        if text is None and encoding is None and not _is_told(content):
+        if text is None and encoding is None and not _is_told(content) and _is_short(content):
             unknown[place] = content
         elif text is None:
             try:
@@ -73,7 +74,9 @@ def _read_utf8(content: bytes) -> str | None:
         return None
     try:
         return content.decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data" and not content[: error.start].isascii():
+            return content[: error.start].decode("utf-8")
         text = content.decode("utf-8", "replace")
         sound = len(_MULTIBYTE.findall(content))
         return text.replace("\ufffd", "") if sound > 10 * max(text.count("\ufffd"), 1) else None
@@ -82,6 +85,10 @@ def _read_utf8(content: bytes) -> str | None:
 def _is_told(content: bytes) -> bool:
     """Whether the bytes themselves say what they are: by a mark, or as every other one is zero."""
     return b"\0" in content or any(content.startswith(mark) for mark, _, _ in _MARKS)
+
+
+def _is_short(content: bytes) -> bool:
+    return sum(len(line) for line in content.splitlines() if not line.isascii()) < TELLING_BYTES
 
 
 def _decode_with(content: bytes, codec: str) -> str:

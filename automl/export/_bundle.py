@@ -252,7 +252,8 @@ def verify_export(folder: Path, *, trust: bool = False) -> dict[str, Any]:
         trust: load formats that run code of the folder, too.
 
     Returns:
-        {"format", "files", "golden_rows", "largest_difference"}; the last two None where it was not loaded.
+        {"format", "files", "has_answers", "golden_rows", "largest_difference"}; the last two None where it was not
+        loaded, and `has_answers` false where it holds no model.
 
     Raises:
         UsageError, ArtifactError: as `read_manifest`, `check_files`; or if the answers differ.
@@ -260,8 +261,8 @@ def verify_export(folder: Path, *, trust: bool = False) -> dict[str, Any]:
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     plugin = formats.get(str(manifest["format"]))
-    result = {"format": manifest["format"], "files": len(manifest["files"])}
     has_answers = plugin.from_graph or proof_of(plugin) == "answers"
+    result = {"format": manifest["format"], "files": len(manifest["files"]), "has_answers": has_answers}
     if not has_answers or (plugin.executes and not trust):
         return {**result, "golden_rows": None, "largest_difference": None}
     task = Task.from_json(manifest["task"])

@@ -21,7 +21,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ CHUNK_ROWS = 1000
 TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")  # of all other names are JSON lines
 SEPARATORS = (",", ";", "\t", "|", "")  # the last for runs of blanks
 HEAD_LINES = 20  # among which the header is
-TOLD_LINES = 400  # which tell how cells are quoted
+TOLD_CHARACTERS = 1 << 18  # which tell how cells are quoted
 _SINGLE = re.compile(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", re.MULTILINE)
 FEWEST_SINGLE = 4
 MOST_ROWS = {"picture": 32, "ngrams": 64, "words": 64}  # run at once, as each row takes much memory there
@@ -139,7 +139,7 @@ def read_rows(path: str, known: Collection[str] = (), encoding: str | None = Non
             yield from _read_json(file)
         return
     with Path(path).open(encoding=encoding, newline="") as file:
-        head = list(islice(file, TOLD_LINES))
+        head = _read_head(file)
         quote = _find_quote(head)
         place, separator = _find_header(head[:HEAD_LINES], known, quote)
         yield from _read_table(chain(head[place:], file), separator, quote)
@@ -164,6 +164,18 @@ def _read_table(lines: Iterable[str], separator: str, quote: str) -> Iterator[di
         if any(cell.strip() for cell in cells[len(names) :]):
             raise ValueError(f"row {number} below the header has {len(cells)} cells, the header has {len(names)}")
         yield {**dict.fromkeys(names), **dict(zip(names, cells))}  # noqa: B905
+
+
+def _read_head(file: Iterable[str]) -> list[str]:
+    """The first lines, as many as training looks at."""
+    lines: list[str] = []
+    size = 0
+    for line in file:
+        lines.append(line)
+        size += len(line)
+        if size >= TOLD_CHARACTERS:
+            break
+    return lines
 
 
 def _find_quote(lines: list[str]) -> str:

@@ -55,24 +55,19 @@ def _scaled_target(lines: list[str], winner: Winner, code: Code) -> list[str]:
     code.use("sklearn.compose", "TransformedTargetRegressor")
     code.use("sklearn.preprocessing", "StandardScaler")
     if learns_logarithm(winner.own):
+        code.use("functools", "partial")
         code.use("sklearn.preprocessing", "FunctionTransformer")
         code.use("sklearn.pipeline", "make_pipeline")
-        code.blocks.append(_LOGARITHM.format(unit=literal(winner.unit)))
-        logarithm = "logarithm = make_pipeline(FunctionTransformer(to_log, from_log), StandardScaler())"
-        return [*lines, logarithm, "return TransformedTargetRegressor(model, transformer=logarithm)"]
+        # functions of NumPy alone: what is pickled loads in any program
+        pair = "np.log1p, np.expm1" if winner.task.skewed else "np.arcsinh, np.sinh"  # the second knows negative ones
+        return [
+            *lines,
+            f"unit = {literal(winner.unit)}  # typical size of the target",
+            "units = FunctionTransformer(partial(np.multiply, 1 / unit), partial(np.multiply, unit))",
+            f"logarithm = make_pipeline(units, FunctionTransformer({pair}), StandardScaler())",
+            "return TransformedTargetRegressor(model, transformer=logarithm)",
+        ]
     return [*lines, "return TransformedTargetRegressor(model, transformer=StandardScaler())"]
-
-
-_LOGARITHM = """UNIT = {unit}  # typical size of the target
-
-
-def to_log(values: np.ndarray) -> np.ndarray:
-    \"\"\"The logarithm of a target that may be negative.\"\"\"
-    return np.sign(values) * np.log1p(np.abs(values) / UNIT)
-
-
-def from_log(values: np.ndarray) -> np.ndarray:
-    return np.sign(values) * np.expm1(np.abs(values)) * UNIT"""
 
 
 def _forest(class_name: str, says: str) -> Any:

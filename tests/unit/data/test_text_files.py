@@ -126,3 +126,24 @@ def test_a_text_that_was_cut_within_a_character_is_read_without_it(tmp_path: Pat
     table = read_table(tmp_path / "news")
     assert table.frame["text"].notna().all() and not table.notices
     assert all(text.lstrip("0123456789").startswith("今天的天气") for text in table.frame["text"])
+
+
+def test_long_texts_tell_their_encodings_each_by_itself(tmp_path: Path) -> None:
+    german = "Der Akku hält nur kurz, schade. Größe passt, die Farbe ist schön. " * 40
+    russian = "Привет, это длинный русский текст о погоде и о людях. " * 40
+    for label, text, codec in (("de", german, "latin-1"), ("ru", russian, "cp1251")):
+        (tmp_path / "news" / label).mkdir(parents=True)
+        for at in range(30):
+            (tmp_path / "news" / label / f"{at}.txt").write_bytes(f"{at} {text}".encode(codec))
+    frame = read_table(tmp_path / "news").frame
+    assert frame["text"][frame["label"] == "ru"].str.contains("Привет").all()
+    assert frame["text"][frame["label"] == "de"].str.contains("hält").all()
+
+
+def test_a_short_text_that_was_cut_within_a_character_is_read_without_it(tmp_path: Path) -> None:
+    for at in range(12):
+        place = tmp_path / "news" / ("a" if at % 2 else "b")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{at}.txt").write_bytes(f"{at} Café très bon, livré".encode() + b"\xc3")
+    table = read_table(tmp_path / "news")
+    assert table.frame["text"].str.endswith("Café très bon, livré").all() and not table.notices

@@ -116,3 +116,9 @@ def test_cells_in_single_quotes_are_read_as_training_reads_them(folder: Path, an
     (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     done = predict(folder, tmp_path / "rows.csv")
     assert (done.stderr, done.stdout) == ("", answers)
+
+    quoted = [",".join(f"'{cell}'" if cell.isalpha() else cell for cell in cells) for cells in ROWS]
+    plain = [",".join(["", "91600001500", "2020-02-03", "", "44"])] * 1_000  # the quotes come late
+    (tmp_path / "late.csv").write_text("\n".join([lines[0], *plain, *quoted]) + "\n", encoding="utf-8")
+    late = predict(folder, tmp_path / "late.csv")
+    assert late.stdout.splitlines()[-3:] == answers.splitlines()[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,8 @@ def test_the_script_runs_alone_and_scores_as_the_configuration_did(run: Path, tm
     assert record["rows"] == 600
     assert record["score"] == pytest.approx(manifest["score"]["script"])
     assert (tmp_path / "model.joblib").stat().st_size > 1_000
-    assert verify_export(tmp_path / "out")["golden_rows"] is None
+    found = verify_export(tmp_path / "out", trust=True)
+    assert (found["golden_rows"], found["has_answers"]) == (None, False)
 
 
 def move_data(run: Path, place: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -242,14 +244,18 @@ def test_a_class_rarer_than_the_folds_is_scored(tmp_path: Path) -> None:
     assert 0.3 < json.loads(done.stdout)["score"] < 1.5
 
 
-def test_the_logarithm_of_a_target_below_zero_and_of_a_small_one_comes_back() -> None:
-    winner = dataclasses.replace(make_winner("linear", VALUES, **{"model.target_transform": "log"}), unit=1e-3)
-    names: dict[str, Any] = {}
-    start = (text := write_script(winner)).index("UNIT = ")
-    exec("import numpy as np\n" + text[start : text.index("* UNIT", start) + len("* UNIT")], names)
-    values = np.array([-2e-2, -1e-3, 0.0, 5e-4, 1.0])
-    np.testing.assert_allclose(names["from_log"](names["to_log"](values)), values, atol=1e-12)
-    assert np.ptp(names["to_log"](values)) > 5
+@pytest.mark.parametrize(("task", "values"), [(VALUES, (-2e-2, -1e-3, 0.0, 5e-4, 1.0)), (SKEWED, (0.0, 1e-3, 50.0))])
+def test_the_logarithm_of_any_target_comes_back_and_is_pickled_without_the_script(
+    task: Task, values: tuple[float, ...]
+) -> None:
+    winner = dataclasses.replace(make_winner("linear", task, **{"model.target_transform": "log"}), unit=1e-3)
+    names: dict[str, Any] = {"__name__": "script"}
+    exec(write_script(winner), names)
+    logarithm = names["build_model"]().transformer
+    y = np.array(values)[:, None]
+    np.testing.assert_allclose(logarithm.inverse_transform(logarithm.fit_transform(y)), y, atol=1e-12)
+    assert np.ptp(logarithm[:2].transform(y)) > 5
+    assert b"script" not in pickle.dumps(logarithm)
 
 
 def test_a_script_of_a_run_with_weights_says_that_it_knows_none(tmp_path: Path) -> None:
