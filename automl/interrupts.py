@@ -14,7 +14,8 @@ class Interrupts:
     A terminal that is closed sends SIGHUP twice, the shell and the kernel once each, and a session that is ended sends
     it after SIGTERM: it never counts as the second one.
 
-    A signal that is ignored when the block begins stays so: `nohup` is meant to outlive its terminal.
+    A signal that is ignored when the block begins stays so: `nohup` is meant to outlive its terminal, and what a script
+    runs in the background its Ctrl-C. `automl stop` and SIGTERM reach both.
 
     Outside the main thread it does nothing, as handlers cannot be set there.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ WARNINGS_OF_OTHERS: tuple[str, ...] = ()
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+
+# a shell that runs the tests in the background, or `nohup`, has them ignore these, and so would all that they start
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 PACKAGE = Path(__file__).parents[1] / "automl"
 
