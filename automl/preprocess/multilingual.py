@@ -1,4 +1,4 @@
-"""Sentence embeddings in sixteen languages: Google's multilingual Universal Sentence Encoder, by a package in numpy.
+"""Sentence embeddings in fifteen languages: Google's multilingual Universal Sentence Encoder, by a package in numpy.
 
 The encoder (Yang et al. 2020, arXiv:1907.04307) gives nearby numbers to sentences that say the same in Arabic,
 Chinese, Dutch, English, French, German, Italian, Japanese, Korean, Polish, Portuguese, Russian, Spanish, Thai or
