@@ -374,7 +374,9 @@ class _Session:
     def _mark_evaluation(self, builder: EnsembleBuilder) -> list[Any]:
         """What an evaluation is of: the ensemble, the files that answer, and among how many it was chosen."""
         chosen_among = sum(result.score is not None for result in builder.records.results.values())
-        return [identify(read_json(self.run.ensemble_path)), sha256(self.run.model / "ensemble.json"), chosen_among]
+        deployed = self.run.model / "ensemble.json"
+        files = sha256(deployed) if deployed.is_file() else ""
+        return [identify(read_json(self.run.ensemble_path)), files, chosen_among]
 
     def _recall_evaluation(self, mark: list[Any], seconds: float | None) -> dict[str, Any] | None:
         """What an earlier session found of the same, whole, in as much time or more; None if there is no such."""
