@@ -166,7 +166,7 @@ def _value_measures(y: Array, outputs: FloatArray) -> dict[str, tuple[Array, Arr
 def _gap(
     name: str, measure: tuple[Array, Array], codes: Array, large: Array, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Largest minus smallest figure of the groups that are large enough.
+    """Largest minus smallest figure of the groups that have rows enough for it.
 
     A mean of many rows is normal, so that samples of the groups' means stand for samples of the rows: round their own
     figures for the interval, round the common one for what chance would do.
@@ -176,7 +176,7 @@ def _gap(
     mean, deviation, count = (
         part[large] for part in _figures(values[own].astype(np.float64), codes[own], int(codes.max()) + 1)
     )
-    there = np.flatnonzero(count > 0)
+    there = np.flatnonzero(count >= MIN_ROWS)
     if len(there) < 2:
         return {"name": name, "gap": 0.0, "low": 0.0, "high": 0.0, "chance": 0.0}
     mean, deviation, count = mean[there], deviation[there], count[there]
@@ -263,7 +263,8 @@ def _outcome(truth: Array, chosen: Array, groups: Groups) -> dict[str, float]:
 
     def gap(among: Array) -> float:
         own = among & everyone
-        mean = _figures(chosen[own].astype(np.float64), groups.codes[own], len(groups.labels))[0][large]
+        mean, _, count = _figures(chosen[own].astype(np.float64), groups.codes[own], len(groups.labels))
+        mean = mean[large[count[large] >= MIN_ROWS]]
         return float(np.nanmax(mean) - np.nanmin(mean)) if np.isfinite(mean).any() else 0.0
 
     recalls = [float(np.mean(chosen[truth == side] == side)) for side in (False, True) if (truth == side).any()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,18 @@ MOST_COLUMNS = 200
 MOST_LEVELS = 12
 MOST_SLICES = 6
 Z = 1.96
+EXACT_HALVES = 2.0**23  # below it float32 knows every half
 # A split must explain this many times what one split at random explains; the best of many is worth about ten of them.
 MIN_GAIN = 12.0
+
+
+class Step(NamedTuple):
+    """One turn on the way to a leaf: above a threshold of a matrix column or not, and whether missing ones go along."""
+
+    column: int
+    threshold: float
+    above: bool
+    lets_missing: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ def make_matrix(table: Table, schema: Schema) -> tuple[FloatArray, list[Split]]:
 def _measure(tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], rates: bool) -> list[dict[str, Any]]:
     """Leaves whose interval lies above the mean of all rows, the worst first."""
     leaves = tree.apply(matrix)
-    overall = float(errors.mean())
+    overall, has_missing = float(errors.mean()), np.asarray(np.isnan(matrix).any(axis=0))
     found: list[dict[str, Any]] = []
     for leaf, path in _paths(tree):
         part = errors[leaves == leaf]
@@ -133,7 +143,7 @@ def _measure(tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], 
         if low > overall:
             found.append(
                 {
-                    "conditions": _describe(path, splits),
+                    "conditions": _describe(path, splits, has_missing),
                     "rows": len(part),
                     "share": len(part) / len(errors),
                     "error": float(part.mean()),
@@ -144,8 +154,8 @@ def _measure(tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], 
     return sorted(found, key=lambda slice_: -slice_["error"])[:MOST_SLICES]
 
 
-def _paths(tree: Any) -> list[tuple[int, list[tuple[int, float, bool]]]]:
-    """(leaf, [(column, threshold, above)]) of every leaf."""
+def _paths(tree: Any) -> list[tuple[int, list[Step]]]:
+    """Every leaf with the steps that lead to it."""
     found, waiting = [], [(0, [])]  # type: ignore[var-annotated]
     while waiting:
         node, path = waiting.pop()
@@ -154,16 +164,22 @@ def _paths(tree: Any) -> list[tuple[int, list[tuple[int, float, bool]]]]:
             found.append((node, path))
             continue
         column, threshold = int(tree.feature[node]), float(tree.threshold[node])
-        waiting.append((left, [*path, (column, threshold, False)]))
-        waiting.append((right, [*path, (column, threshold, True)]))
+        missing_left = bool(tree.missing_go_to_left[node])
+        waiting.append((left, [*path, Step(column, threshold, False, missing_left)]))
+        waiting.append((right, [*path, Step(column, threshold, True, not missing_left)]))
     return found
 
 
-def _describe(path: list[tuple[int, float, bool]], splits: list[Split]) -> list[str]:
-    """Conditions in words, those of one column joined."""
+def _describe(path: list[Step], splits: list[Split], has_missing: Array) -> list[str]:
+    """Conditions in words, those of one column joined.
+
+    Args:
+        has_missing: columns (m,) bool in which a cell is missing.
+    """
     ranges: dict[str, tuple[float | None, float | None, Split]] = {}
+    holes: dict[str, bool] = {}
     texts: list[str] = []
-    for column, threshold, above in path:
+    for column, threshold, above, lets_missing in path:
         split = splits[column]
         if split.kind in {"level", "missing"}:
             sign = "is" if above else "is not"
@@ -172,20 +188,34 @@ def _describe(path: list[tuple[int, float, bool]], splits: list[Split]) -> list[
         if np.isinf(threshold):  # how a tree tells holes from values
             texts.append(f"{split.column} is {'missing' if above else 'not missing'}")
             continue
+        holes[split.column] = holes.get(split.column, bool(has_missing[column])) and lets_missing
         low, high, _ = ranges.get(split.column, (None, None, split))
         low, high = (threshold, high) if above else (low, threshold)
         ranges[split.column] = (low, high, split)
     for name, (low, high, split) in ranges.items():
-        write = _write_date if split.kind == "date" else _write_number
-        ends = [None if end is None else write(end + split.offset) for end in (low, high)]
+        values = [None if end is None else end + split.offset for end in (low, high)]
+        ends = [None if end is None else _write_date(end) for end in values]
+        if split.kind != "date":
+            ends = _write_numbers(values)
         if ends[0] is not None and ends[1] is not None:
             texts.append(f"{ends[0]} < {name} ≤ {ends[1]}")
         else:
             texts.append(f"{name} > {ends[0]}" if ends[0] is not None else f"{name} ≤ {ends[1]}")
+        texts[-1] += " or missing" if holes[name] else ""
     return texts
 
 
+def _write_numbers(values: list[float | None]) -> list[str | None]:
+    """Ends of a range in few digits, but in enough to tell the two apart."""
+    ends = [None if value is None else _write_number(value) for value in values]
+    if ends[0] is None or ends[0] != ends[1]:
+        return ends
+    return [None if value is None else f"{value:,.9g}" for value in values]
+
+
 def _write_number(value: float) -> str:
+    if abs(value) < EXACT_HALVES and (2 * value).is_integer():  # between two whole numbers
+        return (f"{value:,.1f}" if abs(value) >= 1e4 else f"{value:.1f}").removesuffix(".0")
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 

@@ -52,24 +52,32 @@ def _frame(chart: Chart, width: int, height: float, ident: str, *children: Marku
 
 
 def _draw_bars(chart: Chart, width: int, ident: str) -> Markup:
-    """Lying bars with names at the left and figures at the right."""
-    series, small = chart.series[0], width < SMALL
-    rows = [index for index, y in enumerate(series.y) if y is not None][: LEVELS if small else None]
+    """Lying bars with names at the left and figures at the right; those of several series beside each other."""
+    first, many, small = chart.series[0], len(chart.series), width < SMALL
+    rows = [index for index, _ in enumerate(first.x) if any(series.y[index] is not None for series in chart.series)]
+    rows = rows[: LEVELS if small and many == 1 else None]
     share = 0.46 if small else 0.34
-    left = min(max((len(str(series.x[index])) for index in rows), default=1) * CHARACTER + 18, width * share)
-    ends = [series.y[index] for index in rows]
-    ends += [end for end in (*series.low, *series.high) if end is not None]
-    dots = series.mark == "scatter"  # a dot, unlike a bar, need not begin at zero
+    left = min(max((len(str(first.x[index])) for index in rows), default=1) * CHARACTER + 18, width * share)
+    ends = [end for series in chart.series for index in rows if (end := series.y[index]) is not None]
+    ends += [end for series in chart.series for end in (*series.low, *series.high) if end is not None]
+    dots = first.mark == "scatter"  # a dot, unlike a bar, need not begin at zero
     least, most = _padded(min(ends), max(ends)) if dots else (min(0.0, *ends), max(0.0, *ends))
     axis = Axis(least, most if most > least else least + 1, left, width - (52.0 if small else 64.0))
-    pitch = 20.0 if small else 26.0
-    children = [_bar_row(series, index, axis, place * pitch + 4, left, pitch) for place, index in enumerate(rows)]
+    pitch, gap = (20.0 if small else 26.0) - (4.0 if many > 1 else 0.0), 6.0 if many > 1 else 0.0
+    drawn = [
+        _bar_row(series, index, axis, (place * many + at) * pitch + gap * place + 4, left, pitch, at)
+        for place, index in enumerate(rows)
+        for at, series in enumerate(chart.series)
+        if series.y[index] is not None
+    ]
+    height = len(rows) * (many * pitch + gap)
     zero = axis.at(least if dots else 0.0)
-    baseline = element("line", class_name="axis", x1=zero, x2=zero, y1=0.0, y2=len(rows) * pitch + 4)
-    return _frame(chart, width, len(rows) * pitch + 8, ident, *children, baseline)
+    baseline = element("line", class_name="axis", x1=zero, x2=zero, y1=0.0, y2=height + 4)
+    return _frame(chart, width, height + 8, ident, *drawn, baseline)
 
 
-def _bar_row(series: Series, index: int, axis: Axis, top: float, left: float, pitch: float) -> Markup:
+def _bar_row(series: Series, index: int, axis: Axis, top: float, left: float, pitch: float, color: int) -> Markup:
+    """One bar; the name of its row stands beside that of the first series."""
     name, value = str(series.x[index]), series.y[index]
     height = pitch - 6
     middle, start, end = top + height / 2, axis.at(min(0.0, value)), axis.at(max(0.0, value))
@@ -80,15 +88,16 @@ def _bar_row(series: Series, index: int, axis: Axis, top: float, left: float, pi
         parts.append(element("path", class_name="whisker", d=_whisker(low, high, middle)))
         label += f" ({format_figure(series.low[index])} to {format_figure(series.high[index])})"
         tip = max(end, high)
-    bar = element("rect", class_name="fill0", x=start, y=top, width=max(1.0, end - start), height=height, rx=3)
+    bar = element("rect", class_name=f"fill{color}", x=start, y=top, width=max(1.0, end - start), height=height, rx=3)
     if series.mark == "scatter":
         tip = axis.at(value)
-        bar = element("circle", class_name="dot0", cx=tip, cy=middle, r=4.5)
+        bar = element("circle", class_name=f"dot{color}", cx=tip, cy=middle, r=4.5)
     shown = shorten(name, int((left - 11) / CHARACTER))
+    named = [element("text", shown, class_name="name", x=left - 10, y=middle + 4, text_anchor="end")]
     return element(
         "g",
-        element("title", label),
-        element("text", shown, class_name="name", x=left - 10, y=middle + 4, text_anchor="end"),
+        element("title", label if color == 0 else f"{label}, {series.name}"),
+        *(named if color == 0 else ()),
         bar,
         *parts,
         element("text", format_figure(value, 3), class_name="figure", x=tip + 8, y=middle + 4),
@@ -298,7 +307,8 @@ def _area(series: Series, plane: _Plane) -> str:
 def _cells(series: Series, points: Sequence[tuple[float, float, int]], plane: _Plane) -> Markup:
     """Squares of one size whose depth tells how many rows lie there; the root makes few of them visible."""
     most = max((weight for weight in series.weights if weight), default=1.0)
-    xs = sorted({float(x) for x in series.x})
+    # both axes have the same edges; all points of one column tell nothing of its width
+    xs = sorted({float(end) for end in (*series.x, *series.y) if end is not None})
     cell = min((after - before for before, after in itertools.pairwise(xs)), default=1.0)
     side = abs(plane.x.at(plane.x.low + cell) - plane.x.start)
     squares = []

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from automl.registry import Registry
 from automl.report.blocks import Document, Section
 from automl.report.source import RunSource
-from automl.report.text import clean, is_figure
+from automl.report.text import clean, format_moment, is_figure
 from automl.run import Run
 
 
@@ -51,7 +51,7 @@ def build_document(run: Run) -> Document:
     record = source.record
     data, target = str(record.get("data") or "a data set"), str(record.get("target") or "")
     title = f"{target} from {data.rsplit('/', 1)[-1]}" if target else data.rsplit("/", 1)[-1]
-    started = str(record.get("started") or "")[:16].replace("T", " ")
+    started = format_moment(record.get("started"))
     parts = [str(record.get("id") or run.path.name), started, source.status]
     meta: dict[str, Any] = {
         "run": str(record.get("id") or run.path.name),

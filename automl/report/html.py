@@ -146,11 +146,12 @@ def _view_legend(chart: Chart) -> list[tuple[int, str]]:
 
 
 def _view_small(chart: Chart, ident: str) -> dict[str, Any]:
-    from automl.report.charts import draw_chart
+    from automl.report.charts import draw_chart, has_names
 
     return {
         "title": chart.title,
         "caption": chart.caption,
+        "legend": _view_legend(chart) if has_names(chart) else [],
         "drawn": draw_chart(chart, SMALL, ident),
         "tables": [view_table(_figures(chart, series)) for series in chart.series if series.mark != "rule"],
     }

@@ -44,7 +44,8 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 def format_tick(value: float, step: float) -> str:
     """A tick with as many digits as the step needs: 0.5, 0.55; 1,000; 2M."""
     if abs(value) >= 1e6:
-        return f"{value / 1e6:g}M" if abs(value) < 1e9 else f"{value:.3g}"
+        digits = max(3, math.floor(math.log10(abs(value))) - math.floor(math.log10(step)) + 2) if step > 0 else 3
+        return f"{value / 1e6:.{max(6, digits)}g}M" if abs(value) < 1e9 else f"{value:.{digits}g}"
     if value == 0:
         return "0"
     places = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 2

@@ -83,8 +83,18 @@ def format_figure(value: Any, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+SCORE_DECIMALS = 4  # that figures have which are to tell small differences
+
+
+def format_moment(moment: Any) -> str:
+    """A moment as a run's record holds it, in UTC, to the minute."""
+    return f"{str(moment)[:16].replace('T', ' ')} UTC" if moment else ""
+
+
 def score_places(value: float, decimals: int) -> int:
-    """Digits after the point: `decimals` for scores below ten, fewer for errors in large units."""
+    """Digits after the point: `decimals` for scores below ten, fewer for errors in large units, more in tiny ones."""
+    if decimals >= SCORE_DECIMALS and 0 < abs(value) < 10.0 ** (1 - decimals):
+        return min(15, 2 - math.floor(math.log10(abs(value))))
     if abs(value) < 10:
         return decimals
     return max(0, min(decimals, 4 - math.floor(math.log10(abs(value)))))

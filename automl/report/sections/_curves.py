@@ -157,7 +157,7 @@ def _gain(record: dict[str, Any], source: RunSource) -> list[Block]:
         square=True,
     )
     rows = [
-        (format_share(taken), rows, found, gained, gained / taken)
+        (format_share(taken), rows, found, gained, gained * curve["rows"][-1] / rows if rows else None)
         for taken, gained, rows, found in zip(share, gain, curve["rows"], curve["found"], strict=True)
         if any(abs(taken - wanted) < 1e-9 for wanted in (0.05, 0.1, 0.2, 0.3, 0.5))
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from automl.pictures import INSIDE
 from automl.report.blocks import Block, Code, Facts, Section, Table
 from automl.report.source import RunSource
-from automl.report.text import is_figure
+from automl.report.text import format_moment, is_figure
 from automl.report.wording import describe_budget
 
 
@@ -72,7 +72,7 @@ def _facts(source: RunSource) -> Facts:
             note = "how far a search gets in a time depends on the machine"
         items.append(("Budget", budget, note))
     if record.get("started"):
-        items.append(("Started", str(record["started"])[:19].replace("T", " "), ""))
+        items.append(("Started", format_moment(record["started"]), ""))
     return Facts(items=tuple(items))
 
 

@@ -47,9 +47,11 @@ def test_gaps_are_largest_minus_smallest_and_stand_beside_chance() -> None:
     gaps = {gap["name"]: gap for gap in describe_fairness(BINARY, *two_groups(10))["gaps"]}
     assert gaps["selection rate"]["gap"] == pytest.approx(0.5)
     assert gaps["selection rate"]["ratio"] == pytest.approx(1 / 3)
-    assert gaps["true positive rate"]["gap"] == pytest.approx(0.5)
-    assert gaps["false positive rate"]["gap"] == pytest.approx(0.5)
+    assert gaps["true positive rate"]["gap"] == 0.0  # of 20 rows a rate is compared with none
     assert gaps["calibration"]["gap"] == pytest.approx(0.2)
+    more = {gap["name"]: gap for gap in describe_fairness(BINARY, *two_groups(15))["gaps"]}
+    assert more["true positive rate"]["gap"] == pytest.approx(0.5)
+    assert more["false positive rate"]["gap"] == pytest.approx(0.5)
     # 40 rows each, half of all chosen: a gap by chance has a standard deviation of √(0.25 · 2/40) ≈ 0.11
     assert 0.15 < gaps["selection rate"]["chance"] < 0.3
     assert gaps["selection rate"]["low"] < 0.5 < gaps["selection rate"]["high"]
@@ -144,3 +146,15 @@ def test_groups_come_back_from_disk(tmp_path: object) -> None:
     store_groups(folder, (groups,))
     (found,) = load_groups(folder)
     assert (found.column, found.labels, found.codes.tolist()) == ("=cmd()", ("<script>", "m"), [0, 1, 0])
+
+
+def test_a_rate_of_few_rows_is_compared_with_none() -> None:
+    """Group b has 40 rows, and one positive among them."""
+    y = np.concatenate([np.ones(100), np.zeros(400), np.ones(1), np.zeros(39)]).astype(np.int64)
+    positive = np.where(y == 1, 0.9, 0.1)
+    positive[500] = 0.1  # it is missed
+    outputs = np.column_stack([1 - positive, positive]).astype(np.float32)
+    groups = Groups(column="sex", labels=("a", "b"), codes=np.repeat([0, 1], [500, 40]))
+    gaps = {gap["name"]: gap for gap in describe_fairness(BINARY, y, outputs, groups)["gaps"]}
+    assert gaps["true positive rate"]["gap"] == 0.0
+    assert gaps["selection rate"]["gap"] > 0.1

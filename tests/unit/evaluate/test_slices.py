@@ -101,3 +101,26 @@ def test_an_error_is_a_wrong_class_or_a_distance() -> None:
 def test_the_interval_of_a_share_is_wilsons() -> None:
     low, high = wilson(np.array([1.0] * 5 + [0.0] * 15))
     assert (round(low, 4), round(high, 4)) == (0.1119, 0.4687)
+
+
+@pytest.mark.parametrize(("base", "spread"), [(2000, 1), (40, 0.0001)])
+def test_the_ends_of_a_slice_name_the_rows_that_are_in_it(base: float, spread: float) -> None:
+    schema = Schema((Column(name="year", role=Role.NUMBER, reason=""),))
+    year = base + spread * np.random.default_rng(6).integers(0, 24, 4_000)
+    bad = np.isclose(year, base + 16 * spread)
+    table = TableEncoder(schema).encode(pd.DataFrame({"year": year}))
+    found = find_slices(table, schema, np.where(bad, 1.0, 0.0), rates=True, seed=0)
+    (text,) = found["slices"][0]["conditions"]
+    low, high = (float(end.replace(",", "")) for end in text.split(" < year ≤ "))
+    assert low < base + 16 * spread <= high and high - low < 12 * spread
+
+
+def test_a_slice_that_holds_missing_values_says_so() -> None:
+    rng = np.random.default_rng(6)
+    income = np.where(rng.random(4_000) < 0.2, np.nan, rng.uniform(0, 100, 4_000))
+    bad = ~(income > 20)
+    schema = Schema((Column(name="income", role=Role.NUMBER, reason=""),))
+    table = TableEncoder(schema).encode(pd.DataFrame({"income": income}))
+    found = find_slices(table, schema, np.where(bad, 1.0, 0.0), rates=True, seed=0)
+    (text,) = found["slices"][0]["conditions"]
+    assert text.startswith("income ≤ ") and text.endswith(" or missing")

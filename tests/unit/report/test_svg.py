@@ -160,3 +160,30 @@ def test_a_timeline_has_a_bar_for_each_job_in_its_lane() -> None:
     assert float(second.attrib["y"]) - float(first.attrib["y"]) == 26
     assert 1.9 < float(second.attrib["width"]) / float(first.attrib["width"]) < 2.1
     assert first.find("title").text == "linear #1: 2.0 s"  # type: ignore[union-attr]
+
+
+def test_bars_of_two_series_stand_beside_each_other_even_in_a_small_chart() -> None:
+    names = tuple(f"{low} to {low + 1}" for low in range(10))
+    then = Series(name="then", x=names, y=tuple(map(float, range(10))))
+    now = Series(name="now", x=names, y=tuple(map(float, range(9, -1, -1))))
+    chart = Chart(kind="bar", title="T", x_label="x", y_label="y", series=(then, now))
+    drawn = str(draw_chart(chart, 250, "c"))
+    assert (drawn.count('class="fill0"'), drawn.count('class="fill1"')) == (10, 10)
+    assert drawn.count('class="name"') == 10
+    tops = [float(top) for top in re.findall(r'<rect class="fill[01]"[^>]* y="([0-9.]+)"', drawn)]
+    heights = [float(height) for height in re.findall(r'<rect class="fill[01]"[^>]* height="([0-9.]+)"', drawn)]
+    assert all(top + height <= after for top, height, after in zip(tops, heights, tops[1:], strict=False))
+
+
+def test_ticks_of_large_figures_differ() -> None:
+    for low, step in ((1.700e9, 2e6), (1_000_000.0, 1.0), (1_000_000.0, 500_000.0)):
+        texts = [format_tick(low + at * step, step) for at in range(4)]
+        assert len(set(texts)) == 4, texts
+
+
+def test_cells_in_one_column_are_as_wide_as_their_rows_are_apart() -> None:
+    series = Series(name="s", x=(5e4,) * 3, y=(0.0, 5e4, 1e5), mark="cells", weights=(1.0, 2.0, 3.0))
+    chart = Chart(kind="scatter", title="T", x_label="x", y_label="y", series=(series,), square=True)
+    found = re.findall(r'<rect class="fill0"[^>]* width="([0-9.]+)"', draw_chart(chart, 400, "c"))
+    widths = list(map(float, found))
+    assert len(widths) == 3 and all(20 < width < 400 for width in widths)

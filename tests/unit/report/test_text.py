@@ -83,3 +83,10 @@ def test_counts_sizes_and_lists() -> None:
 def test_a_line_is_cut_and_has_no_line_ends() -> None:
     assert clean_line("a\nb\tc") == "a b c"
     assert clean_line("x" * 10, limit=4) == "xxx…"
+
+
+def test_scores_in_tiny_units_keep_three_digits_that_mean_something() -> None:
+    assert format_score(1.23e-5) == "0.0000123"
+    assert format_score(0.0) == "0.0000"
+    assert format_score(0.0123) == "0.0123"
+    assert format_score(1.5e-5, like=1.23e-5) == "0.0000150"
