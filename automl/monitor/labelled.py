@@ -66,6 +66,9 @@ def read_labelled_rows(
     for notice in predictor.check(fresh):
         tell(notice.text)
     _check_columns(fresh, recipe)
+    data = recipe.data
+    known = {*predictor.schema.names, predictor.task.target, data.group, data.time, data.weight}
+    fresh = fresh[[name for name in fresh.columns if name in known]]  # what the champion does not know stays ignored
     labelled = _has_label(predictor, predictor.find_target(fresh))
     old, old_separator = read_learned(champion, recipe, is_needed=rows == "all", tell=tell)
     if old is not None:
@@ -73,8 +76,8 @@ def read_labelled_rows(
     repeated = np.zeros(len(fresh), dtype=bool) if old is None else find_repeated(fresh, old)
     fresh = fresh[labelled & ~repeated].reset_index(drop=True)
     total = int(labelled.sum())
-    if known := int((labelled & repeated).sum()):
-        tell(f"{known:,} of {total:,} new rows are rows that the champion has learned from; they judge nobody")
+    if learned := int((labelled & repeated).sum()):
+        tell(f"{learned:,} of {total:,} new rows are rows that the champion has learned from; they judge nobody")
     held, teaching, weight, groups = _part(fresh, predictor, recipe)
     kept = fresh[teaching].reset_index(drop=True)
     return LabelledRows(
@@ -82,7 +85,7 @@ def read_labelled_rows(
         held_out=fresh[held].reset_index(drop=True),
         weight=None if weight is None else weight[held],
         units=None if groups is None else groups[held],
-        known_rows=known,
+        known_rows=learned,
         separator=separator,
     )
 

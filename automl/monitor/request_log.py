@@ -66,14 +66,16 @@ class RequestLog:
         hashed: Sequence[str] = (),
         dropped: Sequence[str] = (),
         megabytes: float = 256.0,
+        writers: int = 1,
     ) -> None:
+        told = _read_hidden(folder)  # a column that the first model had, and this one has no more, hides nothing
         for name in (*hashed, *dropped):
-            if name not in columns:
+            if name not in columns and name not in told:
                 raise UsageError(f"The model has no column {name!r} to hide", hint=did_you_mean(name, columns))
         self.folder = folder
         self.columns = tuple(name for name in columns if name not in set(dropped))
         self.hashed, self.dropped = frozenset(hashed) - set(dropped), tuple(dropped)
-        self.file_bytes = max(4096, int(megabytes * 2**20) // FILES)
+        self.file_bytes = max(4096, int(megabytes * 2**20) // max(FILES, 2 * writers))
         self.total_bytes = max(self.file_bytes, int(megabytes * 2**20))
         self.failures = 0
         self._lock = threading.Lock()
@@ -161,6 +163,14 @@ class RequestLog:
         while files and sum(sizes) + max(wanted, self.file_bytes) > self.total_bytes:
             files.pop(0).unlink(missing_ok=True)
             sizes.pop(0)
+
+
+def _read_hidden(folder: Path) -> set[str]:
+    """The columns that a log hides since it was begun."""
+    if not (folder / HEADER).is_file() or not is_request_log(folder):
+        return set()
+    header = read_json(folder / HEADER)
+    return {*header.get("hashed", ()), *header.get("dropped", ())}
 
 
 def _read_key(path: Path) -> bytes:

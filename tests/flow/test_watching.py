@@ -125,11 +125,13 @@ def test_the_promoted_version_is_watched_against_its_own_training(watched: Tool)
 
 def test_a_second_round_learns_from_what_the_first_left(watched: Tool) -> None:
     _, _, more = make_stream(seed=5)
-    more.to_csv(watched.work / "more.csv", index=False)
+    more.assign(resolved_days=(more["late"] == "yes") * 3).to_csv(watched.work / "more.csv", index=False)
     done = watched("retrain", "run", "more.csv", "--trials", "6", "--json", "--quiet")
     assert done.code == 0, done
     assert done.record["champion"] == 2
     assert done.record["training_rows"] == 700 + 300 + 700
+    challenger = load_predictor(watched.work / "run" / "versions" / "0003")
+    assert "resolved_days" not in challenger.schema.names  # the champion did not know it, and clients do not send it
     repeated = watched("retrain", "run", "moved.csv", "--json")
     assert repeated.code == 3
     assert "0 labelled rows are new" in repeated.err

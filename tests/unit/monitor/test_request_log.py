@@ -130,3 +130,16 @@ def test_a_log_is_watched_like_a_table_and_hidden_columns_are_left_out(world: Wo
         assert record["predictions"] is None if hashed else record["predictions"]["drifted"]
         assert any("predictions are not compared" in notice for notice in record["notices"]) == bool(hashed)
         assert [entry["column"] for entry in record["columns"]].count("level") == (0 if hashed else 1)
+
+
+def test_a_column_that_a_later_model_lacks_need_not_be_hidden_any_more(tmp_path: Path) -> None:
+    make_log(tmp_path / "log", hashed=("name",), dropped=("city",))
+    later = RequestLog(tmp_path / "log", columns=("age",), hashed=("name",), dropped=("city",))
+    assert later.columns == ("age",)
+    with pytest.raises(UsageError, match="no column 'nmae' to hide"):
+        RequestLog(tmp_path / "log", columns=("age",), hashed=("nmae",))
+
+
+def test_many_writers_keep_the_size_together(tmp_path: Path) -> None:
+    logs = [make_log(tmp_path / "log", megabytes=1.0, writers=32) for _ in range(32)]
+    assert sum(log.file_bytes for log in logs) <= 2**20
