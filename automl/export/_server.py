@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(404, {"error": "there is nothing here; POST /predict"})
 
     def do_POST(self) -> None:
-        started, rows, status = time.perf_counter(), 0, 200
+        started, rows, status = time.perf_counter(), 0, 500
         try:
             if self.path != "/predict":
                 raise RefusedError(404, "POST goes to /predict")
@@ -141,6 +142,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.model.signature["classes"]:
                 self.counts.add_classes([answer["prediction"] for answer in answers])
             self._send(200, {"predictions": answers})
+            status = 200
         except RefusedError as refusal:
             status = refusal.status
             self.close_connection = True
@@ -148,6 +150,14 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, OverflowError):
             status = 422
             self._send(status, {"error": "the rows lack columns of the model, or hold what is no cell; see /schema"})
+        except TimeoutError:  # the body did not come
+            status, self.close_connection = 408, True
+        except ConnectionError:  # the client has gone
+            status, self.close_connection = 499, True
+        except Exception:
+            self.close_connection = True
+            self._send(500, {"error": "the server failed"})
+            traceback.print_exc()
         finally:
             self.counts.add(self.path, status, rows, time.perf_counter() - started)
 

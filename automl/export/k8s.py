@@ -118,11 +118,12 @@ def make_manifests(name: str, image: str, memory_mb: int) -> dict[str, dict[str,
 def _kserve_pod(image: str, memory_mb: int) -> dict[str, Any]:
     """The same as Knative takes it, on which KServe runs where it scales to zero.
 
-    Knative refuses a port of another name than http1 or h2c, a time to end, and what a pod, not its container, says of
-    security; before 1.15 a probe of the start as well (pkg/apis/serving/fieldmask.go of knative/serving).
+    Knative refuses a port of another name than http1 or h2c, a time to end, what is done before it, and what a pod, not
+    its container, says of security; before 1.15 a probe of the start as well (pkg/apis/serving/fieldmask.go of
+    knative/serving).
     """
     container = {**_container(image, memory_mb, port="http1"), "name": "kserve-container"}
-    start = container.pop("startupProbe")
+    start, _ = container.pop("startupProbe"), container.pop("lifecycle")
     container["livenessProbe"]["initialDelaySeconds"] = start["periodSeconds"] * start["failureThreshold"]
     container["securityContext"] = {**NOBODY, **container["securityContext"]}
     return {"automountServiceAccountToken": False, "containers": [container]}
@@ -143,6 +144,8 @@ def _container(image: str, memory_mb: int, *, port: str = "http") -> dict[str, A
         "readinessProbe": probe("/readyz", 5),
         "livenessProbe": {**probe("/healthz", 15), "failureThreshold": 4},
         "startupProbe": {**probe("/readyz", 2), "failureThreshold": 60},
+        # requests go on coming until every node has heard that the pod is going
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

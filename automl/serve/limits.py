@@ -107,7 +107,7 @@ class Limits:
             self.metrics.end(name, status or GONE, time.perf_counter() - began)
 
     def _admit(self, path: str, headers: dict[bytes, bytes]) -> None:
-        if self._hosts:
+        if self._hosts and path not in OPEN_PATHS:  # who asks whether it is ready knows an address alone
             host = headers.get(b"host", b"").decode("latin-1").lower()
             name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
             if name.strip("[]") not in self._hosts:

@@ -97,7 +97,8 @@ class Supervisor:
         self._pause = 0.5
         self._check: subprocess.Popen[str] | None = None
         self._check_began = 0.0
-        self._asked = ""  # the version that is being checked, or was refused
+        # the version that is being checked, or was refused, and its files then: a copy may have been on its way
+        self._asked, self._asked_files = "", 0
         self._version = ""  # by which answers came last
         self._contract: dict[str, Any] = {}  # of that model, as a worker told it
         self._accepted = ""  # the version that a check found fit
@@ -300,9 +301,12 @@ class Supervisor:
         self._next_poll = now + POLL_SECONDS
         version = _version_there(self.settings.model)
         forced, self._reload_wanted = self._reload_wanted, False
-        if not version or served == {version} or (version == self._asked and not forced):
+        if not version or served == {version}:
             return
-        self._asked = version
+        files = _stamp_files(self.settings.model)
+        if (version, files) == (self._asked, self._asked_files) and not forced:
+            return
+        self._asked, self._asked_files = version, files
         self._check_began = now
         command = [sys.executable, "-m", "automl.serve.check", self.settings.model, self.settings.runtime]
         self._check = subprocess.Popen(
@@ -413,6 +417,15 @@ def _version_there(model: str) -> str:
         return version_of(find_folder(Path(model)))
     except (AutoMLError, OSError, ValueError):
         return ""
+
+
+def _stamp_files(model: str) -> int:
+    """A number that changes when a file of the model on disk does."""
+    try:
+        folder = find_folder(Path(model))
+        return hash(tuple(sorted((str(p), (s := p.stat()).st_mtime_ns, s.st_size) for p in folder.rglob("*"))))
+    except (AutoMLError, OSError, ValueError):
+        return 0
 
 
 def _worker_error(record: dict[str, Any]) -> AutoMLError:

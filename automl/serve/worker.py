@@ -233,6 +233,7 @@ def make_observers(settings: Settings, model: ServedModel) -> list[Observer]:
         hashed=settings.log_hashed,
         dropped=(*settings.log_dropped, *pictures),
         megabytes=settings.log_megabytes,
+        writers=settings.workers,
     )
     return [lambda _, rows, outputs, seconds: log(rows, outputs, seconds)]
 

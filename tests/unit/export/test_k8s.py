@@ -113,3 +113,10 @@ def test_promtool_takes_the_alerts(tmp_path: Path) -> None:
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 rules found" in done.stdout
+
+
+def test_a_pod_that_goes_answers_until_all_nodes_have_heard_of_it() -> None:
+    manifests = make_manifests("churn", "churn:1", 300)
+    (container,) = manifests["deployment.yaml"]["spec"]["template"]["spec"]["containers"]
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+    assert "lifecycle" not in manifests["kserve.yaml"]["spec"]["predictor"]["containers"][0]  # Knative refuses it

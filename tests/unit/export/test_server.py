@@ -107,3 +107,18 @@ def test_rows_that_mlflow_sends_name_no_files(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "predict", module)
     importlib.import_module("automl.export._mlflow_model").PyfuncModel("folder")
     assert given == {"files": False}
+
+
+def test_what_was_not_answered_well_is_counted_so(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", "/predict", json.dumps({"rows": [{"other": 1}]}))  # the model raises a KeyError
+        assert connection.getresponse().status == 500
+        connection.close()
+        assert ask(port, "/predict", 0.0) == 200
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+    assert 'automl_requests_total{path="/predict",status="500"} 1' in text
+    assert 'automl_requests_total{path="/predict",status="200"} 1' in text

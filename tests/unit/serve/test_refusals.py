@@ -121,6 +121,8 @@ def test_a_packed_body_and_a_large_one_are_refused_before_they_are_read(server: 
 def test_a_foreign_host_name_is_refused_and_no_origin_is_let_in(server: Server) -> None:
     foreign = server.client.get("/schema", headers={"host": "evil.example"})
     assert foreign.status_code == 421
+    for path in ("/readyz", "/healthz"):  # who asks for these knows an address alone
+        assert server.client.get(path, headers={"host": "10.1.2.3:8080"}).status_code == 200
     asked = server.client.options("/predict", headers={"origin": "https://evil.example"})
     assert "access-control-allow-origin" not in asked.headers
     answer = server.client.post("/predict", content=ROW)
