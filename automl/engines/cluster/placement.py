@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from automl.engines.cluster.parcel import Manifest, list_files, write_pieces
 from automl.engines.cluster.store import add_piece, begin_data, find_data, finish_data
+
+KNOWN_SECONDS = 100.0  # less than after which an idle worker removes what it was sent
 
 
 class Host(Protocol):
@@ -37,7 +41,7 @@ class Placement:
         self.sent_bytes = 0
         self._manifest: Manifest | None = None
         self._lock = asyncio.Lock()
-        self._placed: set[str] = set()
+        self._placed: dict[str, float] = {}  # folder → when the files were seen there
 
     async def place(self, client: Any, member: Host, others: Sequence[Host]) -> None:
         """Have the files on a worker; `others` that lack them get them at the same time, as far as they answer.
@@ -45,12 +49,12 @@ class Placement:
         Raises:
             Exception: whatever went wrong on `member`; nothing that went wrong on the others.
         """
-        if member.directory in self._placed:
+        if self._is_known(member):
             return
         async with self._lock:
             if self._manifest is None:
                 self._manifest = await asyncio.to_thread(list_files, self.root, self.reads)
-            waiting = [other for other in others if other.directory not in self._placed and other is not member]
+            waiting = [other for other in others if not self._is_known(other) and other is not member]
             found = await asyncio.gather(*(self._find(client, host) for host in waiting), return_exceptions=True)
             lacking = [host for host, has in zip(waiting, found, strict=True) if has is False]
             while not await self._find(client, member):
@@ -59,24 +63,28 @@ class Placement:
                 )
                 lacking = []
 
+    def _is_known(self, host: Host) -> bool:
+        """Whether the files were seen there of late: a worker that has nothing to do for long removes them."""
+        return time.monotonic() - self._placed.get(host.directory, -math.inf) < KNOWN_SECONDS
+
     def _is_first_of_its_host(self, host: Host, member: Host, hosts: list[Host]) -> bool:
         """One copy a scratch folder: the workers of a host find what the first of them received."""
         place = _place(host)
         return place != _place(member) and next(other for other in hosts if _place(other) == place) is host
 
     async def _find(self, client: Any, host: Host) -> bool:
-        if host.directory in self._placed:
+        if self._is_known(host):
             return True
         has: bool = await _ask(
             client, host, find_data, host.directory, self.session, shown_path(self.root), self._manifest
         )
         if has:
-            self._placed.add(host.directory)
+            self._placed[host.directory] = time.monotonic()
         return has
 
     async def _send(self, client: Any, hosts: list[Host]) -> None:
         """The stream of pieces, to the first worker from here and to the others from worker to worker."""
-        token = secrets.token_hex(8)
+        token = f"{self.session}-{secrets.token_hex(8)}"
         alive = {host.directory: host for host in hosts}
         first = hosts[0]
 

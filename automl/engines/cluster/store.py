@@ -72,8 +72,14 @@ def finish_data(directory: str, token: str, manifest: Manifest) -> None:
         read_stream(part, own)
         if not holds(own, manifest):
             raise ValueError("the data set arrived changed")
+        if holds(place, manifest):  # another session has sent the same, and may be reading it
+            return
         shutil.rmtree(place, ignore_errors=True)
-        own.rename(place)
+        try:
+            own.rename(place)
+        except OSError:
+            if not holds(place, manifest):
+                raise
     finally:
         part.unlink(missing_ok=True)
         shutil.rmtree(own, ignore_errors=True)
@@ -92,6 +98,9 @@ def leave(directory: str, session: str) -> None:
     """Remove a session's folder, and the received data that no other session shows."""
     scratch = scratch_folder(directory)
     shutil.rmtree(scratch / f"run-{session}", ignore_errors=True)
+    for part in scratch.glob(f".{session}-*"):  # of a stream that was broken off
+        shutil.rmtree(part, ignore_errors=True)
+        part.unlink(missing_ok=True)
     shown = {os.path.realpath(link) for link in scratch.glob("run-*/*") if link.is_symlink()}
     for place in scratch.glob("data-*"):
         if not any(Path(path).is_relative_to(place.resolve()) for path in shown):

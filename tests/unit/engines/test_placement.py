@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from automl.engines.cluster import placement
 from automl.engines.cluster.placement import Placement
 
 
@@ -39,3 +41,13 @@ def test_a_worker_that_is_lost_while_it_is_asked_ends_the_placing(tmp_path: Path
     (tmp_path / "data" / "target.npy").write_bytes(b"x" * 10)
     with pytest.raises(ConnectionError, match="is gone"):
         asyncio.run(place())
+
+
+def test_files_that_were_seen_long_ago_are_looked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has nothing to do for minutes removes what it was sent."""
+    placed, worker = Placement("s", tmp_path, ("data",)), Worker(str(tmp_path / "scratch"))
+    assert not placed._is_known(worker)
+    placed._placed[worker.directory] = time.monotonic()
+    assert placed._is_known(worker)
+    monkeypatch.setattr(placement, "KNOWN_SECONDS", 0.0)
+    assert not placed._is_known(worker)

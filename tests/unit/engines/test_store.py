@@ -120,3 +120,24 @@ def test_a_session_that_nobody_uses_any_more_is_cleared(tmp_path: Path, root: Pa
     leave_unused(directory, "s", 100.0)
     assert not folder.exists()
     leave_unused(directory, "s", 100.0)
+
+
+def test_what_another_session_has_sent_and_reads_stays_where_it_is(
+    tmp_path: Path, root: Path, manifest: Manifest
+) -> None:
+    directory = str(tmp_path / "scratch" / "worker-1")
+    send(directory, root, manifest)
+    (place,) = (tmp_path / "scratch" / "automl").glob("data-*")
+    before = place.stat().st_ino
+    send(directory, root, manifest)
+    assert place.stat().st_ino == before
+
+
+def test_a_stream_that_was_broken_off_goes_with_its_session(tmp_path: Path, root: Path, manifest: Manifest) -> None:
+    directory = str(tmp_path / "scratch" / "worker-1")
+    begin_data(directory, "one-token")
+    add_piece(directory, "one-token", 0, b"x")
+    begin_data(directory, "two-token")
+    add_piece(directory, "two-token", 0, b"x")
+    leave(directory, "one")
+    assert [path.name for path in (tmp_path / "scratch" / "automl").iterdir()] == [".two-token.part"]
