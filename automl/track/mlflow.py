@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from automl.events import BestImproved, Event, RunFinished, TrialFinished
@@ -13,6 +14,7 @@ from automl.track._facts import Trials, curves, describe_run, final_scores, is_f
 REQUIRES = ("mlflow",)
 EXTRA = "mlflow"
 LONGEST = 500  # characters of a parameter, which older servers refuse to exceed
+LONGEST_NAME = 250  # characters of its name
 MOST_PARAMS = 100  # in one call
 STATUS = {"complete": "FINISHED", "stopped": "FINISHED", "interrupted": "KILLED"}
 
@@ -41,6 +43,7 @@ class _Recorder:
         data = str(record["data"]).rsplit("/", 1)[-1]
         self.experiment = _find_experiment(client, f"{data} → {record['target']}")
         self.parent = self._make_run(run.path.name, record["started"], {})
+        self.has_ended = False
         self._tell_params(self.parent, describe_run(run))
 
     def record(self, event: Event) -> None:
@@ -54,7 +57,9 @@ class _Recorder:
             self._tell_end(event, at)
 
     def finish(self) -> None:
-        """Nothing is left: the last event told all."""
+        """End what no event has ended: the run was killed, or is still at work."""
+        if not self.has_ended and not self.run.is_locked():
+            self.client.set_terminated(self.parent, "KILLED")
 
     def _tell_trial(self, event: TrialFinished, at: int) -> None:
         record = self.trials.get(event.trial)
@@ -71,6 +76,7 @@ class _Recorder:
         self.client.set_terminated(own, "FINISHED" if event.status in ("ok", "pruned") else "FAILED", end_time=at)
 
     def _tell_end(self, event: RunFinished, at: int) -> None:
+        self.has_ended = True
         for name, value in {**final_scores(self.run), "run_seconds": event.seconds}.items():
             self.client.log_metric(self.parent, name, value, timestamp=at)
         for name, points in curves(self.run).items():
@@ -92,9 +98,14 @@ class _Recorder:
     def _tell_params(self, run_id: str, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        told = [Param(name, str(value)[:LONGEST]) for name, value in params.items()]
+        told = [Param(_write_name(name), str(value)[:LONGEST]) for name, value in params.items()]
         for start in range(0, len(told), MOST_PARAMS):
             self.client.log_batch(run_id, params=told[start : start + MOST_PARAMS])
+
+
+def _write_name(name: str) -> str:
+    """The name of a parameter in the characters that MLflow takes."""
+    return re.sub(r"[^\w\-. /]", "_", name)[:LONGEST_NAME]
 
 
 def _find_experiment(client: Any, name: str) -> str:

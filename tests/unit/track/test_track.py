@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from automl.flow import fit
 from automl.recipe import Recipe
 from automl.run import Run
 from automl.track import Tracking, replay, trackers
+from automl.track.mlflow import _write_name
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +135,26 @@ def test_a_tracker_that_is_unknown_or_not_installed_is_refused_before_anything_r
     with pytest.raises(MissingExtraError, match="needs tensorboard, which is not installed") as caught:
         Tracking(["tensorboard"], print)
     assert caught.value.hint == "pip install 'automl[tensorboard]'"
+
+
+def test_names_of_columns_are_written_as_mlflow_takes_them() -> None:
+    assert _write_name("recipe.data.roles.Price (EUR) in %") == "recipe.data.roles.Price _EUR_ in _"
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_a_run_that_was_killed_does_not_stand_as_running(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    killed = Run(Path(shutil.copytree(run.path, tmp_path / "killed")))
+    events = killed.events_path.read_text("utf-8").splitlines(keepends=True)
+    killed.events_path.write_text("".join(line for line in events if "RunFinished" not in line), encoding="utf-8")
+    replay(killed, "mlflow")
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    told = client.search_runs([client.get_experiment_by_name("a data frame → y").experiment_id])
+    parent = next(each for each in told if "mlflow.parentRunId" not in each.data.tags)
+    assert parent.info.status == "KILLED"
+    client._tracking_client.store.engine.dispose()
