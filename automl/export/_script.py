@@ -7,6 +7,7 @@ from automl.export._script_models import write_model
 from automl.export._script_parts import Code, Winner, literal
 from automl.export._script_reading import write_reading
 from automl.schema import Role
+from automl.search.threshold import USUAL
 from automl.task import Task, TaskKind
 
 SCORING = {
@@ -29,12 +30,12 @@ def write_script(winner: Winner) -> str:
     preparation = write_preparation(winner, code)
     reading = write_reading(winner)
     splitting = _splitting(winner, code)
-    scorer = _write_scorer(winner.task, code)
+    scorer, naming = _write_scorer(winner.task, code), _write_naming(winner, code)
     imports = _imports(code)
     constants = _constants(winner)
     return _SCRIPT.format(
         docstring=_docstring(winner), imports=imports, constants=constants, reading=reading, preparation=preparation,
-        model=model, splitting=splitting, scoring=scorer, metric=winner.task.metric,
+        model=model, splitting=splitting, naming=naming, scoring=scorer, metric=winner.task.metric,
         sign="-" if _scoring(winner.task).startswith("neg_") else "",
         fit_target=_target_note(winner.task),
     )  # fmt: skip
@@ -76,7 +77,7 @@ def main() -> None:
     rows = rows[rows[TARGET].notna()].reset_index(drop=True)
     features = rows[NUMBERS + CATEGORIES + DATES]
     target = {fit_target}
-    pipeline = Pipeline([("prepare", build_preparation()), ("model", build_model())])
+    pipeline = Pipeline([("prepare", build_preparation()), ("model", build_model())]){naming}
 
     if not asked.no_cv:
         folds = make_folds(rows)
@@ -193,3 +194,12 @@ def _write_scorer(task: Task, code: Code) -> str:
     code.use("sklearn.metrics", "log_loss", "make_scorer")
     named = 'response_method="predict_proba", labels=range(len(CLASSES))'
     return f"make_scorer(log_loss, greater_is_better=False, {named})"
+
+
+def _write_naming(winner: Winner, code: Code) -> str:
+    """The line that has the second class named from another probability than a half, where the metric hangs on it."""
+    if winner.threshold == USUAL:
+        return ""
+    code.use("sklearn.model_selection", "FixedThresholdClassifier")
+    says = "# the second class is named from this probability on"
+    return f"\n    pipeline = FixedThresholdClassifier(pipeline, threshold={literal(winner.threshold)})  {says}"

@@ -27,6 +27,7 @@ class Winner:
         reading: arguments of `pandas.read_csv` for the table that it learned from; None if that is no text table.
         weight: the column of row weights, which the script does without.
         unit: what the target is divided by before its logarithm is taken.
+        threshold: from which probability on the second class is named.
         time_format: how the column `time` is written, as in `CellFormat`; "" if it holds plain numbers.
     """
 
@@ -48,6 +49,7 @@ class Winner:
     time_format: str = ""
     weight: str | None = None
     unit: float = 1.0
+    threshold: float = 0.5
 
     @property
     def own(self) -> Params:

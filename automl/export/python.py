@@ -25,8 +25,10 @@ from automl.graph import NoGraphError
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.recipe import load_recipe
+from automl.run import Run
 from automl.search.data import SearchData
 from automl.search.records import read_results
+from automl.search.threshold import find_threshold
 
 FILE = "train.py"
 KEEP = 0.9  # of the configuration's gain over a constant answer that the script must reach
@@ -113,6 +115,7 @@ def choose_winner(source: Source) -> tuple[Winner, list[str]]:
             time_format=time_format,
             weight=recipe.data.weight,
             unit=_find_unit(member.models),
+            threshold=_find_threshold(run, data, result.trial),
         )
         try:
             write_script(winner)
@@ -130,6 +133,14 @@ def _find_rate(folds: Any) -> dict[str, float]:
     larger one than the parameter."""
     rates = [rate for fold in folds if math.isfinite(rate := getattr(fold.estimator, "rate", math.nan))]
     return {"model.learning_rate": float(f"{np.mean(rates):.4g}")} if rates else {}
+
+
+def _find_threshold(run: Run, data: SearchData, trial: int) -> float:
+    """At which the configuration was held against others, by its answers to rows that it had not seen."""
+    outputs = np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False)
+    rows = np.flatnonzero(~np.isnan(outputs[:, 0]))
+    weight = None if data.weight is None else data.weight[rows]
+    return float(f"{find_threshold(get_metric(data.task.metric), data.target[rows], outputs[rows], weight):.6g}")
 
 
 def _find_unit(folds: Any) -> float:

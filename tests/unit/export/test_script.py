@@ -267,3 +267,17 @@ def test_a_script_of_a_run_with_weights_says_that_it_knows_none(tmp_path: Path) 
     export_model(open_source(stored.run.path), "python", tmp_path / "out")
     readme = (tmp_path / "out/README.md").read_text("utf-8")
     assert "It knows no weights: the search weighted rows by 'w'." in readme
+
+
+def test_the_script_names_a_rare_class_from_the_probability_that_its_metric_asks_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"a": rng.normal(size=1_500), "b": rng.normal(size=1_500)})
+    frame["rare"] = np.where(rng.random(1_500) < 1 / (1 + np.exp(4 - 2 * frame.a)), "yes", "no")
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    table = read_table(tmp_path / "rare.csv").frame
+    stored = store_run(tmp_path / "run", table, "rare", split={"folds": 3, "repeats": 1}, metric="f1")
+    finish(stored, "linear")
+    stored.run.update(data=str(tmp_path / "rare.csv"), target="rare", seed=0)
+    manifest = export_model(open_source(stored.run.path), "python", tmp_path / "out")
+    assert manifest["score"]["kept"] >= 0.9
+    assert "FixedThresholdClassifier(pipeline, threshold=0." in (tmp_path / "out/train.py").read_text("utf-8")
