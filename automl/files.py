@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from automl.errors import EngineError
 
 # What the system says where no more can be written.
 FULL_DISK = "The disk is full"
+CUT_ARRAY = re.compile(r"\d+ requested and \d+ written")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -64,7 +66,8 @@ def environment_error(error: OSError, path: Path) -> EngineError:
 
 def tells_full_disk(reason: str) -> bool:
     """Whether what another process says of its failure is that the disk is full."""
-    return any(os.strerror(code) in reason for code in (errno.ENOSPC, errno.EDQUOT)) or FULL_DISK in reason
+    is_numpy = CUT_ARRAY.search(reason) is not None  # which tells how much it wrote, and no error of the system
+    return any(os.strerror(code) in reason for code in (errno.ENOSPC, errno.EDQUOT)) or FULL_DISK in reason or is_numpy
 
 
 @contextlib.contextmanager
