@@ -19,9 +19,10 @@ from automl.engines import Engine, open_engine
 from automl.engines.machine.accelerators import find_accelerators
 from automl.engines.machine.settings import LOCAL, known_engine, make_settings, memory_for_jobs
 from automl.ensemble.artifact import restore_model
-from automl.ensemble.build import EnsembleBuilder, identify
+from automl.ensemble.build import EnsembleBuilder
 from automl.errors import AutoMLError, DataError, InterruptedRunError, UsageError
 from automl.evaluate.evaluation import Evaluator
+from automl.evaluate.recall import describe_subject, note_subject, recall
 from automl.evaluate.studies import choose_pool, run_studies, seconds_for_studies, wanted_studies
 from automl.evaluate.test_score import score_test_file
 from automl.evaluate.usable import check_outcome, has_rival, has_usable_model
@@ -37,7 +38,7 @@ from automl.events import (
     StageStarted,
     WarningRaised,
 )
-from automl.files import read_json, sha256, telling_full_disk, write_json
+from automl.files import read_json, telling_full_disk, write_json
 from automl.interrupts import Interrupts
 from automl.monitor.reference import complete_reference, store_columns
 from automl.prepare import (
@@ -61,7 +62,6 @@ from automl.report.write import write_report
 from automl.run import Run
 from automl.schema import Schema
 from automl.search.data import SearchData
-from automl.search.leaderboard import correct_leaderboard
 from automl.search.records import read_results
 from automl.search.search import Search
 from automl.search.trial import PRELOAD, candidates
@@ -357,41 +357,18 @@ class _Session:
             deadline=time.monotonic() + self.clock.last_left() - 2 * REPORT_SECONDS,  # on a busy machine
             should_stop=lambda: bool(stop.received),
         )  # fmt: skip
-        mark = self._mark_evaluation(builder)
-        result = self._recall_evaluation(mark, evaluator.seconds)
+        subject = describe_subject(self.run, builder.records.results.values())
+        result = recall(self.run, subject, evaluator.seconds)
         if result is None:
             result = self._stage("evaluate", evaluator.evaluate, "")
             if not (evaluator.warnings or stop.received):
-                facts = {**self.run.record["stages"]["evaluate"], "of": mark, "given_seconds": evaluator.seconds}
-                self.run.mark_stage("evaluate", **facts)
+                note_subject(self.run, subject, evaluator.seconds)
         for warning in evaluator.warnings:
             self.emit(warning)
         if builder.blend is not None:
             outputs = builder.blend[builder.oofs.scored]
             self._keep_reference(lambda: complete_reference(self.run, data, outputs, builder.threshold))
         self._score_test(result, builder)
-
-    def _mark_evaluation(self, builder: EnsembleBuilder) -> list[Any]:
-        """What an evaluation is of: the ensemble, the files that answer, and among how many it was chosen."""
-        chosen_among = sum(result.score is not None for result in builder.records.results.values())
-        deployed = self.run.model / "ensemble.json"
-        files = sha256(deployed) if deployed.is_file() else ""
-        return [identify(read_json(self.run.ensemble_path)), files, chosen_among]
-
-    def _recall_evaluation(self, mark: list[Any], seconds: float | None) -> dict[str, Any] | None:
-        """What an earlier session found of the same, whole, in as much time or more; None if there is no such."""
-        known = self.run.record["stages"].get("evaluate", {})
-        if not self.run.evaluation_path.exists() or known.get("of") != mark:
-            return None
-        given = known["given_seconds"]
-        if given is not None and (seconds is None or given < seconds):
-            return None
-        try:
-            result: dict[str, Any] = read_json(self.run.evaluation_path)
-            correct_leaderboard(self.run, score=result["score"], low=result["low"], high=result["high"])
-        except (ValueError, KeyError, OSError):  # a power cut may have taken it
-            return None
-        return result
 
     def _keep_reference(self, work: Callable[[], None]) -> None:
         """What `monitor` compares with is not worth a run."""

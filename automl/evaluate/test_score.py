@@ -81,8 +81,9 @@ def _score(
             f"{len(faults)} picture(s) of {test} cannot be read and count as missing: {list_faults(faults)}"
         )
     if len(rows) < len(known_rows):
-        text = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
-        warnings.append(f"{text}: {again} scores all")
+        some = f"{len(rows):,} of {len(known_rows):,} rows of {test}, drawn at random, were scored in the time left"
+        none = f"none of the {len(known_rows):,} rows of {test} was scored, as the time was over"
+        warnings.append(f"{some if len(rows) else none}: {again} scores all")
     if not len(rows):
         return None, warnings
     weight, groups = (

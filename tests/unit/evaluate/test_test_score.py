@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import automl
+from automl.evaluate import test_score
 from automl.evaluate.test_score import score_test_file
 from automl.events import Event, StageStarted, WarningRaised
 from tests.unit.evaluate.test_evaluation import train
@@ -44,7 +45,19 @@ def test_texts_are_scored_as_far_as_the_time_goes(tmp_path: Path) -> None:
     stored.run.update(test=str(tmp_path / "test.csv"))
     found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0, late_seconds=30.0)
     assert found is None or found["rows"] < 120
-    assert "were scored in the time left" in warnings[0]
+    assert ("were scored in the time left" if found else "none of the 120 rows of") in warnings[0]
+
+
+def test_where_the_time_is_over_none_is_said_to_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make_regression_table(120)
+    stored = train(tmp_path / "run", table, "price")
+    table.to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    nothing = np.empty(0, dtype=np.int64), np.empty((0, 1), dtype=np.float32)
+    monkeypatch.setattr(test_score, "predict_in_time", lambda *_, **__: nothing)
+    found, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=1.0, late_seconds=1.0)
+    assert found is None
+    assert warnings[0].startswith("none of the 120 rows of ") and warnings[0].endswith(" scores all")
 
 
 def test_a_test_file_that_is_gone_at_the_end_is_no_reason_to_lose_the_run(tmp_path: Path) -> None:
