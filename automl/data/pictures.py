@@ -17,13 +17,12 @@ from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array, IntArray
 from automl.picture_pixels import URI
+from automl.picture_places import NO_FILE, check_name
 from automl.pictures import (
     MOST_SHOWN,
-    NO_FILE,
     SUFFIXES,
     TOO_LATE,
     Header,
-    check_name,
     decode_all,
     list_faults,
     measure_range,

@@ -99,9 +99,9 @@ def choose_folds(n_rows: int, task: Task, *, shape: Shape | None = None, seconds
     8 folds below 1,000 rows, 5 up to 50,000, 3 up to 500,000, a holdout above. With a time limit, cells × classes per
     second of it, less what starting takes, bound the number: above 100,000 at most 5, above 300,000 at most 3, above
     1,000,000 a holdout, so that some configurations finish all their folds; and above 25,000 cells at most 3, so that
-    there is time for more than one booster. Pictures, whose nets are dear, get 5 folds
-    below 1,000 rows and 4 up to 10 billion values of pixels, a holdout above; per second of a time limit at most
-    100,000 values for 4 folds, 300,000 for 2.
+    there is time for more than one booster. Pictures, whose nets are dear, get 5 folds below 1,000 rows and 4 up to 10
+    billion values of pixels, a holdout above; per second of a time limit at most 100,000 values for 4 folds, 300,000
+    for 2.
     """
     if shape is not None and shape.pictures:
         return _choose_picture_folds(n_rows, n_rows * shape.pixels, seconds)

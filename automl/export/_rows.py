@@ -15,7 +15,8 @@ from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.picture_pixels import URI
-from automl.pictures import decode_all, decode_cell, encode_uri, fetch
+from automl.picture_places import fetch
+from automl.pictures import decode_all, decode_cell, encode_uri
 from automl.recipe import DataOptions, load_recipe
 from automl.schema import PictureFormat, Role, Schema
 from automl.task import Task

@@ -57,7 +57,7 @@ class _Recorder:
             self._tell_end(event, at)
 
     def finish(self) -> None:
-        """End what no event has ended: the run was killed, or is still at work."""
+        """End what no event has ended: the run was killed, unless it is still at work."""
         if not self.has_ended and not self.run.is_locked():
             self.client.set_terminated(self.parent, "KILLED")
 

@@ -17,6 +17,7 @@ from PIL import Image
 from automl.data.collections._members import list_members
 from automl.errors import DataError, EngineError
 from automl.picture_pixels import fit_array, read_picture
+from automl.picture_places import split_inside
 from automl.pictures import (
     PictureError,
     accept_inline_only,
@@ -28,7 +29,6 @@ from automl.pictures import (
     measure_range,
     probe_cell,
     read_cells,
-    split_inside,
     take_pictures,
 )
 from automl.schema import PictureFormat

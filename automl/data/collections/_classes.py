@@ -10,7 +10,7 @@ from automl.data.collections import Part
 from automl.data.collections._members import Members, list_members
 from automl.data.collections._parts import Parts, are_alike, find_parts, list_folders
 from automl.errors import DataError
-from automl.pictures import check_name
+from automl.picture_places import check_name
 from automl.schema import Notice
 
 MOST_NAMED = 5
@@ -86,7 +86,7 @@ def sort_files(path: Path, part: Part, is_one: Callable[[str], bool], kind: str)
 
 
 def _check_names(members: Members, is_one: Callable[[str], bool]) -> None:
-    for name in filter(is_one, ("", *members.names)):
+    for name in filter(is_one, members.names):
         check_name(members.cell(name))
 
 

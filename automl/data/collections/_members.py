@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from automl.errors import DataError
-from automl.pictures import INSIDE, split_inside
+from automl.picture_places import INSIDE, split_inside
 
 MAX_FILES = 1_000_000
 MAX_DEPTH = 16

@@ -13,7 +13,7 @@ from automl.data.table import RawTable
 from automl.errors import DataError
 from automl.matrix import Array
 from automl.picture_arrays import is_array_file, open_arrays
-from automl.pictures import INSIDE, split_inside
+from automl.picture_places import INSIDE, split_inside
 from automl.recipe import DataOptions
 from automl.schema import Notice
 

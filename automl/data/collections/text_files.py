@@ -13,7 +13,7 @@ from automl.data.collections._members import Members, list_members
 from automl.data.encoding import decode_texts
 from automl.data.table import RawTable
 from automl.errors import DataError
-from automl.pictures import DAMAGED
+from automl.picture_places import DAMAGED
 from automl.recipe import DataOptions
 from automl.schema import Notice
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from automl.engines.cluster.parcel import Manifest, list_files, write_pieces
 from automl.engines.cluster.store import add_piece, begin_data, find_data, finish_data
 
-KNOWN_SECONDS = 100.0  # less than after which an idle worker removes what it was sent
+# An idle worker removes what it was sent (`seat.IDLE_SECONDS`); before that time has passed it is looked for again.
+KNOWN_SECONDS = 100.0
 
 
 class Host(Protocol):

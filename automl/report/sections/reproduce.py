@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from automl.pictures import INSIDE
+from automl.picture_places import INSIDE
 from automl.report.blocks import Block, Code, Facts, Section, Table
 from automl.report.source import RunSource
 from automl.report.text import format_moment, is_figure
