@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -93,6 +94,19 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """See that something new can be made at `path`, long before there is something to write; nothing is made.
+
+    Raises:
+        EngineError: if it cannot.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise environment_error(OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)), path)
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise environment_error(OSError(errno.EACCES, os.strerror(errno.EACCES)), path)
+
+
 def write_text(path: Path, text: str) -> None:
     with replacing(path, "w") as file:
         file.write(text)
@@ -136,3 +150,12 @@ def exchange(one: Path, other: Path) -> bool:
         return False
     here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a folder or a link, if it is there; what a link leads to stays."""
+    if path.is_symlink() or path.is_file():
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    elif path.exists():
+        shutil.rmtree(path, ignore_errors=True)

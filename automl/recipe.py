@@ -12,7 +12,7 @@ import pydantic
 
 from automl.errors import RecipeError, did_you_mean
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 4 << 20  # a run writes down its own, with a role for each of many thousand columns; read in 1 GB at worst
 MAX_ALIASES = 64
 MAX_FAULTS = 20  # that are told at once
 COMMAND_LINE = "the command line"  # as the source of what options lay over a recipe
@@ -275,7 +275,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     if not path.is_file():
         raise RecipeError(f"There is no file {path}", hint="automl recipes")
     if path.stat().st_size > MAX_BYTES:
-        raise RecipeError(f"{path} is larger than {MAX_BYTES // 1024} KiB", hint="A recipe is a page of text")
+        raise RecipeError(f"{path} is larger than {MAX_BYTES >> 20} MiB", hint="A recipe is a page of text")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

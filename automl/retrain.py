@@ -22,7 +22,7 @@ from automl.flow import fit
 from automl.monitor.challenge import RULE, hold_against
 from automl.monitor.drift import GATE
 from automl.monitor.labelled import LabelledRows, read_labelled_rows, write_rows
-from automl.monitor.learned import read_unlearned
+from automl.monitor.learned import TRAINING, read_unlearned
 from automl.monitor.watch import watch
 from automl.predictor import Predictor
 from automl.recipe import Configuration, Recipe, load_recipe
@@ -177,14 +177,12 @@ def _fit_challenger(
 ) -> Run:
     """The challenger's run, begun with the champion's recipe and best configurations."""
     recipe = warm_recipe(champion, predictor).with_shorthands(changes)
-    source = (
-        place.with_name(f".{place.name}.rows") / "training.parquet"
-    )  # moves into the run's folder when there is one
+    source = place.with_name(f".{place.name}.rows") / TRAINING  # moves into the run's folder when there is one
     source.parent.mkdir(parents=True, exist_ok=True)
     write_rows(source, table.training, separator=table.separator)
     try:
         run = fit(source, target=predictor.task.target, recipe=recipe, out=place, sinks=sinks)
-        kept = place / "training.parquet"
+        kept = place / TRAINING
         source.replace(kept)
         write_rows(place / "held_out.parquet", table.held_out, separator=table.separator)
         run.update(data=str(kept.absolute()), version=number)

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from automl.errors import DataError, EngineError, RunBusyError, UsageError
-from automl.files import environment_error, read_json, write_json, write_text
+from automl.files import environment_error, read_json, remove, write_json, write_text
 
 FORMAT_VERSION = 1
+# What is written before the record, and what a kill leaves of writing it.
+BEFORE_RECORD = re.compile(r"recipe\.yaml|\.(recipe\.yaml|run\.json)\.tmp-\d+")
 Status = Literal["running", "complete", "interrupted", "stopped", "failed"]
 
 
@@ -59,7 +61,7 @@ class Run:
 
         Raises:
             UsageError: if the folder already holds a run or anything else.
-            EngineError: if it cannot be made.
+            EngineError: if it cannot be made; nothing is left of it.
         """
         if path is None:
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", data_name).strip("-.")[:40] or "data"
@@ -71,21 +73,59 @@ class Run:
                     f"{path} already holds a run",
                     hint=f"Choose another folder with --out DIR, or go on with: automl resume {shlex.quote(str(path))}",
                 )
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if not run._is_free():
                 raise UsageError(
                     f"{path} is there already and is not empty", hint="Choose another folder with --out DIR"
                 )
-            for folder in (run.path, run.data, run.search, run.search / "oof", run.log):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise environment_error(error, path) from error
-        if recipe is not None:
-            write_text(run.recipe_path, recipe)
-        write_json(
-            run.record_path,
-            {"format_version": FORMAT_VERSION, "id": run.path.name, "status": "running", "stages": {}, **record},
-        )
+        with run._whole_or_not_there():
+            for folder in (run.path, *run._folders()):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if recipe is not None:
+                write_text(run.recipe_path, recipe)
+            write_json(
+                run.record_path,
+                {"format_version": FORMAT_VERSION, "id": run.path.name, "status": "running", "stages": {}, **record},
+            )
         return run
+
+    def _folders(self) -> tuple[Path, ...]:
+        return self.data, self.search, self.search / "oof", self.log
+
+    def _is_free(self) -> bool:
+        """Whether nothing is in the way: at most what a kill has left of `create`, which are empty folders and, once
+        they are all there, what comes before the record. A recipe without them is the user's own."""
+        if not self.path.exists():
+            return True
+        if not self.path.is_dir():
+            return False
+        made = [folder for folder in self._folders() if folder.is_dir() and not folder.is_symlink()]
+        is_begun = len(made) == len(self._folders())
+        return not any(self.path.iterdir()) or all(
+            path in made or (is_begun and path.parent == self.path and BEFORE_RECORD.fullmatch(path.name))
+            for path in self.path.rglob("*")
+        )
+
+    @contextlib.contextmanager
+    def _whole_or_not_there(self) -> Iterator[None]:
+        """What was half made is removed: it is no run to resume, and the same command has to find its place free."""
+        try:
+            try:
+                yield
+            except OSError as error:
+                raise environment_error(error, self.path) from error
+        except EngineError as error:
+            self.discard()
+            error.hint = error.hint.replace("automl resume RUN", "the same command again")
+            raise
+
+    def discard(self) -> None:
+        """Remove all of it. A path that is a link to a folder stays one: the folder is empty then."""
+        with contextlib.suppress(OSError):
+            for path in list(self.path.glob("*")):
+                remove(path)
+            self.path.rmdir()
 
     @classmethod
     def open(cls, path: Path) -> Run:

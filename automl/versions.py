@@ -11,7 +11,6 @@ resolves the link first. A server need only look whether `RUN/model/manifest.jso
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -23,7 +22,7 @@ from typing import Any
 
 from automl.errors import UsageError
 from automl.events import cut_torn_tail, read_jsonl
-from automl.files import environment_error, exchange
+from automl.files import environment_error, exchange, remove
 
 FIRST = 1
 FINISHED = "retrain.json"  # what became of a version; without it a kill cut it short
@@ -116,10 +115,12 @@ class Versions:
         return next((number for number in reversed(stack[:-1]) if number in kept), None)
 
     def prune(self, keep: int) -> list[int]:
-        """Remove all but the newest `keep` versions besides the first, the current and the one before it."""
+        """Remove all but the newest `keep` versions besides the first, the current and the one before it; the newest of
+        all stays in any case, for its maker is about to show it."""
+        numbers = self.all_numbers()
         spared = {FIRST, self.current, self.previous() or FIRST}
-        others = [number for number in self.all_numbers() if number not in spared]
-        gone = others[: max(0, len(others) - keep)]
+        others = [number for number in numbers if number not in spared]
+        gone = [number for number in others[: max(0, len(others) - keep)] if number != numbers[-1]]
         for number in gone:
             shutil.rmtree(self.path(number), ignore_errors=True)
         return gone
@@ -134,33 +135,40 @@ class Versions:
             if number != FIRST and number != self.current and not (self.path(number) / FINISHED).exists():
                 shutil.rmtree(self.path(number), ignore_errors=True)
         for path in (*self.root.glob(".model.link*"), *self.folder.glob(".*.rows")):
-            _remove(path)
+            remove(path)
 
     def _keep_first(self) -> None:
-        """The model that `fit` made gets a place among the versions: the same files under a second name."""
+        """The model that `fit` made gets a place among the versions: the same files under a second name.
+
+        One that has its place already may have been made anew since: `resume` goes on with a run that was rolled back.
+        """
         place, model = self.path(FIRST) / "model", self.root / "model"
-        if place.exists() or model.is_symlink():
+        if model.is_symlink() or (place.exists() and not model.exists()):
             return
         beside = place.with_name(f".model.tmp-{os.getpid()}")
         shutil.rmtree(beside, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model, beside, copy_function=_link)
-        beside.rename(place)
+        if exchange(beside, place):
+            remove(beside)
+        else:  # there is none yet, or the system cannot
+            remove(place)
+            beside.rename(place)
 
     def _point(self, number: int) -> None:
         model, link = self.root / "model", self.root / f".model.link-{os.getpid()}"
-        _remove(link)
+        remove(link)
         link.symlink_to(Path("versions") / f"{number:04d}" / "model", target_is_directory=True)
         if model.is_symlink() or not model.exists():
             link.replace(model)
             return
         if not exchange(link, model):  # a reader between the two renames finds the old folder aside
             aside = self.root / ".model.old"
-            _remove(aside)
+            remove(aside)
             model.rename(aside)
             link.rename(model)
             link = aside
-        _remove(link)
+        remove(link)
 
 
 def _link(source: str, target: str) -> str:
@@ -169,11 +177,3 @@ def _link(source: str, target: str) -> str:
     except OSError:
         shutil.copyfile(source, target)
     return target
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-    elif path.exists():
-        shutil.rmtree(path, ignore_errors=True)

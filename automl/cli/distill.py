@@ -36,7 +36,6 @@ def distill_command(
         raise UsageError(f"--keep {keep} is not a share", hint="Write it as --keep 0.99")
     opened = Run.open(run)
     place = out or opened.path / "distilled" / to
-    place.parent.mkdir(parents=True, exist_ok=True)
     tell = (lambda _: None) if quiet or as_json else (lambda text: print(text, file=sys.stderr))
     result = distill(opened, to, place, keep=keep, tell=tell)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import json
@@ -41,10 +42,11 @@ from automl.cli import (
     track,
     verify,
 )
-from automl.errors import AutoMLError, EngineError, InterruptedRunError, did_you_mean
+from automl.errors import AutoMLError, EngineError, InterruptedRunError, UsageError, did_you_mean
 from automl.files import FULL, environment_error
 
 INTERRUPTED = 130
+DENIED = (errno.EACCES, errno.EPERM)
 
 app = typer.Typer(
     name="automl",
@@ -172,14 +174,25 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return int(error.exit_code)
     except OSError as error:
-        if error.errno not in FULL:
-            return _say_bug(error, arguments)
-        told = environment_error(error, Path(error.filename or "/dev/stdout"))
-        return _say(told.message, told.hint, told.exit_code, arguments)
+        told = _blame_system(error)
+        return _say_bug(error, arguments) if told is None else _say(told.message, told.hint, told.exit_code, arguments)
     except Exception as error:
         if hasattr(error, "format_message"):  # the parser's own complaints
             return _say(_parser_message(error, arguments), _parser_hint(error, arguments), 2, arguments)
         return _say_bug(error, arguments)
+
+
+def _blame_system(error: OSError) -> AutoMLError | None:
+    """What the system does not let us do, as an error of ours; None if it is a bug to have asked for it."""
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    if error.errno in FULL:
+        return environment_error(error, Path(place or "/dev/stdout"))
+    if error.errno in DENIED and place:
+        hint = "Ask its owner for access, or choose a place of your own"
+        return EngineError(f"No permission to read or write {place}", hint=hint)
+    if error.errno == errno.ENAMETOOLONG and place:
+        return UsageError(f"A name is too long: {place}", hint="Look at what the command names")
+    return None
 
 
 def _say_bug(error: Exception, arguments: list[str]) -> int:

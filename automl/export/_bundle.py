@@ -55,15 +55,15 @@ def export_model(
     Raises:
         UsageError: if `out` is there and is no export.
         NoGraphError: if the model has no faithful form in this format.
+        EngineError: if `out` cannot be made.
         ArtifactError: if what was written answers differently; nothing is left behind.
     """
     plugin = formats.get(name)
     _check_place(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     own = out.absolute().with_name(f".{out.name}.tmp-{os.getpid()}")
     shutil.rmtree(own, ignore_errors=True)
     try:
-        own.mkdir()
+        own.mkdir(parents=True)
         facts = plugin.write(source, own)
         has_answers = plugin.from_graph or proof_of(plugin) == "answers"
         rows, origin = choose_rows(source, data) if has_answers else ([], "no rows: it holds no model")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Where fewer of the old rows than this share differ from each other, a new row that repeats one is no sign that it was
 # learned from; so many in the same order at the beginning are.
 DISTINCT_SHARE, FEWEST_ALIKE, MOST_COMPARED = 0.5, 50, 1_000
+# The rows of a version, beside its run.
+TRAINING = "training.parquet"
 
 
 def read_learned(
@@ -40,7 +42,8 @@ def read_learned(
     Raises:
         UsageError: if they are gone, or no longer what they were, and are needed.
     """
-    source = Path(str(champion.record["data"]))
+    own = champion.path / TRAINING  # of a version; its record says where that lay before the run was moved or copied
+    source = own if own.exists() else Path(str(champion.record["data"]))
     held_out = champion.path / "held_out.parquet"
     if reason := _find_change(champion, source):
         if is_needed:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import Any
+from urllib.parse import urlsplit
 
 from automl.events import BestImproved, Event, RunFinished, TrialFinished
 from automl.run import Run
@@ -27,13 +29,18 @@ class Mlflow:
     def begin(self, run: Run) -> Recorder:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent to anybody who was not named
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # its remarks would run through the live panel
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # which is for results
         from mlflow.tracking import MlflowClient
 
         return _Recorder(run, MlflowClient())
 
     def where(self, run: Run) -> str:
         uri = os.environ.get("MLFLOW_TRACKING_URI")
-        return f"mlflow ui --backend-store-uri {uri}" if uri else "mlflow ui"
+        if not uri:
+            return "mlflow ui"
+        if urlsplit(uri).scheme in ("http", "https"):  # a server shows itself
+            return _hide_credentials(uri)
+        return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
 class _Recorder:
@@ -106,6 +113,12 @@ class _Recorder:
 def _write_name(name: str) -> str:
     """The name of a parameter in the characters that MLflow takes."""
     return re.sub(r"[^\w\-. /]", "_", name)[:LONGEST_NAME]
+
+
+def _hide_credentials(address: str) -> str:
+    """The address without the name and the password that may stand before its host."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _find_experiment(client: Any, name: str) -> str:

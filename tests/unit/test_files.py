@@ -9,6 +9,7 @@ import pytest
 
 from automl.errors import EngineError
 from automl.files import (
+    check_writable,
     environment_error,
     read_json,
     replacing,
@@ -66,6 +67,19 @@ def test_a_path_below_a_file_is_an_error_of_the_environment(tmp_path: Path) -> N
     with pytest.raises(EngineError, match=r"Cannot write .*: Not a directory") as caught:
         write_text(tmp_path / "file" / "a.txt", "x")
     assert caught.value.exit_code == 5
+
+
+def test_a_place_is_tried_before_there_is_something_to_write_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(tmp_path / "deep" / "a")
+    assert _names(tmp_path) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EngineError, match=r"Cannot write .*: Not a directory"):
+        check_writable(tmp_path / "file" / "deep" / "a")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the superuser is refused nothing
+    with pytest.raises(EngineError, match="No permission to write"):
+        check_writable(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

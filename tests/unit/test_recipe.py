@@ -132,7 +132,7 @@ def test_numbers_as_other_programs_write_them_are_numbers(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_too_large_missing_or_no_text_is_refused(tmp_path: Path) -> None:
-    assert "is larger than 256 KiB" in _refusal(tmp_path, "# " + "x" * (256 * 1024))
+    assert "is larger than 4 MiB" in _refusal(tmp_path, "# " + "x" * (4 << 20))
     (tmp_path / "mine.yaml").write_bytes(b"name: caf\xe9")
     with pytest.raises(RecipeError, match="is not UTF-8 text"):
         load_recipe(str(tmp_path / "mine.yaml"))
@@ -141,6 +141,13 @@ def test_a_file_that_is_too_large_missing_or_no_text_is_refused(tmp_path: Path) 
     with pytest.raises(RecipeError, match="There is no recipe 'balance'") as caught:
         load_recipe("balance")
     assert caught.value.hint == "Did you mean 'balanced'?"
+
+
+def test_a_recipe_that_a_run_of_a_very_wide_table_has_written_is_read_again(tmp_path: Path) -> None:
+    wide = Recipe().override({"data": {"drop": [f"{number}{'x' * 1000}" for number in range(300)]}})
+    text = wide.dump_yaml()
+    assert len(text) > 256 * 1024
+    assert _load(tmp_path, text) == wide
 
 
 def test_flags_lie_over_a_recipe_and_name_themselves_when_wrong() -> None:

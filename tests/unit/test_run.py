@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from automl.errors import DataError, EngineError, RunBusyError, UsageError
+from automl.files import environment_error
 from automl.run import Run
 
 
@@ -37,6 +39,52 @@ def test_a_folder_that_is_a_run_has_its_recipe_whenever_it_is_killed(
         Run.create(tmp_path / "a", data_name="churn", record={}, recipe="name: mine\n")
     assert (tmp_path / "a" / "recipe.yaml").read_text() == "name: mine\n"
     assert not (tmp_path / "a" / "run.json").exists()
+
+
+def test_of_a_run_that_could_not_be_made_nothing_is_left_in_the_way_of_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, record: dict[str, Any]) -> None:
+        raise environment_error(OSError(errno.ENOSPC, "full"), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.run.write_json", refuse)
+        with pytest.raises(EngineError, match="The disk is full") as caught:
+            Run.create(tmp_path / "a", data_name="churn", record={}, recipe="name: mine\n")
+    assert caught.value.hint == "Free some space, then: the same command again"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "files", [(), ("recipe.yaml",), (".recipe.yaml.tmp-9",), ("recipe.yaml", ".run.json.tmp-9")], ids=len
+)
+def test_what_a_kill_left_of_making_a_run_is_in_nobodys_way(tmp_path: Path, files: tuple[str, ...]) -> None:
+    made = _make(tmp_path / "a")
+    made.record_path.unlink()
+    for name in files:
+        (tmp_path / "a" / name).write_text("name: mi")
+    run = Run.create(tmp_path / "a", data_name="churn", record={}, recipe="name: mine\n")
+    assert run.recipe_path.read_text() == "name: mine\n"
+    assert Run.open(tmp_path / "a").record["status"] == "running"
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "data", "data/churn.csv", "log/recipe.yaml"])
+def test_a_file_of_the_users_own_is_no_beginning_of_a_run(tmp_path: Path, name: str) -> None:
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("years of work")
+    with pytest.raises(UsageError, match="is there already and is not empty"):
+        _make(tmp_path)
+    assert own.read_text() == "years of work"
+
+
+def test_a_run_behind_a_link_is_discarded_and_the_link_leads_to_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    run = _make(tmp_path / "run")
+    run.discard()
+    assert list((tmp_path / "run").iterdir()) == []
+    assert _make(tmp_path / "run").record["status"] == "running"
 
 
 def test_a_run_without_a_place_is_named_after_the_day_and_the_data(

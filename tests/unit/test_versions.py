@@ -51,6 +51,32 @@ def test_a_first_version_that_was_thrown_away_is_not_offered(tmp_path: Path) -> 
     assert (tmp_path / "model" / "manifest.json").exists()
 
 
+@pytest.mark.parametrize("system_exchanges", [True, False])
+def test_the_first_version_is_the_model_that_a_run_resumed_after_a_rollback_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system_exchanges: bool
+) -> None:
+    if not system_exchanges:
+        monkeypatch.setattr("automl.versions.exchange", lambda one, other: False)
+    versions = make_versions(tmp_path, 2, 3)
+    versions.promote(2)
+    versions.promote(1, action="rollback")
+    (tmp_path / "model").unlink()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/manifest.json").write_text("1, resumed")
+    versions.promote(3)
+    versions.promote(1, action="rollback")
+    assert (tmp_path / "model/manifest.json").read_text() == "1, resumed"
+    assert [path.name for path in versions.path(1).iterdir()] == ["model"]
+
+
+def test_the_newest_version_stays_to_be_looked_at_where_none_is_to_be_kept(tmp_path: Path) -> None:
+    versions = make_versions(tmp_path, 2, 3)
+    assert versions.prune(keep=0) == [2]
+    (versions.path(4) / "model").mkdir(parents=True)
+    assert versions.prune(keep=0) == [3]
+    assert versions.all_numbers() == [4]
+
+
 def test_what_a_kill_left_of_a_retraining_is_cleared(tmp_path: Path) -> None:
     versions = Versions(tmp_path)
     (versions.path(2) / "model").mkdir(parents=True)

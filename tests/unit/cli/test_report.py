@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -63,22 +65,55 @@ def test_a_dashboard_of_an_untuned_run_is_refused(folder: Path, capsys: pytest.C
     assert "has tuned nothing yet" in capsys.readouterr().err
 
 
-def test_the_dashboard_serves_the_studies_of_the_journal(folder: Path) -> None:
+@pytest.mark.parametrize("port", ["0", "-1", "70000"])
+def test_a_port_that_is_none_is_refused(folder: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["dashboard", str(folder), f"--port={port}"]) == 2
+    assert f"--port {port} is out of range" in capsys.readouterr().err
+
+
+def test_a_dashboard_that_cannot_be_served_tells_no_address(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(host: str, port: int, app: object) -> None:
+        raise OSError("Address already in use")
+
+    write_journal(folder)
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", SimpleNamespace(wsgi=lambda storage: storage))
+    monkeypatch.setattr("automl.search.dashboard.make_server", refuse)
+    assert run_command(["dashboard", str(folder), "--json"]) == 5
+    told = json.loads(capsys.readouterr().out)  # one object
+    assert told["error"]["message"] == "Cannot listen on 127.0.0.1:8080: Address already in use"
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    assert run_command(["dashboard", str(folder), "--json"]) == 5
+    assert "is not installed" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def write_journal(folder: Path) -> None:
+    """What a search leaves that has tried one configuration."""
     space = SearchSpace({"rate": Float(0.0, 1.0, 0.5)})
     study = Study(folder / "search" / "journal.log", maximize=True, seed=0)
     study.tell(0, 0.5, family="xgboost", params=study.ask("xgboost", space, 0), space=space)
+
+
+def test_the_dashboard_serves_the_studies_of_the_journal(folder: Path) -> None:
+    write_journal(folder)
     before = (folder / "search" / "journal.log").read_bytes()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [sys.executable, "-m", "automl.cli.main", "dashboard", str(folder), "--port", str(port)]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        studies = fetch(f"http://127.0.0.1:{port}/api/studies", within=60)
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        assert url == f"http://127.0.0.1:{port}/"
+        studies = fetch(f"{url}api/studies", within=60)
         assert [study["study_name"] for study in studies["study_summaries"]] == ["xgboost"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
     finally:
-        process.terminate()
-        process.wait(10)
+        process.kill()
+        process.communicate()
     assert (folder / "search" / "journal.log").read_bytes() == before  # it only reads
 
 

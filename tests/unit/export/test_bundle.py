@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from automl.data.load import read_table
-from automl.errors import ArtifactError, UsageError
+from automl.errors import ArtifactError, EngineError, UsageError
 from automl.export import Facts, Source, _bundle, formats
 from automl.export._bundle import export_model, open_source, verify_export
 from automl.export._rows import choose_rows, largest_difference
@@ -210,6 +210,14 @@ def test_a_folder_with_something_else_in_it_is_left_alone(sources: dict[str, Sou
     with pytest.raises(UsageError, match="is no export"):
         export_model(sources["binary"], "skops", tmp_path)
     assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_a_place_that_cannot_be_a_folder_is_an_error_of_the_environment(
+    sources: dict[str, Source], tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n")
+    with pytest.raises(EngineError, match=r"Cannot write .*: Not a directory"):
+        export_model(sources["binary"], "skops", tmp_path / "table.csv" / "out")
 
 
 @pytest.mark.parametrize("name", ["skops", "joblib", "docker", "mlflow"])

@@ -6,12 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from automl.data import identity
 from automl.data.identity import begins_with, identify_file
 from automl.errors import UsageError
-from automl.monitor.learned import read_learned, read_unlearned
+from automl.monitor.learned import TRAINING, read_learned, read_unlearned
 from automl.monitor.request_log import RequestLog
 from automl.recipe import Recipe
 
@@ -59,6 +60,15 @@ def test_a_file_that_is_gone_is_refused_only_where_its_rows_are_needed(source: P
     with pytest.raises(UsageError, match=r"are not at .* any more"):
         read_rows(champion)
     assert read_rows(champion, is_needed=False)[0] is None
+
+
+def test_a_version_that_was_moved_has_its_rows_beside_it(source: Path, tmp_path: Path) -> None:
+    champion = champion_of(source, tmp_path)
+    champion.path.mkdir()
+    kept = champion.path / TRAINING
+    pd.DataFrame({"x": ["8", "9"], "y": ["a", "b"]}).to_parquet(kept)
+    champion.record.update(data="/elsewhere/run/versions/0002/training.parquet", source=identify_file(kept))
+    assert read_rows(champion) == (["8", "9"], [])
 
 
 def test_a_run_that_does_not_know_its_file_takes_it_as_it_is(source: Path, tmp_path: Path) -> None:

@@ -63,6 +63,32 @@ def test_mlflow_has_the_run_its_trials_and_its_files(run: Run, tmp_path: Path, m
     client._tracking_client.store.engine.dispose()
 
 
+def test_mlflow_writes_no_addresses_among_the_results(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr("automl.track.mlflow._Recorder", lambda run, client: client)
+    client: Any = trackers.get("mlflow").begin(run)
+    client._tracking_client._log_url("a run")  # as MLflow does when a run ends; it would ask the server for its name
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("", "mlflow ui"),
+        ("sqlite:///ml flow.db", "mlflow ui --backend-store-uri 'sqlite:///ml flow.db'"),
+        ("http://host:5000", "http://host:5000"),
+        ("https://me:se@cret@host/mlflow", "https://host/mlflow"),
+    ],
+)
+def test_where_mlflow_shows_a_run_can_be_typed_and_tells_no_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, address: str, shown: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert trackers.get("mlflow").where(run) == shown
+
+
 def test_tensorboard_has_scalars_and_the_parameters_of_each_trial(run: Run) -> None:
     replay(run, "tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
