@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from automl.errors import DataError, did_you_mean
+from automl.errors import DataError, UsageError, did_you_mean
+from automl.intervals import Intervals
 from automl.matrix import Array, FloatArray
 from automl.schema import Notice, Schema
 from automl.task import Task, TaskKind
@@ -31,6 +32,7 @@ class Predictor:
     Attributes:
         threshold: binary only: the probability of the positive class from which on it is predicted.
         manifest: identity, versions, checksums and score, as stored beside the model.
+        intervals: how far the truth lay from what was predicted for rows that no model had seen; of values only.
     """
 
     schema: Schema
@@ -38,6 +40,7 @@ class Predictor:
     model: Model
     threshold: float = 0.5
     manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
+    intervals: Intervals | None = None
 
     def check(self, frame: pd.DataFrame) -> list[Notice]:
         """Hold a table against the schema: columns as in `Schema.check`, then cells that the model makes nothing of.
@@ -82,6 +85,33 @@ class Predictor:
             raise DataError("A regression model has no class probabilities", hint="Use predict")
         columns = [self.task.convert_label(label) for label in self.task.classes]
         return pd.DataFrame(self.predict_outputs(frame), columns=columns, index=frame.index)
+
+    def predict_interval(self, frame: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
+        """Between what the value lies with a chance of `level`, a frame (n, 2) of `low` and `high` with the index of
+        `frame`; see `automl.intervals`.
+
+        Raises:
+            UsageError: for a model of classes, one that knows no intervals, or a level that it does not know.
+        """
+        import pandas as pd
+
+        low, high = self.find_intervals().around(self.predict_outputs(frame)[:, 0], level)
+        return pd.DataFrame({"low": low, "high": high}, index=frame.index)
+
+    def find_intervals(self) -> Intervals:
+        """The model's intervals.
+
+        Raises:
+            UsageError: if it has none, because it names classes, learned from too few rows or is of an older version.
+        """
+        if self.task.is_classification:
+            raise UsageError(f"{self.task.target!r} has classes, and intervals are of numbers", hint="Use --proba")
+        if self.intervals is None:
+            raise UsageError(
+                "The model knows no intervals: it was scored on fewer than 20 rows, or is of an older version",
+                hint="Train it again: automl fit DATA --target Y",
+            )
+        return self.intervals
 
     def decide(self, outputs: FloatArray) -> Array:
         """Labels or values from raw outputs."""

@@ -115,7 +115,7 @@ def _find_row(run: Run, data: SearchData, number: int) -> tuple[Table, dict[str,
         )
     place = int(places[0])
     known: dict[str, Any] = {"truth": _label(data, data.target[place])}
-    with contextlib.suppress(OSError):  # the search's arrays may have been cleared away
+    with contextlib.suppress(OSError, UsageError):  # the search's arrays may have been cleared away
         evidence = read_evidence(str(run.path))
         scored = np.flatnonzero(evidence.rows == place)
         if len(scored):
@@ -129,6 +129,7 @@ def _label(data: SearchData, value: Any) -> Any:
 
 
 def _read_row(run: Run, path: Path, number: int, encoding: str | None) -> pd.DataFrame:
+    from automl.cli.tables import find_sheet
     from automl.data.load import read_table
     from automl.errors import UsageError
     from automl.files import read_json
@@ -136,7 +137,8 @@ def _read_row(run: Run, path: Path, number: int, encoding: str | None) -> pd.Dat
     from automl.schema import Schema
 
     schema = Schema.from_json(read_json(run.data / "schema.json"))
-    options = DataOptions.model_validate({"encoding": encoding, "roles": schema.roles})
+    record = {"encoding": encoding, "sheet": find_sheet(run.path, path), "roles": schema.roles}
+    options = DataOptions.model_validate(record)
     frame = read_table(path, options=options).frame
     if not 0 <= number < len(frame):
         raise UsageError(f"{path} has no row {number}", hint=f"The first row is 0, the last {len(frame) - 1}")

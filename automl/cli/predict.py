@@ -24,6 +24,15 @@ def predict_command(
     model: opt.ModelArgument,
     data: opt.DataArgument,
     proba: Annotated[bool, typer.Option("--proba", help="Add one column proba_CLASS a class.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="SHARE",
+            help="Of numbers: add low and high, between which this share of the values lies, as 0.9.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="FILE", help="CSV, JSON lines, Parquet or Feather; - is stdout.")
     ] = "-",
@@ -31,16 +40,17 @@ def predict_command(
     as_json: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
 ) -> None:
-    """Predict every row of a table, or file of a folder; a column `prediction` and, with --proba, one a class."""
+    """Predict every row of a table, or file of a folder: `prediction`, and how sure with --proba or --interval."""
     from automl.cli.output import print_json
-    from automl.cli.tables import check_output, in_order, open_writer, read_tables
+    from automl.cli.tables import check_output, find_sheet, in_order, open_writer, read_tables
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)
     predictor = load_predictor(model)
-    tables, is_large = read_tables(Path(data), encoding, predictor.schema)
+    check_interval(predictor, interval)
+    tables, is_large = read_tables(Path(data), encoding, predictor.schema, sheet=find_sheet(model, Path(data)))
     first = next(tables)
-    answer = functools.partial(answer_table, predictor, proba=proba)
+    answer = functools.partial(answer_table, predictor, proba=proba, interval=interval)
     tables = itertools.chain([first], tables)
     answers = in_order(answer, tables, predictor=predictor) if is_large else map(answer, tables)
     predicted = tell_notices(answers, quiet=quiet)
@@ -57,13 +67,27 @@ def predict_command(
         print_json({"rows": rows, "out": out})
 
 
-def answer_table(predictor: Predictor, raw: RawTable, *, proba: bool) -> tuple[list[Notice], pd.DataFrame, str]:
+def check_interval(predictor: Predictor, interval: float | None) -> None:
+    """Refuse intervals that the model cannot give, before a table is read.
+
+    Raises:
+        UsageError: see `Predictor.predict_interval`.
+    """
+    import numpy as np
+
+    if interval is not None:
+        predictor.find_intervals().around(np.zeros(0), interval)
+
+
+def answer_table(
+    predictor: Predictor, raw: RawTable, *, proba: bool, interval: float | None = None
+) -> tuple[list[Notice], pd.DataFrame, str]:
     """What is to be told of a table, its predictions, and what is wrong with its pictures."""
     from automl.pictures import collect_faults, list_faults
 
     notices = [*raw.notices, *predictor.check(raw.frame)]
     with collect_faults() as faults:
-        frame = make_predictions(predictor, raw.frame, proba=proba)
+        frame = make_predictions(predictor, raw.frame, proba=proba, interval=interval)
     trouble = ""
     if faults:
         frame = blank_faulty(frame, raw.frame, faults)
@@ -89,8 +113,10 @@ def tell_notices(answers: Iterable[tuple[list[Notice], pd.DataFrame, str]], *, q
         yield frame
 
 
-def make_predictions(predictor: Any, frame: pd.DataFrame, *, proba: bool) -> pd.DataFrame:
-    """A frame with `prediction` and, if asked and there are classes, `proba_<class>` columns."""
+def make_predictions(
+    predictor: Any, frame: pd.DataFrame, *, proba: bool, interval: float | None = None
+) -> pd.DataFrame:
+    """A frame with `prediction` and, if asked, `low` and `high`, or, where there are classes, `proba_<class>`."""
     import pandas as pd
 
     outputs = predictor.predict_outputs(frame)
@@ -98,6 +124,8 @@ def make_predictions(predictor: Any, frame: pd.DataFrame, *, proba: bool) -> pd.
     if proba and predictor.task.is_classification:
         for place, label in enumerate(predictor.task.classes):
             columns[f"proba_{label}"] = outputs[:, place]
+    if interval is not None:
+        columns["low"], columns["high"] = predictor.find_intervals().around(outputs[:, 0], interval)
     return pd.DataFrame(columns)
 
 

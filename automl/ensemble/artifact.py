@@ -18,7 +18,8 @@ from automl.candidates import Estimator
 from automl.ensemble.bag import join_whole, load_bag
 from automl.ensemble.second_layer import SecondLayer, join_members
 from automl.errors import ArtifactError, AutoMLError, UsageError
-from automl.files import environment_error, exchange, read_json, sha256, write_json
+from automl.files import environment_error, exchange, read_json, remove, sha256, write_json
+from automl.intervals import Intervals
 from automl.matrix import FloatArray
 from automl.predictor import Predictor
 from automl.preprocess.plan import Transformer, plan_key
@@ -53,6 +54,8 @@ GOLDEN_TOLERANCE = 1e-4
 SWAPS = 5
 # What the training data looked like (`automl.monitor.reference`), in `run.data` and in every model folder.
 REFERENCE = "reference.json"
+# How far values lay from what was predicted (`automl.intervals`).
+INTERVALS = "intervals.json"
 
 _hashes: dict[tuple[str, int, int], str] = {}
 
@@ -69,6 +72,7 @@ def save_model(
     parts: Mapping[int, Calibrator] | None = None,
     layer: SecondLayer | None = None,
     few: bool = False,
+    intervals: Intervals | None = None,
 ) -> None:
     """Make `run.model` the ensemble of these trials; the folder is never half of one and half of another.
 
@@ -79,6 +83,7 @@ def save_model(
         parts: trial → what calibrates that member before it is mixed with the others; the identity unless given.
         few: see `automl.search.answers.choose_folds`.
         facts: what else the manifest says: score, threshold, run id.
+        intervals: of a model of numbers, if they are known.
     """
     own = run.path / f".model.tmp-{os.getpid()}"
     shutil.rmtree(own, ignore_errors=True)
@@ -95,6 +100,7 @@ def save_model(
         write_json(own / "task.json", data.task.to_json())
         if (run.data / REFERENCE).exists():
             _link(run.data / REFERENCE, own / REFERENCE)
+        _write_intervals(own, intervals)
         golden = read_json(run.data / "golden.json")
         outputs = join_members(_golden_outputs(run, data, results, own_words, few), weights, calibrator, layer)
         write_json(
@@ -121,6 +127,7 @@ def save_single(
     golden: dict[str, Any],
     facts: dict[str, Any],
     reference: dict[str, Any] | None = None,
+    intervals: Intervals | None = None,
 ) -> None:
     """Write a model folder that holds one fitted model; whole or not there.
 
@@ -128,6 +135,7 @@ def save_single(
         golden: "rows" as `golden_records` makes them, and the model's "outputs" (n, k) on them.
         facts: what else the manifest says.
         reference: what the training data looked like, if that is known.
+        intervals: of a model of numbers, if they are known.
     """
     own = place.with_name(f".{place.name}.tmp-{os.getpid()}")
     shutil.rmtree(own, ignore_errors=True)
@@ -143,6 +151,7 @@ def save_single(
         write_json(own / "task.json", task.to_json())
         if reference is not None:
             write_json(own / REFERENCE, reference)
+        _write_intervals(own, intervals)
         outputs = [[round(float(value), 7) for value in row] for row in golden["outputs"]]
         write_json(own / "golden.json", {"rows": golden["rows"], "outputs": outputs})
         _write_manifest(own, facts)
@@ -151,6 +160,15 @@ def save_single(
         raise environment_error(error, place) from error
     finally:
         shutil.rmtree(own, ignore_errors=True)
+
+
+def _write_intervals(own: Path, intervals: Intervals | None) -> None:
+    if intervals is not None:
+        write_json(own / INTERVALS, intervals.to_json())
+
+
+def _read_intervals(folder: Path) -> Intervals | None:
+    return Intervals.from_json(read_json(folder / INTERVALS)) if (folder / INTERVALS).exists() else None
 
 
 def _golden_outputs(
@@ -209,14 +227,14 @@ def _swap(own: Path, place: Path) -> None:
     """Put a whole new folder in the place of the old one, at once where the system can; elsewhere a process killed
     between two renames leaves the old one aside, for `restore_model`."""
     aside = place.with_name(".model.old")
-    shutil.rmtree(aside, ignore_errors=True)
+    remove(aside)
     if place.exists() and not place.is_symlink() and exchange(own, place):
         shutil.rmtree(own, ignore_errors=True)
         return
     if place.exists():
         place.rename(aside)
     own.rename(place)
-    shutil.rmtree(aside, ignore_errors=True)
+    remove(aside)  # a link, where a version that was rolled back to is made anew
 
 
 def amend_model(run: Run, name: str, record: dict[str, Any]) -> None:
@@ -345,7 +363,10 @@ def _load_folder(folder: Path) -> Predictor:
     schema = Schema.from_json(read_json(folder / "schema.json"))
     task = Task.from_json(read_json(folder / "task.json"))
     model = load_bag(folder, read_json(folder / "ensemble.json"), schema, task)
-    predictor = Predictor(schema, task, model, threshold=float(manifest.get("threshold", 0.5)), manifest=manifest)
+    predictor = Predictor(
+        schema, task, model,
+        threshold=float(manifest.get("threshold", 0.5)), manifest=manifest, intervals=_read_intervals(folder),
+    )  # fmt: skip
     check_golden(folder, predictor, read_json(folder / "golden.json"))
     if (folder / REFERENCE).exists() and not isinstance(read_json(folder / REFERENCE), dict):
         raise ArtifactError(f"{folder / REFERENCE} is no reference", hint="Train it again with automl fit")

@@ -17,7 +17,8 @@ from automl.candidates import Estimator, FitContext
 from automl.ensemble.artifact import REFERENCE, find_model_folder, save_single
 from automl.ensemble.second_layer import join_members, read_layer
 from automl.errors import SearchError, UsageError
-from automl.files import read_json
+from automl.files import check_writable, read_json
+from automl.intervals import Intervals, learn_intervals
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.preprocess.plan import Transformer
@@ -65,7 +66,8 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
 
     Raises:
         UsageError: if the family is unknown or cannot learn this, `out` is there already, or the ensemble was scored
-            on one fold alone: it has no answers to the rows of the others.
+            on one fold alone: it has no answers to the rows of the others; or if its answers were cleared away.
+        EngineError: if nothing can be written to `out`; told before anything is learned.
         SearchError: if the student keeps too little; nothing is written.
     """
     data, candidate = SearchData(run.data), candidates.get(name)
@@ -74,6 +76,7 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
         raise UsageError(f"{name} cannot learn this: {reason}", hint="Choose another with --to")
     if out.exists():
         raise UsageError(f"{out} is there already", hint="Choose another folder with --out DIR")
+    check_writable(out)
     teacher = _teacher_outputs(run, data)
     answers = np.full_like(teacher, np.nan)
     for fold, (train, rows) in enumerate(zip(data.trains, data.folds, strict=True)):
@@ -105,15 +108,28 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
         )
     rows = np.nonzero(~np.isnan(teacher[:, 0]))[0]
     transformer, estimator = _fit(data, name, rows, teacher, seed=len(data.folds))
-    _write(run, data, out, transformer, estimator, calibrator, result)
+    intervals = None
+    if not data.task.is_classification:
+        intervals = learn_intervals(data.target[scored], learned[:, 0], weight)
+    _write(run, data, out, transformer, estimator, calibrator, result, intervals)
     return result
 
 
 def _teacher_outputs(run: Run, data: SearchData) -> FloatArray:
-    """The deployed ensemble's out-of-fold outputs (n, k); NaN in rows that no fold scores."""
+    """The deployed ensemble's out-of-fold outputs (n, k); NaN in rows that no fold scores.
+
+    Raises:
+        UsageError: if they do not stand in the run any more.
+    """
     record = read_json(find_model_folder(run.path) / "ensemble.json")
     weights = {int(member["trial"]): float(member["weight"]) for member in record["members"]}
-    stored = {trial: np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in weights}
+    try:
+        stored = {trial: np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in weights}
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{run.path} no longer holds what the models of its folds said of the rows they left out",
+            hint="Put search/ back; predict, serve and export to onnx do without it",
+        ) from error
     known = ~np.isnan(next(iter(stored.values()))[:, 0])
     layer = read_layer(record, data.task)
     found = {trial: outputs[known] for trial, outputs in stored.items()}
@@ -185,6 +201,7 @@ def _write(
     estimator: Estimator,
     calibrator: Calibrator,
     result: Distilled,
+    intervals: Intervals | None,
 ) -> None:
     schema = Schema.from_json(read_json(run.data / "schema.json"))
     outputs = check_outputs(estimator.predict(transformer.transform(data.golden)), data.task)
@@ -207,6 +224,7 @@ def _write(
         golden={"rows": read_json(run.data / "golden.json"), "outputs": calibrator.apply(outputs)},
         facts=facts,
         reference=_read_reference(run),
+        intervals=intervals,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from automl.ensemble.second_layer import SecondLayer, join_members, read_layer
+from automl.errors import UsageError
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
@@ -74,7 +75,11 @@ class Evidence:
 
 
 def read_evidence(run_path: str) -> Evidence:
-    """From the run folder; used inside workers."""
+    """From the run folder; used inside workers.
+
+    Raises:
+        UsageError: if the predictions of the folds do not stand there any more.
+    """
     run = Run(Path(run_path))
     data = SearchData(run.data)
     oofs = Oofs(run, data)
@@ -83,8 +88,14 @@ def read_evidence(run_path: str) -> Evidence:
     members = ensemble["members"]
     total = sum(member["weight"] for member in members)
     weights = {member["trial"]: member["weight"] / total for member in members}
-    for trial in choose_contenders(results, weights, maximize=data.task.maximize):
-        oofs.read_outputs(trial)
+    try:
+        for trial in choose_contenders(results, weights, maximize=data.task.maximize):
+            oofs.read_outputs(trial)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{run_path} no longer holds what the models of its folds said of the rows they left out",
+            hint="Put search/ back; predict, serve and export to onnx do without it",
+        ) from error
     outputs = oofs.on_scored_rows()
     layer = read_layer(ensemble, data.task)
     return Evidence(
@@ -110,15 +121,29 @@ def read_row_ids(run: Run, rows: int) -> Array:
     return np.load(path, allow_pickle=False) if path.exists() else np.arange(rows)
 
 
+class Bootstrap:
+    """Draws samples of row numbers; whole groups where rows belong together.
+
+    Args:
+        units: group number (rows,), or None.
+    """
+
+    def __init__(self, rows: int, units: IntArray | None) -> None:
+        pieces = [] if units is None else split_units(units)
+        self._rows = rows
+        self._pieces = pieces if len(pieces) < rows else []
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """One sample."""
+        if not self._pieces:
+            return rng.integers(0, self._rows, self._rows)
+        drawn = rng.integers(0, len(self._pieces), len(self._pieces))
+        return np.concatenate([self._pieces[place] for place in drawn])
+
+
 def resample(rng: np.random.Generator, rows: int, units: IntArray | None) -> Array:
     """One bootstrap sample of row numbers; whole groups where rows belong together."""
-    if units is None:
-        return rng.integers(0, rows, rows)
-    pieces = split_units(units)
-    if len(pieces) == rows:
-        return rng.integers(0, rows, rows)
-    drawn = rng.integers(0, len(pieces), len(pieces))
-    return np.concatenate([pieces[place] for place in drawn])
+    return Bootstrap(rows, units).draw(rng)
 
 
 def split_units(units: IntArray) -> list[Array]:
@@ -126,3 +151,23 @@ def split_units(units: IntArray) -> list[Array]:
     order = np.argsort(units, kind="stable")
     _, starts = np.unique(units[order], return_index=True)
     return np.split(order, starts[1:])
+
+
+def count_effective(values: Array, units: IntArray | None) -> float:
+    """How many independent rows would tell the mean of `values` (n,) as surely: their number over the design effect
+    (Kish 1965, "Survey Sampling"), and never more than there are.
+
+    Args:
+        units: group number (n,), from 0: rows of one group count together, as one draw of its sum. Where all values are
+            alike, nothing tells by how much the sums vary: each group then counts as one.
+    """
+    if units is None:
+        return float(len(values))
+    values = np.asarray(values, dtype=np.float64)
+    rows, count = len(values), int(np.count_nonzero(np.bincount(units)))
+    if count < 2 or np.ptp(values) == 0:
+        return float(count)
+    residuals = values - np.mean(values)
+    together = float((np.bincount(units, weights=residuals) ** 2).sum()) * count / (count - 1)
+    alone = float((residuals**2).sum()) * rows / (rows - 1)
+    return rows * min(1.0, alone / together) if together > 0 else float(rows)

@@ -2,6 +2,8 @@
 
 Terms: demographic parity (equal selection rates), equal opportunity (equal true positive rates) and equalized odds
 (equal false positive rates as well): Hardt, Price & Srebro 2016, arXiv:1610.02413. Intervals of shares: Wilson 1927.
+
+Rows that are alike, such as those of one person, are of one unit here, as groups are what is compared.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from automl.data.sensitive import Groups
-from automl.matrix import Array, FloatArray
+from automl.evaluate.evidence import count_effective
+from automl.evaluate.residuals import halve
+from automl.matrix import Array, FloatArray, IntArray
 from automl.task import Task, TaskKind
 
 # A group of fewer rows is shown, but takes no part in the gaps: its rates are mostly chance.
@@ -22,7 +26,14 @@ Z = 1.959964
 
 
 def describe_fairness(
-    task: Task, y: Array, outputs: FloatArray, groups: Groups, *, threshold: float = 0.5, seed: int = 0
+    task: Task,
+    y: Array,
+    outputs: FloatArray,
+    groups: Groups,
+    *,
+    threshold: float = 0.5,
+    seed: int = 0,
+    units: IntArray | None = None,
 ) -> dict[str, Any]:
     """Figures by group, gaps between groups, and for two classes what equal rates would cost.
 
@@ -30,6 +41,8 @@ def describe_fairness(
         y: class index (n,) int64, or value (n,).
         outputs: (n, k) predictions of rows that the model had not seen.
         threshold: two classes only: from this probability on the second class is named.
+        units: number (n,) of the unit of each row, such as its person: intervals and chance count the rows of one
+            together.
 
     Returns:
         "column", "groups" (one record a group), "gaps" (name, value, low, high, chance: what 95 of 100 random
@@ -37,18 +50,18 @@ def describe_fairness(
     """
     rng = np.random.default_rng([seed, 53])
     if task.kind is TaskKind.REGRESSION:
-        rows, measures = _value_groups(y, outputs, groups), _value_measures(y, outputs)
+        rows, measures = _value_groups(y, outputs, groups, units), _value_measures(y, outputs)
     elif task.kind is TaskKind.BINARY:
-        rows, measures = _binary_groups(y, outputs, groups, threshold), _binary_measures(y, outputs, threshold)
+        rows, measures = _binary_groups(y, outputs, groups, threshold, units), _binary_measures(y, outputs, threshold)
     else:
-        rows, measures = _class_groups(y, outputs, groups), _class_measures(y, outputs)
+        rows, measures = _class_groups(y, outputs, groups, units), _class_measures(y, outputs)
     large = np.flatnonzero(np.bincount(groups.codes, minlength=len(groups.labels)) >= MIN_ROWS)
     record: dict[str, Any] = {"column": groups.column, "rows": len(y), "groups": rows, "gaps": [], "mitigation": []}
     if len(large) >= 2:
-        record["gaps"] = [_gap(name, measure, groups.codes, large, rng) for name, measure in measures.items()]
+        record["gaps"] = [_gap(name, measure, groups.codes, large, units, rng) for name, measure in measures.items()]
         if task.kind is TaskKind.BINARY:
             record["threshold"] = threshold
-            record["mitigation"] = mitigate(y, outputs[:, 1], groups, threshold, rng)
+            record["mitigation"] = mitigate(y, outputs[:, 1], groups, threshold, units, seed)
     return record
 
 
@@ -62,16 +75,24 @@ def wilson(hits: float, rows: float) -> tuple[float | None, float | None, float 
     return float(share), float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
-def _share(name: str, hits: Array) -> dict[str, float | None]:
-    value, low, high = wilson(float(hits.sum()), len(hits))
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
+def _take(units: IntArray | None, rows: Array) -> IntArray | None:
+    """The units of some of the rows, by their numbers or by a mask."""
+    return None if units is None else units[rows]
 
 
-def _mean(name: str, values: Array) -> dict[str, float | None]:
+def _share(name: str, hits: Array, units: IntArray | None) -> dict[str, float | None]:
+    if not len(hits):
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    share, rows = float(hits.mean()), count_effective(hits, units)
+    _, low, high = wilson(share * rows, rows)
+    return {name: share, f"{name}_low": low, f"{name}_high": high}
+
+
+def _mean(name: str, values: Array, units: IntArray | None) -> dict[str, float | None]:
     if not len(values):
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     mean = float(values.mean())
-    half = Z * float(values.std(ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else 0.0
+    half = Z * float(values.std(ddof=1)) / float(np.sqrt(count_effective(values, units))) if len(values) > 1 else 0.0
     return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
 
 
@@ -84,45 +105,48 @@ def _each(groups: Groups, describe: Callable[[Array], dict[str, Any]]) -> list[d
     return rows
 
 
-def _binary_groups(y: Array, outputs: FloatArray, groups: Groups, threshold: float) -> list[dict[str, Any]]:
+def _binary_groups(
+    y: Array, outputs: FloatArray, groups: Groups, threshold: float, units: IntArray | None
+) -> list[dict[str, Any]]:
     probability = outputs[:, 1].astype(np.float64)
     chosen = outputs[:, 1] >= threshold
 
     def describe(own: Array) -> dict[str, Any]:
-        truth = y[own] == 1
+        truth, alike = y[own] == 1, _take(units, own)
         return {
-            **_share("base_rate", truth),
-            **_share("selection_rate", chosen[own]),
-            **_share("tpr", chosen[own][truth]),
-            **_share("fpr", chosen[own][~truth]),
-            **_share("accuracy", chosen[own] == truth),
+            **_share("base_rate", truth, alike),
+            **_share("selection_rate", chosen[own], alike),
+            **_share("tpr", chosen[own][truth], _take(alike, truth)),
+            **_share("fpr", chosen[own][~truth], _take(alike, ~truth)),
+            **_share("accuracy", chosen[own] == truth, alike),
             "mean_probability": float(probability[own].mean()),
-            **_mean("calibration_gap", probability[own] - truth),
+            **_mean("calibration_gap", probability[own] - truth, alike),
         }
 
     return _each(groups, describe)
 
 
-def _class_groups(y: Array, outputs: FloatArray, groups: Groups) -> list[dict[str, Any]]:
+def _class_groups(y: Array, outputs: FloatArray, groups: Groups, units: IntArray | None) -> list[dict[str, Any]]:
     decided = outputs.argmax(axis=1)
     sure = outputs.max(axis=1).astype(np.float64)
 
     def describe(own: Array) -> dict[str, Any]:
-        right = decided[own] == y[own]
-        return {**_share("accuracy", right), **_mean("calibration_gap", sure[own] - right)}
+        right, alike = decided[own] == y[own], _take(units, own)
+        return {**_share("accuracy", right, alike), **_mean("calibration_gap", sure[own] - right, alike)}
 
     return _each(groups, describe)
 
 
-def _value_groups(y: Array, outputs: FloatArray, groups: Groups) -> list[dict[str, Any]]:
+def _value_groups(y: Array, outputs: FloatArray, groups: Groups, units: IntArray | None) -> list[dict[str, Any]]:
     error = outputs[:, 0].astype(np.float64) - y
 
     def describe(own: Array) -> dict[str, Any]:
+        alike = _take(units, own)
         return {
             "mean_truth": float(y[own].mean()),
             "mean_prediction": float(outputs[own, 0].mean()),
-            **_mean("mean_error", error[own]),
-            **_mean("mean_absolute_error", np.abs(error[own])),
+            **_mean("mean_error", error[own], alike),
+            **_mean("mean_absolute_error", np.abs(error[own]), alike),
         }
 
     return _each(groups, describe)
@@ -164,25 +188,33 @@ def _value_measures(y: Array, outputs: FloatArray) -> dict[str, tuple[Array, Arr
 
 
 def _gap(
-    name: str, measure: tuple[Array, Array], codes: Array, large: Array, rng: np.random.Generator
+    name: str,
+    measure: tuple[Array, Array],
+    codes: Array,
+    large: Array,
+    units: IntArray | None,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Largest minus smallest figure of the groups that have rows enough for it.
 
     A mean of many rows is normal, so that samples of the groups' means stand for samples of the rows: round their own
     figures for the interval, round the common one for what chance would do.
+
+    A unit that has rows in several groups moves their figures alike, which makes a gap surer; that is left out, so that
+    the interval and what chance would do are rather too wide.
     """
     values, among = measure
     own = among & np.isin(codes, large)
-    mean, deviation, count = (
-        part[large] for part in _figures(values[own].astype(np.float64), codes[own], int(codes.max()) + 1)
-    )
+    values, codes, units = values[own].astype(np.float64), codes[own], _take(units, own)
+    mean, deviation, count = (part[large] for part in _figures(values, codes, int(large.max()) + 1))
     there = np.flatnonzero(count >= MIN_ROWS)
     if len(there) < 2:
         return {"name": name, "gap": 0.0, "low": 0.0, "high": 0.0, "chance": 0.0}
-    mean, deviation, count = mean[there], deviation[there], count[there]
+    mean, deviation = mean[there], deviation[there]
+    worth = np.array([count_effective(values[codes == code], _take(units, codes == code)) for code in large[there]])
     value = float(np.ptp(mean))
-    noise = rng.normal(size=(DRAWS, len(there))) / np.sqrt(count)
-    common = float(values[own].astype(np.float64).std())
+    noise = rng.normal(size=(DRAWS, len(there))) / np.sqrt(worth)
+    common = float(values.std())
     half = Z * float(np.ptp(mean + noise * deviation, axis=1).std(ddof=1))
     record = {
         "name": name,
@@ -200,17 +232,17 @@ def _gap(
 
 
 def mitigate(
-    y: Array, probability: Array, groups: Groups, threshold: float, rng: np.random.Generator
+    y: Array, probability: Array, groups: Groups, threshold: float, units: IntArray | None, seed: int
 ) -> list[dict[str, Any]]:
     """What a threshold of its own for each group would do to the gaps and to accuracy.
 
-    The thresholds are chosen on one half of the rows and judged on the other, both ways, so that the figures hold for
+    The thresholds are chosen on one half of the units and judged on the other, both ways, so that the figures hold for
     rows they were not chosen on.
     """
     truth = y == 1
     everyone = np.ones(len(y), dtype=bool)
     plain = probability >= threshold
-    half = rng.random(len(y)) < 0.5
+    half = halve(len(y), seed, units)
     aims = {"equal selection rates": everyone, "equal true positive rates": truth}
     records = [{"aim": "one threshold for all", **_outcome(truth, plain, groups)}]
     for name, among in aims.items():
@@ -219,7 +251,7 @@ def mitigate(
             limits = group_thresholds(probability, groups, learn & among, threshold)
             chosen[apply] = probability[apply] >= limits[groups.codes[apply]]
         difference = (chosen == truth).astype(float) - (plain == truth)
-        error = Z * float(difference.std(ddof=1)) / float(np.sqrt(len(y)))
+        error = Z * float(difference.std(ddof=1)) / float(np.sqrt(count_effective(difference, units)))
         cost = -float(difference.mean())
         limits = group_thresholds(probability, groups, among, threshold)
         records.append(

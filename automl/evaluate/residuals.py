@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.intervals import learn_intervals
 from automl.matrix import Array, IntArray
 
 CELLS = 28
@@ -73,24 +74,23 @@ def describe_levels(names: list[str], codes: IntArray, residuals: Array) -> list
 
 
 def describe_coverage(y: Array, predicted: Array, seed: int, units: IntArray | None) -> list[dict[str, float]]:
-    """Intervals of constant width set on one half of the rows and checked on the other, and the other way round.
-
-    Split conformal prediction: Papadopoulos et al. 2002, doi:10.1007/3-540-36755-1_29. The width is the share
-    (n + 1) / n · level of the absolute residuals of the half that sets it.
-    """
-    miss = np.abs(y - predicted)
+    """Intervals as `automl.intervals` makes them, set on one half of the rows and checked on the other, and the other
+    way round; levels for which a half has too few rows are left out."""
     mask = halve(len(y), seed, units)
     if min(mask.sum(), (~mask).sum()) < MIN_ROWS:
         return []
+    known = [(learn_intervals(y[setting], predicted[setting]), ~setting) for setting in (mask, ~mask)]
     result = []
     for level in LEVELS:
-        inside, halves = 0, []
-        for setting in (mask, ~mask):
-            rank = min(1.0, level * (setting.sum() + 1) / setting.sum())
-            half = float(np.quantile(miss[setting], rank, method="higher"))
-            inside += int((miss[~setting] <= half).sum())
-            halves.append(half)
-        result.append({"level": level, "observed": inside / len(y), "half_width": float(np.mean(halves))})
+        inside = width = 0.0
+        for intervals, checked in known:
+            if intervals is None or level > intervals.highest:
+                break
+            low, high = intervals.around(predicted[checked], level)
+            inside += float(((low <= y[checked]) & (y[checked] <= high)).sum())
+            width += float((high - low).sum())
+        else:
+            result.append({"level": level, "observed": inside / len(y), "half_width": width / 2 / len(y)})
     return result
 
 

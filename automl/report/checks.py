@@ -169,7 +169,7 @@ def _coverage(source: RunSource) -> Check | None:
     for entry in entries:
         if isinstance(entry, dict) and entry.get("level") == 0.9 and is_figure(entry.get("observed")):
             half = format_figure(entry.get("half_width"), 3)
-            text = f"{format_share(entry['observed'])} of the truths lie within ±{half} of the prediction."
+            text = f"{format_share(entry['observed'])} of the truths lie in an interval meant for 90%, ±{half} on average."
             good = abs(entry["observed"] - 0.9) < 0.05
             title = "Nine in ten predictions are this close" if good else "Intervals do not hold"
             return Check(tone="good" if good else "warn", title=title, text=text)
@@ -179,7 +179,8 @@ def _coverage(source: RunSource) -> Check | None:
 def _correction(source: RunSource) -> Check | None:
     evaluation = source.evaluation
     if evaluation.get("bootstraps") == 0:
-        text = "Time was too short to correct the score for having been chosen among many; it may be a little too good."
+        reason = "Rows were too few" if is_figure(evaluation.get("low")) else "Time was too short"
+        text = f"{reason} to correct the score for having been chosen among many; it may be a little too good."
         return Check(tone="warn", title="The score is not corrected", text=text)
     if not is_figure(evaluation.get("optimism")):
         return None

@@ -158,6 +158,25 @@ def test_regression_accepts_proba_and_adds_nothing_and_evaluate_agrees(shared: T
     assert record["metrics"]["rmse"]["value"] == pytest.approx((error**2).mean() ** 0.5, rel=1e-6)
 
 
+def test_values_have_intervals_that_hold_their_share(shared: Tool, penguins: Path, survey: Path) -> None:
+    result = shared("predict", penguins, PENGUINS, "--interval", "0.8", "--quiet")
+    assert result.code == 0, result
+    found = pd.read_csv(io.StringIO(result.out))
+    assert list(found.columns) == ["prediction", "low", "high"]
+    weighed = pd.read_csv(PENGUINS).body_mass_g
+    inside = ((found.low <= weighed) & (weighed <= found.high))[weighed.notna()]
+    assert inside.mean() > 0.75  # of rows that it was trained on
+    words = ("evaluate", penguins, PENGUINS, "--interval", "0.8")
+    held = shared(*words, "--json").record["interval"]
+    assert held["covered"] == pytest.approx(inside.mean(), abs=1e-9)
+    assert held["low"] < held["covered"] < held["high"]
+    assert held["mean_width"] == pytest.approx((found.high - found.low)[weighed.notna()].mean(), rel=1e-6)
+    assert "of the values lie in their 80% interval" in " ".join(shared(*words).out.split())
+    refused = shared("predict", survey, SURVEY, "--interval", "0.8")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'married' has classes, and intervals are of numbers" in refused.err
+
+
 def test_evaluate_counts_rows_as_they_weigh_and_those_of_a_group_as_one(
     penguins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

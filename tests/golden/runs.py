@@ -99,6 +99,8 @@ def write_regression_run(folder: Path) -> Run:
     }
     write_json(run.evaluation_path, evaluation)
     write_json(run.details_path, _regression_details())
+    run.model.mkdir()
+    write_json(run.model / "intervals.json", {})  # it is asked only whether there are any
     return run
 
 

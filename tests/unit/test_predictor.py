@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl.errors import DataError, SchemaMismatchError
+from automl.errors import DataError, SchemaMismatchError, UsageError
+from automl.intervals import learn_intervals
 from automl.matrix import FloatArray
 from automl.predictor import Predictor, encode_target
 from automl.schema import Column, Role, Schema
@@ -138,3 +139,18 @@ def test_truth_values_stand_for_classes_that_were_written_so(labels: tuple[str, 
     task = Task(kind=TaskKind.BINARY, target="y", classes=labels)
     for cells in ([True, False, None], [labels[1], labels[0], ""]):
         assert encode_target(pd.Series(cells, dtype=object), task).tolist() == [1, 0, -1]
+
+
+def test_an_interval_of_values_is_a_frame_with_the_rows_of_the_table() -> None:
+    intervals = learn_intervals(np.linspace(-1, 1, 2_001), np.zeros(2_001))
+    predictor = make_predictor(REGRESSION, intervals=intervals)
+    ends = predictor.predict_interval(make_frame(0.5, 7.0), 0.8)
+    assert list(ends.index) == ["row 0", "row 1"] and list(ends.columns) == ["low", "high"]
+    np.testing.assert_allclose(ends, [[-0.3, 1.3], [6.2, 7.8]], atol=0.01)
+
+
+def test_classes_have_no_intervals_and_not_every_model_knows_its_own() -> None:
+    with pytest.raises(UsageError, match="'y' has classes, and intervals are of numbers"):
+        make_predictor(BINARY).predict_interval(make_frame(0.5))
+    with pytest.raises(UsageError, match="knows no intervals"):
+        make_predictor(REGRESSION).predict_interval(make_frame(0.5))

@@ -15,7 +15,7 @@ from automl.schema import Notice
 REQUIRES = ("python_calamine",)
 MAX_UNPACKED = 2 << 30
 MAX_RATIO = 200
-_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _OLD = b"\xd0\xcf\x11\xe0"
 
 
@@ -23,7 +23,7 @@ class ExcelReader:
     """Workbooks whose name says so."""
 
     def claims(self, path: Path, head: bytes) -> bool:
-        return path.suffix.lower() in _SUFFIXES or head.startswith((b"PK\x03\x04", _OLD))
+        return path.suffix.lower() in SUFFIXES or head.startswith((b"PK\x03\x04", _OLD))
 
     def read(self, source: Source, options: DataOptions) -> RawTable:
         import python_calamine
@@ -45,6 +45,21 @@ class ExcelReader:
 plugin = ExcelReader()
 
 
+def list_sheets(source: Source) -> list[str]:
+    """Names of the sheets of a workbook; none of what is no sound one.
+
+    Raises:
+        DataError: if it unpacks to too much.
+    """
+    import python_calamine
+
+    _refuse_bomb(source)
+    try:
+        return list(python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.data)).sheet_names)
+    except (python_calamine.CalamineError, OSError, ValueError):
+        return []
+
+
 def _refuse_bomb(source: Source) -> None:
     import zipfile
 
@@ -64,10 +79,13 @@ def _choose_sheet(book: Any, wanted: str | None, where: str) -> tuple[str, list[
     if wanted is not None:
         if wanted not in names:
             raise DataError(f"{where} has no sheet {wanted!r}", hint=did_you_mean(wanted, names))
-        return wanted, book.get_sheet_by_name(wanted).to_python(), []
+        rows = book.get_sheet_by_name(wanted).to_python()
+        if not _holds_cells(rows):
+            raise DataError(f"The sheet {wanted!r} of {where} has no cells", hint="Name another sheet")
+        return wanted, rows, []
     for name in names:
         rows = book.get_sheet_by_name(name).to_python()
-        if any(cell != "" for row in rows for cell in row):
+        if _holds_cells(rows):
             notices = []
             if len(names) > 1:
                 text = f"read the sheet {name!r} of {len(names)}: {', '.join(repr(other) for other in names[:8])}"
@@ -76,10 +94,14 @@ def _choose_sheet(book: Any, wanted: str | None, where: str) -> tuple[str, list[
     raise DataError(f"{where} has no sheet with cells", hint="Check that it was saved")
 
 
+def _holds_cells(rows: list[list[Any]]) -> bool:
+    return any(cell != "" for row in rows for cell in row)
+
+
 def _frame(rows: list[list[Any]], where: str, notices: list[Notice]) -> Any:
     import pandas as pd
 
-    rows = [row for row in rows if any(cell != "" for cell in row)]
+    rows = _without_empty(rows, notices)
     width = max(len(row) for row in rows)
     header = [*rows[0], *[""] * (width - len(rows[0]))]
     names: list[str] = []
@@ -100,6 +122,18 @@ def _frame(rows: list[list[Any]], where: str, notices: list[Notice]) -> Any:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{where} has columns of the same name: {', '.join(map(repr, twice[:5]))}", hint="Rename them")
     return pd.DataFrame(columns, copy=False)
+
+
+def _without_empty(rows: list[list[Any]], notices: list[Notice]) -> list[list[Any]]:
+    """The rows that hold something. Those left out inside the table are told: whoever puts predictions beside the sheet
+    has to know of them."""
+    filled = [place for place, row in enumerate(rows) if any(cell != "" for cell in row)]
+    empty = sorted(set(range(filled[0], filled[-1])) - set(filled))
+    if empty:
+        listed = ", ".join(str(place + 1 - filled[0]) for place in empty[:5]) + (" …" if len(empty) > 5 else "")
+        text = f"left out {len(empty):,} empty row(s) of the sheet: {listed}"
+        notices.append(Notice(topic="rows", text=text, reason="they hold no cell; the header is row 1"))
+    return [rows[place] for place in filled]
 
 
 def _name(cell: Any) -> str:

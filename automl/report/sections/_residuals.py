@@ -152,7 +152,7 @@ def _coverage(record: dict[str, Any]) -> Table | None:
     if not entries:
         return None
     return Table(
-        headings=("wanted", "observed", "interval: prediction ±"),
+        headings=("wanted", "observed", "half width on average"),
         rows=tuple(
             (
                 format_share(entry.get("level")),
@@ -163,5 +163,6 @@ def _coverage(record: dict[str, Any]) -> Table | None:
         ),
         numeric=(True, True, True),
         caption="Do intervals hold?",
-        note="Intervals of one width, set on one half of the rows and checked on the other, and the other way round.",
+        note="Intervals as `automl predict --interval` gives them, set on one half of the rows and checked on the other, "
+        "and the other way round.",
     )

@@ -32,10 +32,10 @@ class Usage:
             again = Code(title="There is no model yet; go on with the run", text=resume)
             return Section(name="usage", title=self.title, blocks=(again,))
         classify = source.task is not None and source.task.is_classification
-        proba = " --proba" if classify else ""
+        asked = " --proba" if classify else " --interval 0.9" if _has_intervals(source) else ""
         blocks: list[Block] = [
             *_version(source),
-            *(_of_files(path, proba) if source.files_role else _of_rows(path, proba)),
+            *(_of_files(path, asked) if source.files_role else _of_rows(path, asked)),
             *_stages(path, source.new_data),
             Code(title="From Python", text=_python(source, classify), language="python"),
         ]
@@ -46,6 +46,10 @@ class Usage:
         if parity is not None:
             blocks.append(parity)
         return Section(name="usage", title=self.title, blocks=tuple(blocks))
+
+
+def _has_intervals(source: RunSource) -> bool:
+    return (source.run.model / "intervals.json").is_file()
 
 
 def _version(source: RunSource) -> list[Block]:
@@ -59,17 +63,17 @@ def _version(source: RunSource) -> list[Block]:
     return [Paragraph(text=text)]
 
 
-def _of_rows(path: str, proba: str) -> list[Block]:
+def _of_rows(path: str, asked: str) -> list[Block]:
     return [
-        Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{proba} --out predictions.csv"),
+        Code(title="Predict new rows", text=f"automl predict {path} NEW.csv{asked} --out predictions.csv"),
         Code(title="In a pipe", text=f"cat NEW.csv | automl predict {path} - > predictions.csv"),
         Code(title="Score it on rows with known answers", text=f"automl evaluate {path} TEST.csv"),
     ]
 
 
-def _of_files(path: str, proba: str) -> list[Block]:
+def _of_files(path: str, asked: str) -> list[Block]:
     """The same for a model that learned from class folders: a zip of a folder does as well."""
-    predict = f"automl predict {path} NEW/{proba} --out predictions.csv"
+    predict = f"automl predict {path} NEW/{asked} --out predictions.csv"
     return [
         Code(title="Predict the files of a folder or zip", text=predict),
         Code(title="Score it on a folder or zip with one folder a class", text=f"automl evaluate {path} TEST/"),
@@ -165,6 +169,8 @@ def _python(source: RunSource, classify: bool) -> str:
         lines.append("probabilities = predictor.predict_proba(new)  # one column a class")
     else:
         lines.append("values = predictor.predict(new)  # (n,) values")
+        if _has_intervals(source):
+            lines.append("ends = predictor.predict_interval(new, 0.9)  # columns low and high")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from automl.cli.tables import check_output, open_writer
+from automl.cli.tables import check_output, find_sheet, open_writer
 from automl.data.load import read_table
 from automl.errors import UsageError
 
@@ -71,3 +71,17 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         check_output(str(tmp_path / name))
+
+
+def test_the_sheet_of_the_training_is_read_where_the_workbook_has_one_of_its_name(tmp_path: Path) -> None:
+    run, data = tmp_path / "run", tmp_path / "new.xlsx"
+    run.mkdir()
+    with pd.ExcelWriter(data) as book:
+        for name in ("2022", "2023"):
+            FRAME.to_excel(book, sheet_name=name, index=False)
+    assert find_sheet(run, data) is None
+    for asked, expected in (("2023", "2023"), ("2024", None)):
+        (run / "recipe.yaml").write_text(f"data: {{sheet: '{asked}'}}\n", encoding="utf-8")
+        assert find_sheet(run, data) == expected
+    FRAME.to_csv(tmp_path / "new.csv")
+    assert find_sheet(run, tmp_path / "new.csv") is None

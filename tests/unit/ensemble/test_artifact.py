@@ -426,6 +426,18 @@ def test_a_better_model_takes_the_place_of_the_old_one_at_once(
     assert [path.name for path in stored.run.path.glob(".model*")] == []
 
 
+def test_a_model_takes_the_place_of_a_link_and_leaves_the_version_that_it_leads_to(tmp_path: Path) -> None:
+    for name in ("versions/0001/model", "own"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "manifest.json").write_text(name)
+    (tmp_path / "model").symlink_to("versions/0001/model")
+    artifact._swap(tmp_path / "own", tmp_path / "model")
+    assert not (tmp_path / "model").is_symlink()
+    assert (tmp_path / "model/manifest.json").read_text() == "own"
+    assert (tmp_path / "versions/0001/model/manifest.json").read_text() == "versions/0001/model"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "versions"]
+
+
 def test_restoring_does_nothing_where_there_is_nothing_to_restore(
     trained: tuple[StoredRun, dict[int, TrialResult]], tmp_path: Path
 ) -> None:

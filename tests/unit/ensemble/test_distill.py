@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from automl.cli.main import run as run_command
 from automl.ensemble.artifact import load_predictor
 from automl.ensemble.build import EnsembleBuilder
 from automl.ensemble.distill import Distilled, _soften, distill
-from automl.errors import SearchError, UsageError
+from automl.errors import EngineError, SearchError, UsageError
 from automl.files import read_json
 from automl.predictor import Predictor
 from tests.unit.export.models import make_table, store_model
@@ -43,6 +45,20 @@ def test_a_student_that_keeps_too_little_is_not_written(stored: StoredRun, tmp_p
     with pytest.raises(SearchError, match=r"dummy keeps -?[0-9.]+% .* less than 99.0%"):
         distill(stored.run, "dummy", tmp_path / "student", keep=0.99, tell=_quiet)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_learned(stored: StoredRun, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n")
+    told: list[str] = []
+    with pytest.raises(EngineError, match=r"Cannot write .*: Not a directory"):
+        distill(stored.run, "linear", tmp_path / "table.csv" / "student", keep=0.5, tell=told.append)
+    assert told == []
+
+
+def test_a_refusal_leaves_no_folder_behind(stored: StoredRun, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["distill", str(stored.run.path), "--to", "lineer"]) == 2
+    assert "'linear'" in capsys.readouterr().err
+    assert not (stored.run.path / "distilled").exists()
 
 
 def test_a_family_that_cannot_learn_this_is_refused(tmp_path: Path) -> None:
@@ -103,3 +119,17 @@ def test_both_are_judged_at_the_threshold_at_which_they_answer(tmp_path: Path) -
     found = distill(run.run, "linear", tmp_path / "student", keep=0.5, tell=_quiet)
     assert found.teacher == pytest.approx(read_json(run.run.model / "manifest.json")["out_of_fold_score"], abs=0.03)
     assert found.student > found.teacher - 0.1
+
+
+def test_answers_that_were_cleared_away_are_told_as_that(stored: StoredRun, tmp_path: Path) -> None:
+    copy = stored.copy_to(tmp_path / "copy")
+    shutil.rmtree(copy.run.search)
+    with pytest.raises(UsageError, match="no longer holds what the models of its folds said"):
+        distill(copy.run, "linear", tmp_path / "student", keep=0.5, tell=_quiet)
+
+
+def test_a_student_of_values_knows_its_own_intervals(tmp_path: Path) -> None:
+    stored = store_model(tmp_path / "run", kind="regression")
+    distill(stored.run, "linear", tmp_path / "student", keep=0.5, tell=lambda _: None)
+    intervals = load_predictor(tmp_path / "student").find_intervals()
+    assert intervals.rows == len(stored.data.target)
