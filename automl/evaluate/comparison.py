@@ -7,14 +7,14 @@ import hashlib
 import math
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from automl.errors import DataError, UsageError
 from automl.evaluate.duel import compare_outputs
-from automl.evaluate.evidence import Evidence, read_evidence, read_row_ids, resample
+from automl.evaluate.evidence import Bootstrap, Evidence, read_evidence, read_row_ids
 from automl.files import read_json
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric
@@ -68,7 +68,7 @@ def compare_runs(one: Run, other: Run, *, seed: int = 0, seconds: float = MAX_SE
     # a threshold is moved where the metric of the comparison asks for it, whatever B was chosen by
     b = dataclasses.replace(b, evidence=dataclasses.replace(b.evidence, metric=metric))
     order = [b.task.classes.index(label) for label in a.task.classes] if a.task.is_classification else [0]
-    test = _Test(a, b, rows_a, rows_b, order, metric, np.random.default_rng([seed, 59]), seconds)
+    test = _Test(a, b, rows_a, rows_b, order, metric, seed, seconds)
     scores = _score_trials(a, test.of_a, test), _score_trials(b, test.of_b, test)
     steps = _steps(a, b, test, scores)
     total = next(step for step in steps if step["what"] == "deployed model")
@@ -202,6 +202,12 @@ def _number_repeats(keys: Array) -> Array:
 # ---- the test --------------------------------------------------------------------------------------------------------
 
 
+def draw_samples(samples: Bootstrap, seed: int) -> Iterator[Array]:
+    """As many as the test has, the same each time; all of them at once would, of many rows, take gigabytes."""
+    for place in range(RESAMPLES):
+        yield samples.draw(np.random.default_rng([seed, 59, place]))
+
+
 class _Test:
     """Paired differences of score on the common rows; B better is positive."""
 
@@ -213,17 +219,17 @@ class _Test:
         rows_b: Array,
         order: list[int],
         metric: Metric,
-        rng: np.random.Generator,
+        seed: int,
         seconds: float,
     ) -> None:
+        self.deadline = time.monotonic() + seconds
         self.rows_a, self.rows_b, self.order, self.metric = rows_a, rows_b, order, metric
         self.sign = 1 if metric.maximize else -1
         self.y = a.evidence.y[rows_a]
         weight = a.evidence.weight
         self.weight = None if weight is None else weight[rows_a]
         units = a.evidence.units
-        self.draws = [resample(rng, len(rows_a), None if units is None else units[rows_a]) for _ in range(RESAMPLES)]
-        self.deadline = time.monotonic() + seconds
+        self.samples, self.seed = Bootstrap(len(rows_a), None if units is None else units[rows_a]), seed
 
     def score(self, outputs: FloatArray) -> float:
         return float(self.metric.score(self.y, outputs, self.weight))
@@ -236,8 +242,9 @@ class _Test:
 
     def compare(self, a: FloatArray, b: FloatArray) -> dict[str, Any]:
         """Scores, difference with its 95% interval, and the two-sided p value of no difference."""
+        draws = draw_samples(self.samples, self.seed)
         return compare_outputs(
-            self.metric, self.y, self.of_a(a), self.of_b(b), self.draws, weight=self.weight, deadline=self.deadline
+            self.metric, self.y, self.of_a(a), self.of_b(b), draws, weight=self.weight, deadline=self.deadline
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ def compare_outputs(
     y: Array,
     one: FloatArray,
     other: FloatArray,
-    draws: Sequence[Array],
+    draws: Iterable[Array],
     *,
     weight: Array | None = None,
     deadline: float = math.inf,
@@ -29,7 +29,7 @@ def compare_outputs(
 
     Args:
         one, other: outputs (n, k) for the same rows, as the metric is to see them.
-        draws: row numbers of each bootstrap sample; both models are scored on the same ones.
+        draws: row numbers of each bootstrap sample, made one by one; both models are scored on the same ones.
         deadline: `time.monotonic()` after which 50 samples must do.
     """
     sign = 1 if metric.maximize else -1

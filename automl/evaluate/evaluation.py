@@ -27,6 +27,11 @@ METHOD = (
     "score: out-of-fold predictions of the folds of the deployed model, optimism of the choice removed by bootstrap "
     "bias corrected cross-validation, 95% interval by bootstrap over rows; metrics: corrected likewise"
 )
+TOO_LATE = "out-of-fold score, not corrected: the time was too short"
+TOO_FEW_ROWS = (
+    "out-of-fold score, not corrected: too few rows to repeat the choice on some and score it on the others; "
+    "95% interval by bootstrap over rows"
+)
 MAX_CORRECTION_SECONDS = 60.0
 IMPORTANCE_FOLDS = 2
 # With less time than this for all parts the report is a plain one; `automl report RUN --full` measures the rest.
@@ -178,15 +183,19 @@ class Evaluator:
             "metric": task.metric,
             "maximize": task.maximize,
             **honest,
-            "method": METHOD
-            if "honest score" in values
-            else "out-of-fold score, not corrected: the time was too short",
+            "method": _tell_method(values.get("honest score")),
             **quality,
             "cost": values.get("cost"),
             "importance": summarize_importance(drops),
             **{name: values[name] for name in ("pictures", "texts") if name in values},
         }
         return correct_metrics(correct_claims(result))
+
+
+def _tell_method(honest: dict[str, Any] | None) -> str:
+    if honest is None:
+        return TOO_LATE
+    return TOO_FEW_ROWS if honest["optimism"] is None else METHOD
 
 
 def join_details(measured: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from automl.ensemble.allowance import make_allowance
 from automl.ensemble.second_layer import fit_layer, join_members
 from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
-from automl.evaluate.evidence import Evidence, read_evidence, resample
+from automl.evaluate.evidence import Bootstrap, Evidence, read_evidence, resample
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric, metrics_of
 from automl.recipe import Recipe
@@ -26,6 +26,8 @@ from automl.search.threshold import choose_threshold, move_threshold
 
 MAX_BOOTSTRAPS = 200
 INTERVAL_BOOTSTRAPS = 400
+# Of fewer draws the standard deviation tells the width: the ends of 40 lie at 1.76 deviations, not at 1.96.
+QUANTILE_BOOTSTRAPS = 200
 # Drawing rows anew does not show that other rows would have made other models, which the score is of: such intervals of
 # cross-validation are too narrow (Bates, Hastie & Tibshirani 2024, doi:10.1080/01621459.2023.2197686). By how much is
 # from tests/benchmark/coverage.py: over 200 simulated worlds errors spread 1.31 times as wide as intervals of 30 draws
@@ -50,18 +52,20 @@ class HonestScore:
     Attributes:
         score: corrected; `low` and `high` its 95% interval.
         raw_score: out-of-fold score of the deployed ensemble, as it was chosen by.
-        optimism: how much `raw_score` flatters, in units of the metric; positive means flattering.
-        bootstraps: how often the choice was repeated.
-        optimism_by_metric: the same flattery of every metric of the task, each in its own units.
+        optimism: how much `raw_score` flatters, in units of the metric; positive means flattering. None if it is not
+            known, as no repeat of the choice left rows that could be scored: `score` is then `raw_score`.
+        bootstraps: how often the choice was repeated and scored.
+        optimism_by_metric: the same flattery of every metric of the task, each in its own units; None where it is not
+            known.
     """
 
     score: float
     low: float
     high: float
     raw_score: float
-    optimism: float
+    optimism: float | None
     bootstraps: int
-    optimism_by_metric: dict[str, float]
+    optimism_by_metric: dict[str, float | None]
 
 
 def score_honestly(payload: dict[str, Any]) -> dict[str, Any]:
@@ -111,24 +115,31 @@ def correct_score(
         shifts.append(_repeat_choice(evidence, rng, len(shifts), rounds, max_members, allowance))
         longest = max(longest, time.monotonic() - before)
     task = evidence.data.task
-    flattery = {name: _mean_flattery(name, shifts) for name in metrics_of(task.kind)}
-    optimism = flattery[task.metric]
-    corrected = raw - optimism if metric.maximize else raw + optimism
+    scored = {name: _scored_shifts(name, shifts) for name in metrics_of(task.kind)}
+    flattery = {name: _mean_flattery(name, found) for name, found in scored.items()}
+    taken = flattery[task.metric] or 0.0
+    corrected = raw - taken if metric.maximize else raw + taken
     draws = INTERVAL_BOOTSTRAPS
-    if bootstraps is not None:  # the quantiles of few draws make the interval too narrow
+    if bootstraps is not None:  # few draws tell little of the spread
         draws = max(bootstraps, min(INTERVAL_BOOTSTRAPS, INTERVAL_ROWS // len(y)))
     spread = _bootstrap_scores(evidence, rng, end, draws)
-    low, high = widen(interval_from(spread, corrected), corrected, optimism, maximize=metric.maximize)
+    low, high = widen(interval_from(spread, corrected), corrected, taken, maximize=metric.maximize)
     return HonestScore(
-        score=corrected, low=low, high=high, raw_score=raw, optimism=optimism, bootstraps=len(shifts),
-        optimism_by_metric=flattery,
+        score=corrected, low=low, high=high, raw_score=raw, optimism=flattery[task.metric],
+        bootstraps=len(scored[task.metric]), optimism_by_metric=flattery,
     )  # fmt: skip
 
 
-def _mean_flattery(name: str, shifts: list[dict[str, float]]) -> float:
+def _scored_shifts(name: str, shifts: list[dict[str, float]]) -> list[float]:
+    """Of the repeats whose rows not drawn could be scored: too few or those of one class say nothing of flattery."""
+    return [shift[name] for shift in shifts if np.isfinite(shift.get(name, np.nan))]
+
+
+def _mean_flattery(name: str, shifts: list[float]) -> float | None:
     """How much the deployed ensemble's score flatters, in units of the metric; never negative."""
-    found = [shift.get(name, 0.0) for shift in shifts]
-    mean = float(np.mean([value if np.isfinite(value) else 0.0 for value in found]))
+    if not shifts:
+        return None
+    mean = float(np.mean(shifts))
     return max(0.0, -mean if get_metric(name).maximize else mean)
 
 
@@ -188,9 +199,10 @@ def _compare_on(evidence: Evidence, rows: Array, chosen: FloatArray, threshold: 
 
 def _bootstrap_scores(evidence: Evidence, rng: np.random.Generator, deadline: float, limit: int) -> list[float]:
     metric, y, weight, judged = evidence.metric, evidence.y, evidence.weight, evidence.judged
+    samples = Bootstrap(len(y), evidence.units)
     scores: list[float] = []
     while len(scores) < limit and (time.monotonic() < deadline or len(scores) < 20):
-        drawn = resample(rng, len(y), evidence.units)
+        drawn = samples.draw(rng)
         value = metric.score(y[drawn], judged[drawn], None if weight is None else weight[drawn])
         if np.isfinite(value):
             scores.append(float(value))
@@ -211,8 +223,12 @@ def widen(interval: tuple[float, float], center: float, optimism: float, *, maxi
 
 
 def interval_from(scores: list[float], center: float) -> tuple[float, float]:
-    """95% interval round `center` from bootstrap scores: their quantiles, moved so that their mean lies on it."""
+    """95% interval round `center` from bootstrap scores: their quantiles, moved so that their mean lies on it. Those of
+    few scores lie too near, so that such make a symmetrical one of their standard deviation."""
     if len(scores) < 2:
         return center, center
+    if len(scores) < QUANTILE_BOOTSTRAPS:
+        half = 1.96 * float(np.std(scores, ddof=1))
+        return center - half, center + half
     low, high = np.quantile(scores, (0.025, 0.975)) - np.mean(scores)
     return float(center + low), float(center + high)

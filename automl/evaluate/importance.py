@@ -85,14 +85,26 @@ def shuffle_column(table: Table, source: str, order: Array) -> Table:
 
 
 def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, Any]]:
-    """Mean loss of score of each column over folds and repeats with a 95% interval, most important first."""
-    merged: dict[str, list[float]] = {}
+    """Mean loss of score of each column over folds and repeats with a 95% interval, most important first; `low` and
+    `high` are None where no fold has two repeats."""
+    by_column: dict[str, list[list[float]]] = {}
     for part in drops:
         for name, values in part.items():
-            merged.setdefault(name, []).extend(values)
+            by_column.setdefault(name, []).append(values)
     rows = []
-    for name, values in merged.items():
-        mean = float(np.mean(values))
-        half = 1.96 * float(np.std(values, ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else 0.0
-        rows.append({"column": name, "importance": mean, "low": mean - half, "high": mean + half})
+    for name, folds in by_column.items():
+        mean, error = float(np.mean(np.concatenate(folds))), _error(folds)
+        low, high = (None, None) if error is None else (mean - 1.96 * error, mean + 1.96 * error)
+        rows.append({"column": name, "importance": mean, "low": low, "high": high})
     return sorted(rows, key=lambda row: (-row["importance"], row["column"]))
+
+
+def _error(folds: list[list[float]]) -> float | None:
+    """Standard error of the mean loss. The repeats of a fold are held against one score of its rows as they are, which
+    varies by as much as those shuffled where the column tells nothing: their mean has s² + s²/R of R repeats."""
+    count = sum(len(values) for values in folds)
+    if count == len(folds):
+        return None
+    variance = sum(len(values) * float(np.var(values)) for values in folds) / (count - len(folds))
+    repeats = count / len(folds)
+    return float(np.sqrt(variance * (repeats + 1) / count))

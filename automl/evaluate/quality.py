@@ -102,7 +102,8 @@ def correct_metrics(result: dict[str, Any]) -> dict[str, Any]:
     """Every metric without what having been chosen adds; the user's own is the score itself.
 
     Args:
-        result: evaluation.json, with `metrics` as they were measured and `optimism_by_metric`, if that is known.
+        result: evaluation.json, with `metrics` as they were measured and `optimism_by_metric`, if that was looked for;
+            where it is not known of a metric, its value stays and its interval is widened all the same.
     """
     optimisms, metrics = result.get("optimism_by_metric") or {}, dict(result["metrics"])
     for name, entry in metrics.items():
@@ -111,7 +112,7 @@ def correct_metrics(result: dict[str, Any]) -> dict[str, Any]:
                 key: result[source] for key, source in (("value", "score"), ("low", "low"), ("high", "high"))
             }
         elif name in optimisms and entry["value"] is not None:
-            metrics[name] = _correct(entry, optimisms[name], maximize=get_metric(name).maximize)
+            metrics[name] = _correct(entry, optimisms[name] or 0.0, maximize=get_metric(name).maximize)
     return {**result, "metrics": metrics}
 
 

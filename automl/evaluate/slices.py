@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from automl.evaluate.evidence import count_effective
 from automl.evaluate.residuals import halve
 from automl.matrix import Array, FloatArray, IntArray
 from automl.preprocess.table import Table
@@ -70,6 +71,7 @@ def find_slices(
     Args:
         errors: (n,) as `row_errors` gives them.
         rates: whether errors are 0 or 1 (Wilson intervals) or amounts (normal intervals).
+        units: group number (n,) of rows that are alike: intervals count them together.
 
     Returns:
         "overall" with the mean error of all rows and "slices": conditions, rows and share of the measured half, error
@@ -81,7 +83,8 @@ def find_slices(
     rows = np.arange(len(errors))
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng([seed, 31]).choice(rows, MOST_ROWS, replace=False))
-    grown = halve(len(rows), seed, None if units is None else units[rows])
+    alike = None if units is None else units[rows]
+    grown = halve(len(rows), seed, alike)
     leaf = max(MIN_LEAF, int(LEAF_SHARE * len(rows) / 2))
     if errors.max(initial=0.0) == errors.min(initial=0.0):
         return result
@@ -100,7 +103,8 @@ def find_slices(
     worth = MIN_GAIN * float(aim[grown].var()) / int(grown.sum())
     tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=leaf, min_impurity_decrease=worth, random_state=seed)
     tree.fit(matrix[grown], aim[grown])
-    result["slices"] = _measure(tree.tree_, matrix[~grown], chosen[~grown], splits, rates)
+    alike = None if alike is None else alike[~grown]
+    result["slices"] = _measure(tree.tree_, matrix[~grown], chosen[~grown], splits, rates, alike)
     return result
 
 
@@ -130,16 +134,19 @@ def make_matrix(table: Table, schema: Schema) -> tuple[FloatArray, list[Split]]:
     return (np.column_stack(parts).astype(np.float32) if parts else np.empty((len(table), 0), np.float32)), splits
 
 
-def _measure(tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], rates: bool) -> list[dict[str, Any]]:
+def _measure(
+    tree: Any, matrix: FloatArray, errors: Array, splits: list[Split], rates: bool, units: IntArray | None
+) -> list[dict[str, Any]]:
     """Leaves whose interval lies above the mean of all rows, the worst first."""
     leaves = tree.apply(matrix)
     overall, has_missing = float(errors.mean()), np.asarray(np.isnan(matrix).any(axis=0))
     found: list[dict[str, Any]] = []
     for leaf, path in _paths(tree):
-        part = errors[leaves == leaf]
+        own = leaves == leaf
+        part = errors[own]
         if len(part) < MIN_LEAF:
             continue
-        low, high = (wilson if rates else _normal)(part)
+        low, high = (wilson if rates else _normal)(part, count_effective(part, None if units is None else units[own]))
         if low > overall:
             found.append(
                 {
@@ -223,14 +230,18 @@ def _write_date(seconds: float) -> str:
     return f"{datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds):%Y-%m-%d}"
 
 
-def wilson(hits: Array) -> tuple[float, float]:
-    """95% interval of a share from 0/1 values; Wilson 1927, doi:10.1080/01621459.1927.10502953."""
-    n, share = len(hits), float(hits.mean())
+def wilson(hits: Array, n: float) -> tuple[float, float]:
+    """95% interval of a share from 0/1 values; Wilson 1927, doi:10.1080/01621459.1927.10502953.
+
+    Args:
+        n: how many independent rows the values are worth.
+    """
+    share = float(hits.mean())
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n * n)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _normal(values: Array) -> tuple[float, float]:
-    half = Z * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+def _normal(values: Array, n: float) -> tuple[float, float]:
+    half = Z * float(values.std(ddof=1)) / float(np.sqrt(n))
     return float(values.mean()) - half, float(values.mean()) + half

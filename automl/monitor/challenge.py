@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.evaluate.duel import compare_outputs
-from automl.evaluate.evidence import resample
+from automl.evaluate.evidence import Bootstrap
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
@@ -61,9 +61,9 @@ def hold_against(
     known = (y >= 0 if task.is_classification else np.isfinite(y)) & ~find_faulty(rows, faults)
     y, one, other = y[known], one[known], other[known]
     weight, units = (None if part is None else part[known] for part in (weight, units))
-    rng = np.random.default_rng(89)
-    draws = [resample(rng, len(y), units) for _ in range(RESAMPLES)]
-    found = compare_outputs(metric, y, one, other, draws, weight=weight, deadline=time.monotonic() + DUEL_SECONDS)
+    deadline, samples, rng = time.monotonic() + DUEL_SECONDS, Bootstrap(len(y), units), np.random.default_rng(89)
+    draws = (samples.draw(rng) for _ in range(RESAMPLES))
+    found = compare_outputs(metric, y, one, other, draws, weight=weight, deadline=deadline)
     constant = float(metric.score(y, _constant(run, task.is_classification, classes, len(y)), weight))
     sign = 1 if metric.maximize else -1
     gain = sign * (found["a"] - constant)

@@ -16,7 +16,7 @@ from automl.files import read_json, write_json, write_text
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric
 from automl.run import Run
-from automl.search.racing import paired_z
+from automl.search.racing import standard_score
 from automl.search.trial import TrialResult
 
 TIE_Z = 1.96
@@ -92,12 +92,13 @@ def build_leaderboard(
     sign = -1 if metric.maximize else 1
     rows.sort(key=lambda row: (sign * row["score"], row["kind"] != "ensemble", row["trial"] or 0))
     first = outputs[rows[0]["trial"]] if rows else None
-    losses = metric.row_losses(y, first, weight) if first is not None and len(rows) > 1 else None
+    influences = metric.row_influences(y, first, weight) if first is not None and len(rows) > 1 else None
     entries = []
     for rank, row in enumerate(rows, start=1):
         z = np.inf
-        if rank > 1 and first is not None:
-            z = paired_z(metric, y, outputs[row["trial"]], first, losses, weight=weight, units=units)
+        if rank > 1 and influences is not None:
+            difference = metric.row_influences(y, outputs[row["trial"]], weight) - influences
+            z = standard_score(difference, weight, units)
         entries.append(Entry(rank=rank, tied=bool(z < TIE_Z), **row))
     return entries
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from automl.ensemble.bag import BagModel, load_fold
 from automl.evaluate.columns import source_columns
-from automl.evaluate.evidence import Evidence, read_evidence
+from automl.evaluate.evidence import Bootstrap, Evidence, read_evidence
 from automl.files import read_json
-from automl.matrix import Array, FloatArray
+from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
 from automl.preprocess.table import Table
 from automl.registry import Registry
@@ -125,6 +125,12 @@ class Case:
         rows = self.data.trains[self.data.chief_fold]
         return np.sort(self.rng(2).choice(rows, min(most, len(rows)), replace=False))
 
+    def units(self, rows: Array) -> IntArray | None:
+        """Group number of each of these rows; None where rows have no groups, or where all are of one, which alone
+        shows nothing of how groups differ."""
+        groups = None if self.data.groups is None else self.data.groups[rows]
+        return None if groups is None or np.ptp(groups) == 0 else groups
+
     def rng(self, stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, 47, stream])
 
@@ -170,8 +176,20 @@ def measure_study(payload: dict[str, Any]) -> dict[str, Any] | None:
     return None if record is None else {**record, "seconds": round(time.monotonic() - began, 3)}
 
 
-def paired_interval(score: Callable[[Array], float], rows: int, rng: np.random.Generator, repeats: int = 60) -> float:
-    """Standard error of a statistic of n rows by the bootstrap; `score` gets row numbers (n,)."""
-    values = [score(rng.integers(0, rows, rows)) for _ in range(repeats)]
+def paired_interval(
+    score: Callable[[Array], float],
+    rows: int,
+    rng: np.random.Generator,
+    repeats: int = 60,
+    units: IntArray | None = None,
+) -> float:
+    """Standard error of a statistic of n rows by the bootstrap.
+
+    Args:
+        score: gets row numbers (n,).
+        units: group number (n,) of rows that are drawn together.
+    """
+    samples = Bootstrap(rows, units)
+    values = [score(samples.draw(rng)) for _ in range(repeats)]
     finite = [value for value in values if np.isfinite(value)]
     return float(np.std(finite, ddof=1)) if len(finite) > 1 else 0.0

@@ -29,7 +29,15 @@ def _describe(case: Case, groups: Groups) -> dict[str, Any]:
     """One column's groups, as the deployed model decides them."""
     evidence = case.evidence
     own = groups.take(evidence.rows)
-    return describe_fairness(case.task, evidence.y, evidence.blend, own, threshold=evidence.threshold, seed=case.seed)
+    return describe_fairness(
+        case.task,
+        evidence.y,
+        evidence.blend,
+        own,
+        threshold=evidence.threshold,
+        seed=case.seed,
+        units=evidence.units,
+    )
 
 
 plugin: Study = Fairness()

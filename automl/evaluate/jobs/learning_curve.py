@@ -41,6 +41,7 @@ class LearningCurve:
         y, unseen = case.data.target[case.data.folds[case.data.chief_fold]], case.data.folds[case.data.chief_fold]
         sign = 1 if case.metric.maximize else -1
         weight = None if case.data.weight is None else case.data.weight[unseen]
+        units = case.units(unseen)
 
         def judge(out: FloatArray) -> FloatArray:
             return move_threshold(out, find_threshold(case.metric, y, out, weight))
@@ -62,7 +63,8 @@ class LearningCurve:
             outputs.append(judge(_train(case, chosen, rows, unseen, case.seed)))
             seconds = time.monotonic() - began
             value = score(outputs[-1], everyone)
-            half = 1.96 * paired_interval(partial(score, outputs[-1]), len(y), case.rng(13), repeats=40)
+            judged = partial(score, outputs[-1])
+            half = 1.96 * paired_interval(judged, len(y), case.rng(13), repeats=40, units=units)
             points.append({"rows": len(rows), "score": value, "low": value - half, "high": value + half})
         if len(points) < 2:  # the rows suffice for more, as was seen above
             raise TimeoutError(f"one training of {chosen.label} takes {seconds:.1f} s, too long for a second one")
@@ -71,7 +73,7 @@ class LearningCurve:
             return sign * (score(outputs[-1], part) - score(outputs[-2], part))
 
         last = gain(everyone)
-        half = 1.96 * paired_interval(gain, len(y), case.rng(14), repeats=60)
+        half = 1.96 * paired_interval(gain, len(y), case.rng(14), repeats=60, units=units)
         seeds = [points[-1]["score"]] if points[-1]["rows"] == len(order) else []
         while seeds and len(seeds) < SEEDS and time.monotonic() + 1.3 * seconds < case.deadline:
             again = judge(_train(case, chosen, np.sort(order), unseen, case.seed + len(seeds)))
@@ -81,6 +83,7 @@ class LearningCurve:
             "candidate": chosen.candidate,
             "fold": case.data.chief_fold + 1,
             "scored_rows": len(y),
+            "is_one_group": case.data.groups is not None and units is None,
             "points": points,
             "last_gain": {
                 "from_rows": points[-2]["rows"], "to_rows": points[-1]["rows"],

@@ -53,7 +53,7 @@ class Stress:
         missing.sort(key=lambda entry: -float(entry["loss"]))
         fold = case.data.chief_fold + 1
         return {"rows": len(rows), "fold": fold, "score": judge.score, "missing": missing, "noise": noise,
-                "unseen_categories": unseen}  # fmt: skip
+                "unseen_categories": unseen, "is_one_group": judge.is_one_group}  # fmt: skip
 
 
 class _Judge:
@@ -62,6 +62,8 @@ class _Judge:
     def __init__(self, case: Case, rows: Array, y: Array, base: FloatArray) -> None:
         self.case, self.y, self.base = case, y, case.as_judged(base)
         self.weight = None if case.data.weight is None else case.data.weight[rows]
+        self.units = case.units(rows)
+        self.is_one_group = case.data.groups is not None and self.units is None
         self.sign = 1 if case.metric.maximize else -1
         self.score = self._score(self.base, np.arange(len(y)))
 
@@ -77,7 +79,7 @@ class _Judge:
             return float(self.sign * (self._score(self.base, rows) - after))
 
         loss = difference(np.arange(len(self.y)))
-        half = 1.96 * paired_interval(difference, len(self.y), self.case.rng(11), repeats=30)
+        half = 1.96 * paired_interval(difference, len(self.y), self.case.rng(11), repeats=30, units=self.units)
         return {"score": self.score - self.sign * loss, "loss": loss, "low": loss - half, "high": loss + half}
 
 

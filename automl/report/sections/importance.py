@@ -40,7 +40,8 @@ def _matters(entry: dict[str, Any]) -> bool:
 
 def _chart(entries: list[dict[str, Any]], source: RunSource) -> Chart:
     shown = entries[:LIMIT]
-    bounded = all(is_figure(entry.get("low")) and is_figure(entry.get("high")) for entry in shown)
+    ends = [(_end(entry, "low"), _end(entry, "high")) for entry in shown]
+    bounded = any(low is not None and high is not None for low, high in ends)
     caption = (
         f"How much worse {source.metric.title} gets when one column's values are shuffled among the rows. "
         "Columns that say the same share their importance."
@@ -54,8 +55,8 @@ def _chart(entries: list[dict[str, Any]], source: RunSource) -> Chart:
         name="importance",
         x=tuple(str(entry.get("column")) for entry in shown),
         y=tuple(float(entry["importance"]) for entry in shown),
-        low=tuple(float(entry["low"]) for entry in shown) if bounded else (),
-        high=tuple(float(entry["high"]) for entry in shown) if bounded else (),
+        low=tuple(low for low, _ in ends) if bounded else (),
+        high=tuple(high for _, high in ends) if bounded else (),
     )
     return Chart(
         kind="bar",
@@ -65,6 +66,11 @@ def _chart(entries: list[dict[str, Any]], source: RunSource) -> Chart:
         series=(series,),
         caption=caption,
     )
+
+
+def _end(entry: dict[str, Any], name: str) -> Any:
+    """An end of the interval; None of a column that time allowed to be shuffled once a fold."""
+    return float(entry[name]) if is_figure(entry.get(name)) else None
 
 
 plugin = Importance()

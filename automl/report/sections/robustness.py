@@ -50,9 +50,15 @@ def learning_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
         y_label=source.metric.title,
         series=(series,),
         caption=f"{record.get('model')}, trained on growing parts of the rows of fold {record.get('fold', 1)} and "
-        f"scored on the same {scored} it had not seen; {_deployed(record, source)}.",
+        f"scored on the same {scored} it had not seen; {_deployed(record, source)}.{_counted(record)}",
     )
     return [verdict_on_rows(record, source), chart, *_seed_blocks(record, source)]
+
+
+def _counted(record: dict[str, Any]) -> str:
+    """What intervals count where it is not the groups that the user named."""
+    alone = " The rows scored are of one group, so that intervals count rows and not groups."
+    return alone if record.get("is_one_group") else ""
 
 
 def _deployed(record: dict[str, Any], source: RunSource) -> str:
@@ -140,7 +146,7 @@ def _stress_blocks(record: dict[str, Any], source: RunSource) -> list[Block]:
                 y_label=f"loss of {metric}",
                 series=(bars,),
                 caption=f"The model is not trained again: the column comes empty, in {held} of fold "
-                f"{record.get('fold', 1)} that its models had not seen.",
+                f"{record.get('fold', 1)} that its models had not seen.{_counted(record)}",
             )
         )
     noise = entries_of(record, "noise", "share", "loss", "low", "high")

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from automl.errors import DataError, UsageError
-from automl.evaluate.comparison import compare_runs
-from automl.evaluate.evidence import read_evidence
+from automl.evaluate.comparison import RESAMPLES, compare_runs, draw_samples
+from automl.evaluate.duel import FEWEST
+from automl.evaluate.evidence import Bootstrap, read_evidence
 from automl.files import read_json, write_json
 from automl.metrics import get_metric
 from automl.report.comparison import comparison_blocks
@@ -164,6 +165,18 @@ def test_the_metric_of_the_comparison_says_whether_a_threshold_is_moved(rare: pd
     found = {step["what"]: step["b"] for step in record["steps"]}
     assert found["deployed model"] == pytest.approx(float(log_loss.score(evidence.y, evidence.blend)))
     assert found["best single model"] == pytest.approx(float(log_loss.score(evidence.y, evidence.outputs[1])))
+
+
+def test_samples_are_drawn_one_by_one_and_are_the_same_for_every_step() -> None:
+    samples = Bootstrap(30, np.repeat(np.arange(10), 3))
+    draws, again = (list(draw_samples(samples, seed=4)) for _ in range(2))
+    assert len(draws) == RESAMPLES
+    assert draws[7].tolist() == again[7].tolist() != draws[8].tolist()
+    assert set(np.bincount(draws[7], minlength=30).reshape(10, 3).std(axis=1)) == {0.0}  # whole groups
+
+
+def test_the_time_of_a_comparison_is_kept(full: Run) -> None:
+    assert compare_runs(full, full, seconds=0.0)["difference"]["resamples"] == FEWEST
 
 
 def _finish(stored: object) -> Run:

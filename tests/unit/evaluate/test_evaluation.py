@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import pytest
 from automl.engines import Job, Outcome, Status
 from automl.engines.machine.worker import run_job
 from automl.ensemble.build import EnsembleBuilder
-from automl.evaluate import evaluation, importance
+from automl.errors import UsageError
+from automl.evaluate import evaluation, honest, importance
 from automl.evaluate.details import describe_details
-from automl.evaluate.evaluation import METHOD, Evaluator, measure_all_details
+from automl.evaluate.evaluation import METHOD, TOO_FEW_ROWS, Evaluator, measure_all_details
 from automl.evaluate.evidence import read_evidence
 from automl.evaluate.honest import score_honestly
 from automl.evaluate.importance import measure_importance
@@ -178,6 +180,24 @@ def test_evidence_is_what_the_search_left(stored: StoredRun) -> None:
     constant = evidence.first_of("dummy")
     assert constant is not None and len(np.unique(constant)) == 3
     assert evidence.first_of("xgboost") is None
+
+
+@pytest.mark.parametrize("lost", ["search", "search/models"])
+def test_evidence_that_was_cleared_away_is_told_as_that(stored: StoredRun, tmp_path: Path, lost: str) -> None:
+    run = stored.copy_to(tmp_path / "copy").run
+    shutil.rmtree(run.path / lost)
+    with pytest.raises(UsageError, match="no longer holds what the models of its folds said"):
+        read_evidence(str(run.path))
+
+
+def test_a_score_of_rows_too_few_to_be_left_out_is_not_said_to_be_corrected(
+    stored: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(honest, "_repeat_choice", lambda *_: {})
+    result = Evaluator(stored.run, stored.data, stored.recipe, HereEngine(), seconds=None).evaluate()
+    assert (result["optimism"], result["bootstraps"], result["method"]) == (None, 0, TOO_FEW_ROWS)
+    assert result["low"] < result["score"] == result["raw_score"] < result["high"]
+    assert result["metrics"]["rmse"]["value"] == result["score"]
 
 
 def test_an_interval_for_a_run_with_groups_draws_whole_groups(tmp_path: Path) -> None:

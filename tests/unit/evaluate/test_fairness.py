@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,3 +160,37 @@ def test_a_rate_of_few_rows_is_compared_with_none() -> None:
     gaps = {gap["name"]: gap for gap in describe_fairness(BINARY, y, outputs, groups)["gaps"]}
     assert gaps["true positive rate"]["gap"] == 0.0
     assert gaps["selection rate"]["gap"] > 0.1
+
+
+def test_rows_that_are_alike_are_counted_together() -> None:
+    """Each row ten times over tells no more than once."""
+    y, outputs, groups = two_groups(15)
+    tenfold = np.repeat(np.arange(len(y)), 10)
+    once = describe_fairness(BINARY, y, outputs, groups)
+    rows = y[tenfold], outputs[tenfold], groups.take(tenfold)
+    together, blind = describe_fairness(BINARY, *rows, units=tenfold), describe_fairness(BINARY, *rows)
+
+    def widths(record: dict[str, Any]) -> list[float]:
+        entries = [(group, name) for group in record["groups"] for name in ("selection_rate", "calibration_gap")]
+        found = [group[f"{name}_high"] - group[f"{name}_low"] for group, name in entries]
+        return found + [gap[end] for gap in record["gaps"][:1] for end in ("high", "chance")]
+
+    def cost_width(record: dict[str, Any]) -> float:
+        entry = record["mitigation"][1]
+        return float(entry["cost_high"] - entry["cost_low"])
+
+    assert widths(together) == pytest.approx(widths(once), rel=0.1)
+    assert all(one > other for one, other in zip(widths(together), widths(blind), strict=True))
+    assert cost_width(together) > 2 * cost_width(blind)
+
+
+def test_values_that_are_alike_are_counted_together() -> None:
+    y = np.random.default_rng(3).normal(size=80)
+    outputs, codes = np.zeros((80, 1), dtype=np.float32), np.array([0, 1] * 40)
+    tenfold = np.repeat(np.arange(80), 10)
+    once = describe_fairness(VALUE, y, outputs, Groups(column="site", labels=("x", "y"), codes=codes))
+    groups = Groups(column="site", labels=("x", "y"), codes=codes[tenfold])
+    together = describe_fairness(VALUE, y[tenfold], outputs[tenfold], groups, units=tenfold)
+    for name in ("mean_error", "mean_absolute_error"):
+        ends = [[record["groups"][0][f"{name}_{end}"] for end in ("low", "high")] for record in (once, together)]
+        assert ends[1] == pytest.approx(ends[0], rel=0.05)

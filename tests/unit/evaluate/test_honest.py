@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from automl.ensemble.selection import blend_outputs, select_ensemble
 from automl.evaluate import honest
-from automl.evaluate.evidence import Evidence, resample
+from automl.evaluate.evidence import Evidence, count_effective, resample
 from automl.evaluate.honest import correct_score, interval_from, widen
 from automl.matrix import Array, FloatArray
 from automl.metrics import Metric, get_metric, metrics_of
@@ -215,8 +215,9 @@ def test_without_groups_as_many_rows_are_drawn_as_there_are() -> None:
 
 
 def test_an_interval_is_moved_onto_its_center_worked_by_hand() -> None:
-    """Scores 0, 1, …, 40 have the quantiles 1 and 39 and the mean 20."""
-    assert interval_from([float(score) for score in range(41)], 100.0) == pytest.approx((81.0, 119.0))
+    """Scores 0, 1, …, 400 have the quantiles 10 and 390 and the mean 200; 1, 2 and 3 deviate by 1."""
+    assert interval_from([float(score) for score in range(401)], 1000.0) == pytest.approx((810.0, 1190.0))
+    assert interval_from([1.0, 2.0, 3.0], 10.0) == pytest.approx((8.04, 11.96))
     assert interval_from([5.0], 3.0) == interval_from([], 3.0) == (3.0, 3.0)
 
 
@@ -239,10 +240,51 @@ def test_of_a_single_model_the_threshold_and_the_calibration_are_corrected_for()
 def test_repeats_that_take_long_leave_time_for_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     def repeat(*_: Any) -> dict[str, float]:
         time.sleep(0.4)
-        return {}
+        return {"accuracy": 0.0}
 
     monkeypatch.setattr(honest, "_repeat_choice", repeat)
     began = time.monotonic()
     found = correct(make_evidence(BINARY, *equal_classifiers(3, 300, 0.7, 1)), bootstraps=None, seconds=1.0)
     assert found.bootstraps == 1  # a second would have ended after six tenths of the time
     assert time.monotonic() - began < 1.3
+
+
+def test_repeats_that_could_not_be_scored_say_nothing_of_flattery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One repeat in four left rows enough to be scored, and those of one class have no ROC AUC."""
+    scored = {"accuracy": -0.1, "roc_auc": float("nan")}
+    monkeypatch.setattr(honest, "_repeat_choice", lambda evidence, rng, number, *_: {} if number % 4 else scored)
+    found = correct(make_evidence(BINARY, *equal_classifiers(3, 60, 0.7, 1)))
+    assert (found.optimism, found.bootstraps) == (pytest.approx(0.1), 10)
+    assert found.score == pytest.approx(found.raw_score - 0.1)
+    assert found.optimism_by_metric["roc_auc"] is None
+
+
+def test_of_rows_too_few_to_be_left_out_the_flattery_is_not_known() -> None:
+    found = correct(make_evidence(BINARY, *equal_classifiers(3, 6, 0.7, 1)))
+    assert (found.optimism, found.bootstraps) == (None, 0)
+    assert set(found.optimism_by_metric.values()) == {None}
+    assert found.low <= found.score == found.raw_score
+
+
+@pytest.mark.parametrize("draws", [20, 40])
+def test_intervals_of_few_draws_are_as_wide_as_those_of_many(draws: int) -> None:
+    rng = np.random.default_rng(7)
+    ends = [interval_from(list(rng.normal(size=draws)), 0.0) for _ in range(400)]
+    assert np.mean(ends, axis=0) == pytest.approx([-1.96, 1.96], abs=0.07)
+
+
+# ---- rows that are alike ----
+
+
+def test_rows_that_stand_several_times_are_worth_one_each() -> None:
+    values, units = np.random.default_rng(3).normal(size=40), np.arange(40)
+    assert count_effective(values, None) == 40
+    assert count_effective(values, units) == pytest.approx(40)
+    assert count_effective(np.repeat(values, 10), np.repeat(units, 10)) == pytest.approx(40, rel=0.05)
+
+
+def test_rows_of_which_nothing_tells_how_groups_differ_are_worth_one_a_group() -> None:
+    units = np.array([0, 0, 0, 4, 4, 7])  # numbers that no row has are no groups
+    assert count_effective(np.ones(6, dtype=bool), units) == 3
+    assert count_effective(np.arange(6), np.zeros(6, dtype=np.int64)) == 1
+    assert count_effective(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])) == 4  # groups alike: never more than rows

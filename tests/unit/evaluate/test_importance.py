@@ -58,17 +58,31 @@ def test_a_column_that_is_not_there_changes_nothing(table: Table) -> None:
 
 
 def test_importance_is_the_mean_over_folds_and_repeats_with_its_interval() -> None:
-    """Losses 1 2 3: mean 2, deviation 1, half the width 1.96 / √3."""
-    rows = summarize_importance([{"size": [1.0, 2.0], "city": [5.0]}, {"size": [3.0], "when": [-1.0]}])
+    """Losses 1 3 and 2 4: mean 2.5, variance 2 within the folds; of 2 repeats in 2 folds each 2 · 3 / 4."""
+    rows = summarize_importance([{"size": [1.0, 3.0], "city": [5.0]}, {"size": [2.0, 4.0], "when": [-1.0]}])
     assert [row["column"] for row in rows] == ["city", "size", "when"]
-    assert rows[0] == {"column": "city", "importance": 5.0, "low": 5.0, "high": 5.0}
-    half = 1.96 / 3**0.5
+    half = 1.96 * 1.5**0.5
     assert rows[1] == {
         "column": "size",
-        "importance": 2.0,
-        "low": pytest.approx(2 - half),
-        "high": pytest.approx(2 + half),
+        "importance": 2.5,
+        "low": pytest.approx(2.5 - half),
+        "high": pytest.approx(2.5 + half),
     }
+
+
+def test_a_column_that_was_shuffled_once_has_no_interval() -> None:
+    rows = summarize_importance([{"city": [5.0]}, {"city": [7.0]}])
+    assert rows == [{"column": "city", "importance": 6.0, "low": None, "high": None}]
+
+
+def test_a_column_of_noise_is_seldom_called_important() -> None:
+    """Five repeats in each of two folds, held against one score of the fold, which is as much by chance as they."""
+    rng, beyond = np.random.default_rng(5), 0
+    for _ in range(500):
+        folds = [{"noise": list(rng.normal() - rng.normal(size=5))} for _ in range(2)]
+        (row,) = summarize_importance(folds)
+        beyond += not row["low"] < 0 < row["high"]
+    assert beyond / 500 < 0.13  # s is of eight degrees of freedom
 
 
 def test_equals_stand_in_the_order_of_their_names_and_nothing_gives_nothing() -> None:

@@ -154,6 +154,32 @@ def test_metrics_stay_as_they_were_measured_where_the_flattery_is_not_known() ->
     assert correct_metrics({**record, "optimism_by_metric": {}})["metrics"] == metrics
 
 
+def test_of_a_metric_whose_flattery_is_not_known_the_interval_alone_is_made_wider() -> None:
+    record = {
+        "metric": "accuracy", "score": 0.9, "low": 0.8, "high": 1.0,
+        "optimism_by_metric": {"accuracy": None, "roc_auc": None},
+        "metrics": {
+            "accuracy": {"value": 0.9, "low": 0.82, "high": 0.98},
+            "roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9},
+        },
+    }  # fmt: skip
+    found = correct_metrics(record)["metrics"]
+    assert found["accuracy"] == {"value": 0.9, "low": 0.8, "high": 1.0}
+    assert found["roc_auc"] == pytest.approx({"value": 0.8, "low": 0.69, "high": 0.91})
+
+
+def test_intervals_are_as_wide_as_the_error_of_a_mean() -> None:
+    """±1.96 s / √400 of the absolute errors, on average over 20 tables."""
+    found = []
+    for seed in range(20):
+        y, outputs = make_case(REGRESSION, 400, seed)
+        figure = score_all(REGRESSION, y, outputs, seed=seed)["mae"]
+        assert figure["low"] is not None and figure["high"] is not None
+        error = np.abs(y - outputs[:, 0]).std(ddof=1) / 20
+        found.append((figure["high"] - figure["low"]) / (2 * 1.96 * error))
+    assert np.mean(found) == pytest.approx(1.0, abs=0.06)
+
+
 def test_intervals_of_very_many_rows_are_scaled_from_a_sample() -> None:
     """16 times the rows, a quarter of the width."""
     widths = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl.cli.explain import _find_row
 from automl.ensemble.artifact import load_predictor
 from automl.errors import UsageError
 from automl.evaluate.rows import RowExplanation, draw_background, explain_row
@@ -99,6 +101,13 @@ def test_what_the_deployed_model_says_is_the_sum_of_its_parts(stored: StoredRun,
     found = explain_row(predictor, predict, row, background, seconds=0.0)
     assert sum(value for _, value, _ in found.contributions) == pytest.approx(found.output - found.base, abs=1e-6)
     assert found.output == pytest.approx(float(predict(row)[0, 0]))
+
+
+def test_a_row_is_found_though_the_search_was_cleared_away(stored: StoredRun, tmp_path: Path) -> None:
+    copy = stored.copy_to(tmp_path / "copy")
+    assert "out_of_fold" in _find_row(copy.run, copy.data, 3)[1]
+    shutil.rmtree(copy.run.search)
+    assert list(_find_row(copy.run, copy.data, 3)[1]) == ["truth"]
 
 
 _cache: dict[Path, Predictor] = {}

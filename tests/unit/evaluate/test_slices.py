@@ -99,7 +99,7 @@ def test_an_error_is_a_wrong_class_or_a_distance() -> None:
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
-    low, high = wilson(np.array([1.0] * 5 + [0.0] * 15))
+    low, high = wilson(np.array([1.0] * 5 + [0.0] * 15), 20)
     assert (round(low, 4), round(high, 4)) == (0.1119, 0.4687)
 
 
@@ -124,3 +124,19 @@ def test_a_slice_that_holds_missing_values_says_so() -> None:
     found = find_slices(table, schema, np.where(bad, 1.0, 0.0), rates=True, seed=0)
     (text,) = found["slices"][0]["conditions"]
     assert text.startswith("income ≤ ") and text.endswith(" or missing")
+
+
+@pytest.mark.parametrize("rates", [True, False])
+def test_rows_that_are_alike_make_the_interval_of_a_slice_wider(rates: bool) -> None:
+    """Each of 600 rows stands ten times over."""
+    schema = Schema((SCHEMA["city"],))
+    city = np.array(["bern", "basel"] * 300)
+    wrong = np.random.default_rng(6).random(600) < np.where(city == "basel", 0.6, 0.05)
+    tenfold = np.repeat(np.arange(600), 10)
+    rows = TableEncoder(schema).encode(pd.DataFrame({"city": city[tenfold]}))
+    errors = np.where(wrong, 1.0, 0.0)[tenfold]
+    widths = []
+    for units in (None, tenfold):
+        worst = find_slices(rows, schema, errors, rates=rates, seed=0, units=units)["slices"][0]
+        widths.append((worst["high"] - worst["low"]) * np.sqrt(worst["rows"]))
+    assert 2 < widths[1] / widths[0] < 5  # √10

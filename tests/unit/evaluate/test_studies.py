@@ -17,7 +17,7 @@ from automl.engines import Job, Outcome
 from automl.ensemble.bag import BagModel
 from automl.evaluate.details import describe_details
 from automl.evaluate.evidence import read_evidence
-from automl.evaluate.jobs import Case, learning_curve, registry
+from automl.evaluate.jobs import Case, learning_curve, paired_interval, registry
 from automl.evaluate.jobs.curve import find_turns
 from automl.evaluate.jobs.stress import add_noise
 from automl.evaluate.jobs.surrogate import ask_questions, decide_answers, merge_conditions
@@ -33,7 +33,7 @@ from automl.evaluate.studies import (
     wanted_studies,
 )
 from automl.files import read_json
-from automl.matrix import FloatArray
+from automl.matrix import Array, FloatArray
 from automl.preprocess.table import Table
 from automl.recipe import Recipe
 from automl.schema import Schema
@@ -426,3 +426,28 @@ def train_classes(path: Path, table: pd.DataFrame, target: str, **recipe: Any) -
 def test_a_surrogate_and_the_model_decide_at_the_deployed_threshold() -> None:
     assert decide_answers(np.array([[0.2], [0.4], [0.6]]), 0.3).tolist() == [0, 1, 1]
     assert decide_answers(np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]), 0.3).tolist() == [1, 0]
+
+
+def test_an_interval_of_rows_that_are_alike_draws_them_together() -> None:
+    """Each of 40 values stands ten times over: s / √40, not s / √400."""
+    values = np.repeat(np.random.default_rng(3).normal(size=40), 10)
+
+    def mean(rows: Array) -> float:
+        return float(values[rows].mean())
+
+    found = paired_interval(mean, 400, np.random.default_rng(1), 200, np.repeat(np.arange(40), 10))
+    assert found == pytest.approx(values.std() / 40**0.5, rel=0.2)
+
+
+def test_a_fold_of_one_group_has_intervals_over_its_rows_and_says_so(tmp_path: Path) -> None:
+    """Nothing in it shows how groups differ."""
+    table = make_regression_table(240)
+    table["who"] = np.arange(240) // 80
+    stored = train(tmp_path / "run", table, "price", data={"group": "who"})
+    case = Case(stored.run, 0)
+    assert case.units(case.data.folds[0]) is None
+    assert np.array_equal(case.units(np.arange(240)), case.data.groups)  # type: ignore[arg-type]
+    found = run_studies(stored.run, seconds=None, seed=0, names=["stress", "learning_curve"])
+    assert found["stress"]["is_one_group"] and found["learning_curve"]["is_one_group"]
+    worst = found["stress"]["missing"][0]
+    assert worst["low"] < worst["loss"] < worst["high"]

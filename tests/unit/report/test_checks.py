@@ -183,6 +183,13 @@ def test_a_correction_makes_every_score_worse(
     assert texts(run)["The score is corrected"] == f"Choosing among many flatters; {text}."
 
 
+@pytest.mark.parametrize(("low", "reason"), [(None, "Time was too short"), (0.8, "Rows were too few")])
+def test_a_score_that_was_not_corrected_says_why(low: float | None, reason: str, tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    change(run, bootstraps=0, optimism=None, low=low)
+    assert texts(run)["The score is not corrected"].startswith(f"{reason} to correct the score")
+
+
 def test_a_slice_twice_as_bad_is_a_warning(tmp_path: Path) -> None:
     run = write_full_run(tmp_path / "run")
     record = read_json(run.details_path)

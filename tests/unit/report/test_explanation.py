@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from automl.files import write_json
+from automl.files import read_json, write_json
 from automl.report.blocks import Alert, Block, Chart, Document, Paragraph, Swarm, Table
+from automl.report.charts import draw_chart
 from automl.report.console import print_blocks
 from automl.report.document import build_document, build_section
 from automl.report.html import render_html
@@ -77,6 +78,26 @@ def test_no_band_of_the_learning_curve_leaves_the_range_of_the_metric(tmp_path: 
     found = learning_blocks({"model": "linear", "points": points}, RunSource(write_full_run(tmp_path / "run")))
     (chart,) = (block for block in found if isinstance(block, Chart))
     assert (chart.series[0].low, chart.series[0].high) == ((0.75, 0.0), (1.0, 1.0))
+
+
+def test_intervals_that_count_rows_in_spite_of_groups_say_so(tmp_path: Path) -> None:
+    points = [{"rows": 50, "score": 0.8, "low": 0.7, "high": 0.9}, {"rows": 90, "score": 0.8, "low": 0.7, "high": 0.9}]
+    record = {"model": "linear", "points": points, "is_one_group": True}
+    found = learning_blocks(record, RunSource(write_full_run(tmp_path / "run")))
+    (chart,) = (block for block in found if isinstance(block, Chart))
+    assert chart.caption.endswith("The rows scored are of one group, so that intervals count rows and not groups.")
+
+
+def test_a_column_that_was_shuffled_once_has_a_bar_without_an_interval(tmp_path: Path) -> None:
+    run = write_full_run(tmp_path / "run")
+    evaluation = read_json(run.evaluation_path)
+    evaluation["importance"][1] |= {"low": None, "high": None}
+    write_json(run.evaluation_path, evaluation)
+    section = build_section("importance", RunSource(run))
+    assert section is not None
+    (chart,) = (block for block in section.blocks if isinstance(block, Chart))
+    assert (chart.series[0].low[:2], chart.series[0].high[:2]) == ((0.108, None), (0.134, None))
+    assert "whisker" in str(draw_chart(chart, 600, "c"))
 
 
 @pytest.mark.parametrize(

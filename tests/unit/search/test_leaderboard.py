@@ -178,3 +178,19 @@ def test_the_deployed_model_gets_the_corrected_score_and_keeps_its_rank(tmp_path
     assert (first["rank"], first["score"], first["low"], first["high"]) == (1, 0.88, 0.85, 0.91)
     assert first["raw_score"] == 0.9
     assert second["score"] is None
+
+
+def test_two_models_of_the_same_worth_are_ties_by_the_area_nineteen_times_of_twenty() -> None:
+    rng, tied = np.random.default_rng(0), []
+    for _ in range(200):
+        y = (rng.random(300) < 0.3).astype(np.int64)
+        oofs = {}
+        for trial in range(2):
+            p = 1 / (1 + np.exp(-(y + rng.normal(size=300))))
+            oofs[trial] = np.column_stack([1 - p, p]).astype(np.float32)
+        area = get_metric("roc_auc")
+        results = [make_result(trial, score=float(area.score(y, outputs))) for trial, outputs in oofs.items()]
+        tied.append(
+            build_leaderboard(results, oofs, y=y, metric=area, weights={}, blend=None, blend_score=None)[1].tied
+        )
+    assert 0.9 < np.mean(tied) < 0.99
