@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import shutil
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -72,6 +71,8 @@ if TYPE_CHECKING:
 
 # A run killed before its first real model gets this much on resume, however little of its time is left.
 FIRST_MODEL_SECONDS = 10.0
+# Of the time for looking at the data, what reading a large test file may take.
+TEST_SHARE = 0.5
 # Of the time for the evaluation, what a second layer of the ensemble may be looked for.
 LAYER_SHARE = 0.5
 
@@ -134,7 +135,7 @@ def fit(
                 return _Session(run, recipe, clock, workers, sinks).from_dataset(dataset)
             except (DataError, UsageError):  # refused before anything was learned: no folder is left behind
                 if not run.is_done("split"):
-                    shutil.rmtree(run.path, ignore_errors=True)
+                    run.discard()
                 raise
     finally:
         workers.close()
@@ -247,8 +248,10 @@ class _Session:
         return result
 
     def _profile(self, dataset: Dataset) -> list[Finding]:
-        new = read_new(dataset, self.run.record["test"], self.recipe, labelled=True)
-        deadline = time.monotonic() + self.clock.look_left()
+        began, left = time.monotonic(), self.clock.look_left()
+        deadline, read_by = began + left, began + TEST_SHARE * left
+        test = self.run.record["test"]
+        new = read_new(dataset, test, self.recipe, labelled=True, deadline=read_by, tell=self.emit)
         findings = find_all(dataset, new, deadline=deadline)
         profile = summarize(dataset, deadline=deadline)
         if profile.undescribed:
@@ -426,8 +429,8 @@ class _Session:
         )
         self.run.mark_stage("finish", seconds=round(self.clock.elapsed(), 3))
         self.log.close()
-        if not usable and status == "interrupted":
-            text = f"Interrupted before a first model was finished in {self.run.path}"
+        if not usable and status != "complete":
+            text = f"{status.capitalize()} before a first model was finished in {self.run.path}"
             raise InterruptedRunError(text, hint=f"automl resume {shlex.quote(str(self.run.path))}")
         check_outcome(self.run, self.recipe, builder.records.results.values())
         return self.run

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from automl.data.identity import identify_file
 from automl.data.infer import infer_schema
 from automl.data.load import load_dataset, read_table
 from automl.data.pictures import decode_columns
+from automl.data.sample import read_portion
 from automl.data.sensitive import store_groups
 from automl.data.split import make_split
 from automl.data.survey import shows_points
@@ -136,16 +137,33 @@ def identify_run(source: str, target: str, recipe: Recipe, dataset: Dataset, tes
 
 
 def read_new(
-    dataset: Dataset, path: Path | str | None, recipe: Recipe, *, labelled: bool = False
+    dataset: Dataset,
+    path: Path | str | None,
+    recipe: Recipe,
+    *,
+    labelled: bool = False,
+    deadline: float = float("inf"),
+    tell: Callable[[Event], None] = lambda event: None,
 ) -> pd.DataFrame | None:
     """The typed features of a second file, held against the first one's schema; None without one.
+
+    Of a large file some rows are drawn: columns are compared, and more rows would tell no more of them.
+
+    Args:
+        deadline: `time.monotonic()` from which on no more is read of a large file; `tell` hears of it.
 
     Raises:
         DataError: if it cannot be read, lacks columns, or, asked to be `labelled`, lacks the target.
     """
     if not path:
         return None
-    frame = read_table(Path(path), options=recipe.data, part="test").frame
+    # allowed_cells: the fewest rows that a sample may have are as many as any finding looks at
+    portion = read_portion(Path(path), recipe, dataset.schema, allowed_cells=0, deadline=deadline)
+    if portion is not None and not portion.is_read_out:
+        text = f"only the first {portion.read_rows:,} rows of {path} are held against the data"
+        tell(Decision(topic="test", text=text, reason="the time was too short to read on"))
+    table = read_table(Path(path), options=recipe.data, part="test") if portion is None else portion.table
+    frame = table.frame
     names = [str(name) for name in frame.columns]
     if labelled and dataset.task.target not in names:
         raise DataError(

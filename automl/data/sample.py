@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from automl.data.stream import LEAST_BYTES, stream_table
 from automl.data.table import Drawn, RawTable
 from automl.matrix import Array
 from automl.recipe import Recipe
-from automl.schema import Notice
+from automl.schema import Notice, Schema
 
 # Of the memory, what the cells of a table may take as they were read: typed columns, arrays and workers follow.
 TABLE_SHARE = 0.15
@@ -44,6 +45,55 @@ def read_sample(path: Path, recipe: Recipe) -> RawTable | None:
     cells = None if seconds is None else CELLS_PER_ROOT_SECOND * math.sqrt(seconds)
     tables = stream_table(path, options=recipe.data, least_bytes=least if cells is None else min(least, LEAST_BYTES))
     return None if tables is None else draw_sample(tables, allowed, recipe.seed, cells)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Rows of a large file, drawn at random from what was read of it.
+
+    Attributes:
+        read_rows: how many were read.
+        is_read_out: whether these are all rows of the file.
+    """
+
+    table: RawTable
+    read_rows: int
+    is_read_out: bool
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_read_out and len(self.table.frame) == self.read_rows
+
+
+def read_portion(
+    path: Path, recipe: Recipe, schema: Schema, *, allowed_cells: float, deadline: float = math.inf
+) -> Portion | None:
+    """Rows of a large file that goes with the one that is learned from; None for one that is read whole.
+
+    Args:
+        schema: of the columns that are learned from.
+        allowed_cells: as in `draw_sample`.
+        deadline: `time.monotonic()` from which on no more is read: the rows are then the file's first ones.
+
+    Raises:
+        DataError: as `automl.data.load.read_table`.
+    """
+    allowed = TABLE_SHARE * memory_bytes(recipe)
+    options = recipe.data.model_copy(update={"roles": schema.roles})
+    tables = stream_table(path, options=options, least_bytes=min(int(allowed / PACKING), LEAST_BYTES))
+    if tables is None:
+        return None
+    table = draw_sample(_read_until(tables, deadline), allowed, recipe.seed, allowed_cells)
+    rows = len(table.frame) if table.drawn is None else table.drawn.total
+    return Portion(table=table, read_rows=rows, is_read_out=next(tables, None) is None)
+
+
+def _read_until(tables: Iterable[RawTable], deadline: float) -> Iterator[RawTable]:
+    """The first table in any case, and those that are begun before the deadline."""
+    for table in tables:
+        yield table
+        if time.monotonic() >= deadline:
+            return
 
 
 def memory_bytes(recipe: Recipe) -> float:

@@ -47,6 +47,11 @@ def stream_table(path: Path, *, options: DataOptions, least_bytes: int = LEAST_B
     return itertools.chain([first], tables)
 
 
+def is_large(path: Path) -> bool:
+    """Whether a file has a size that asks for reading it in pieces."""
+    return _count_bytes(path) >= LEAST_BYTES
+
+
 def _has_pictures(table: RawTable, options: DataOptions) -> bool:
     """Whether a column that is not dropped holds pictures: their paths are made absolute, and they are decoded, for the
     table as a whole."""

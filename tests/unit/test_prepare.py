@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from automl import prepare
 from automl.data import Dataset
 from automl.ensemble.artifact import golden_frame
 from automl.errors import DataError, UsageError
-from automl.events import Decision, WarningRaised
+from automl.events import Decision, Event, WarningRaised
 from automl.files import read_json
 from automl.preprocess.table import MISSING, UNSEEN, TableEncoder
 from automl.profile import Finding
@@ -168,6 +169,35 @@ def test_a_second_file_is_read_as_the_first_ones_columns(small_table: pd.DataFra
     assert new is not None
     assert list(new.columns) == ["age", "income", "city"]
     np.testing.assert_allclose(new["income"], small_table["income"].head(7))
+
+
+@pytest.fixture
+def large_new(small_table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A second file of 2,400 rows that is read in pieces of a few hundred, of which 300 rows are kept."""
+    monkeypatch.setattr("automl.data.sample.LEAST_BYTES", 1)
+    monkeypatch.setattr("automl.data.sample.FEWEST_ROWS", 300)
+    monkeypatch.setattr("automl.data.readers.csv.STREAM_BYTES", 8192)
+    pd.concat([small_table] * 20).to_csv(tmp_path / "new.csv", index=False)
+    return tmp_path / "new.csv"
+
+
+def test_of_a_large_second_file_some_rows_are_drawn(small_table: pd.DataFrame, large_new: Path) -> None:
+    told: list[Event] = []
+    new = prepare.read_new(load(small_table), large_new, RECIPE, labelled=True, tell=told.append)
+    assert new is not None
+    assert (len(new), list(new.columns)) == (300, ["age", "income", "city"])
+    assert set(new["income"].dropna()) <= set(small_table["income"])
+    assert told == []
+    with pytest.raises(DataError, match="has no target column 'sold'"):
+        prepare.read_new(load(small_table.rename(columns={"bought": "sold"}), "sold"), large_new, RECIPE, labelled=True)
+
+
+def test_how_far_a_large_second_file_was_read_in_the_time_is_told(small_table: pd.DataFrame, large_new: Path) -> None:
+    told: list[Event] = []
+    prepare.read_new(load(small_table), large_new, RECIPE, deadline=time.monotonic(), tell=told.append)
+    (decision,) = told
+    assert isinstance(decision, Decision)
+    assert re.fullmatch(rf"only the first \d+ rows of {large_new} are held against the data", decision.text)
 
 
 def test_a_risk_of_hundreds_of_columns_is_told_eight_times() -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from automl.data import sample
 from automl.data.load import load_dataset
-from automl.data.sample import draw_sample
+from automl.data.readers import csv as csv_reader
+from automl.data.sample import draw_sample, read_portion
 from automl.data.table import RawTable
 from automl.recipe import Recipe
+from automl.schema import Column, Role, Schema
 
 ROWS = 40_000
 
@@ -76,3 +78,37 @@ def test_a_file_beyond_memory_is_learned_from(tmp_path: Path, monkeypatch: pytes
     assert 1000 <= dataset.n_rows < ROWS
     said = [notice.text for notice in dataset.notices if notice.topic == "rows"]
     assert said == [f"searched on {dataset.n_rows:,} of 40,000 rows, drawn at random"]
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of 2,000 rows that is read in pieces of some 400, of which 500 rows are kept at most."""
+    monkeypatch.setattr(sample, "LEAST_BYTES", 1)
+    monkeypatch.setattr(sample, "FEWEST_ROWS", 500)
+    monkeypatch.setattr(csv_reader, "STREAM_BYTES", 4096)
+    pd.DataFrame({"row": np.arange(2000), "value": np.arange(2000) % 7}).to_csv(tmp_path / "new.csv", index=False)
+    return tmp_path / "new.csv"
+
+
+def test_of_a_large_file_a_portion_is_drawn_from_all_rows(large: Path) -> None:
+    portion = read_portion(large, Recipe(), Schema(()), allowed_cells=0)
+    assert portion is not None
+    assert (portion.read_rows, portion.is_read_out, portion.is_whole) == (2000, True, False)
+    rows = portion.table.frame["row"].astype(int)
+    assert len(rows) == 500 and rows.max() > 1500
+    every = read_portion(large, Recipe(), Schema(()), allowed_cells=4000)
+    assert every is not None and every.is_whole and len(every.table.frame) == 2000
+
+
+def test_no_more_of_a_large_file_is_read_when_the_time_is_over(large: Path) -> None:
+    portion = read_portion(large, Recipe(), Schema(()), allowed_cells=4000, deadline=0.0)
+    assert portion is not None and not portion.is_read_out and not portion.is_whole
+    assert portion.table.frame["row"].astype(int).tolist() == list(range(portion.read_rows))
+    assert 0 < portion.read_rows < 1000
+
+
+def test_a_small_file_and_one_with_pictures_are_no_portions(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = Schema((Column(name="value", role=Role.IMAGE, reason=""),))
+    assert read_portion(large, Recipe(), photo, allowed_cells=0) is None
+    monkeypatch.setattr(sample, "LEAST_BYTES", 1 << 20)
+    assert read_portion(large, Recipe(), Schema(()), allowed_cells=0) is None

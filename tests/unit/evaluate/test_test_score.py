@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from automl.evaluate.test_score import score_test_file
 from automl.events import Event, StageStarted, WarningRaised
 from tests.unit.evaluate.test_evaluation import train
 from tests.unit.evaluate.test_studies import train_classes
-from tests.unit.search.runs import make_multiclass_table, make_regression_table
+from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,67 @@ def test_what_to_type_to_score_all_can_be_copied_though_paths_have_spaces(tmp_pa
     stored.run.update(test=str(test))
     _, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0, late_seconds=30.0)
     assert f"automl evaluate '{stored.run.path}' '{test}'" in warnings[0]
+
+
+def test_what_to_type_to_score_all_asks_for_the_same_weights_groups_and_encoding(tmp_path: Path) -> None:
+    table, test = make_regression_table(120).assign(w=1.5, who=np.arange(120) // 4), tmp_path / "test.csv"
+    table["note"] = [f"the {word} thing is number {row} of many" for row, word in enumerate(["red", "old", "big"] * 40)]
+    table = table.rename(columns={"w": "my weight"})
+    data = {"weight": "my weight", "group": "who", "encoding": "cp1252"}
+    stored = train(tmp_path / "run", table, "price", data=data)
+    stored.run.update(test=str(test))
+    for column, told in ((None, "--weight 'my weight' --group who "), ("who", "--weight 'my weight' ")):
+        (table if column is None else table.drop(columns=column)).to_csv(test, index=False, encoding="cp1252")
+        _, warnings = score_test_file(stored.run, stored.recipe, members=["linear"], seconds=0.0, late_seconds=30.0)
+        assert f"automl evaluate {stored.run.path} {test} {told}--encoding cp1252 scores all" in warnings[0]
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredRun:
+    """A run whose test file of 1,200 rows is read in pieces of a few hundred."""
+    monkeypatch.setattr("automl.data.sample.LEAST_BYTES", 1)
+    monkeypatch.setattr("automl.data.stream.LEAST_BYTES", 1)
+    monkeypatch.setattr("automl.data.sample.FEWEST_ROWS", 100)
+    monkeypatch.setattr("automl.data.readers.csv.STREAM_BYTES", 8192)
+    table = make_regression_table(1200).assign(w=np.arange(1200) % 3, who=np.arange(1200) // 4)
+    stored = train(tmp_path / "run", table.head(200), "price", data={"weight": "w", "group": "who"})
+    table.loc[[5, 1100], "price"] = None
+    table.to_csv(tmp_path / "test.csv", index=False)
+    stored.run.update(test=str(tmp_path / "test.csv"))
+    return stored
+
+
+def test_all_rows_of_a_large_file_are_scored_in_pieces_where_no_time_is_set(
+    large: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = {"seconds": float("inf"), "late_seconds": float("inf")}
+    pieces, warnings = score_test_file(large.run, large.recipe, members=["linear"], **endless)
+    assert pieces is not None and (pieces["rows"], pieces["blank_rows"]) == (1198, 2)
+    assert warnings == []
+    monkeypatch.setattr(test_score, "stream_table", lambda *_, **__: None)
+    whole, _ = score_test_file(large.run, large.recipe, members=["linear"], **endless)
+    assert whole is not None and whole["metrics"].keys() == pieces["metrics"].keys()
+    for name, metric in whole["metrics"].items():
+        assert metric == pytest.approx(pieces["metrics"][name], rel=1e-5)
+
+
+@pytest.mark.parametrize(("share", "first"), [(1.0, ""), (0.0, "the first ")])
+def test_of_a_large_file_as_many_rows_are_scored_as_the_time_allows(
+    large: StoredRun, monkeypatch: pytest.MonkeyPatch, share: float, first: str
+) -> None:
+    monkeypatch.setattr(test_score, "READ_SHARE", share)
+    monkeypatch.setattr(test_score, "CELLS_PER_SECOND", 1.0)
+    found, (warning,) = score_test_file(large.run, large.recipe, members=["linear"], seconds=30.0, late_seconds=30.0)
+    assert found is not None and found["rows"] + found["blank_rows"] == 100
+    read = re.match(rf"{found['rows']} of {first}([\d,]+) rows of .*, drawn at random, were scored in ", warning)
+    assert read is not None
+    rows = int(read[1].replace(",", ""))
+    assert rows == 1200 if not first else 100 < rows < 1200
+    assert warning.endswith("--weight w --group who scores all")
+
+
+def test_a_large_file_is_not_opened_when_the_time_is_over(large: StoredRun) -> None:
+    found, (warning,) = score_test_file(large.run, large.recipe, members=["linear"], seconds=0.0, late_seconds=1.0)
+    assert found is None
+    assert "test.csv was not scored, for the time is over: automl evaluate " in warning
+    assert warning.endswith("--weight w --group who")
