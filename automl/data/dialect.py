@@ -7,6 +7,8 @@ import dataclasses
 import io
 import re
 import statistics
+from collections import Counter
+from collections.abc import Collection
 
 from automl.schema import Notice
 
@@ -18,6 +20,10 @@ _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", SPACES: "blan
 _DECLARED = re.compile(r'^"?sep=([,;|:^~\t ])"?\r?\n', re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _FRACTION = re.compile(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_OPENED = re.compile(r"(?:^|[,;\t|])'", re.MULTILINE)
+_SINGLE = re.compile(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", re.MULTILINE)
+MANY_QUOTED = 4  # cells: a text or two may be in single quotes without a meaning
+ALONE_SHARE = 0.01  # of the cells: where fewer are alone with their value, the first row's has others like it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +64,13 @@ class _Fit:
         return (self.fields > 1, self.names == self.fields, round(self.share, 2), self.fields)
 
 
-def sniff(data: bytes, suffix: str = "") -> Dialect:
+def sniff(data: bytes, suffix: str = "", *, known: Collection[str] = ()) -> Dialect:
     """Find the dialect from the first 400 rows.
 
     Args:
         data: UTF-8 text.
         suffix: the file's extension; ".tsv" prefers the tab where several separators fit alike.
+        known: names that the columns are expected to have, as those of a model's table; none if nothing is known.
     """
     head = _head_text(data)
     declared = _DECLARED.match(head)
@@ -72,20 +79,20 @@ def sniff(data: bytes, suffix: str = "") -> Dialect:
     comments = _comment_lines(body)
     skip += comments
     body = "\n".join(body.splitlines()[comments:]) if comments else body
-    quote, escape = _quotes(body)
+    # a short file of a known table may hold one row, and is seen to its end
+    quote, escape = _quotes(body, least=1 if known and len(data) <= HEAD_BYTES else MANY_QUOTED)
     fit = _best_fit(body, quote, escape, suffix)
     separator = declared.group(1) if declared else (fit.separator if fit.fields > 1 else ",")
-    rows = _cut(body, separator, quote, escape)
+    rows, starts = _cut(body, separator, quote, escape)
     titles = _title_lines(rows, fit) if not declared else 0
-    has_header = not _looks_like_data(rows[titles:])
-    padded = separator != SPACES and bool(re.search(re.escape(separator) + " +" + re.escape(quote), body))
+    has_header = not _looks_like_data(rows[titles:], known)
     return Dialect(
         separator=separator,
         quote=quote,
         escape=escape,
-        skip_lines=skip + titles,
+        skip_lines=skip + (starts[titles] if rows else 0),
         has_header=has_header,
-        padded=padded,
+        padded=separator != SPACES and _is_padded(body, separator, quote),
         notices=tuple(_describe(separator, bool(declared), comments, titles, has_header, quote)),
     )
 
@@ -111,17 +118,27 @@ def _comment_lines(body: str) -> int:
     return count - 1 if fields and max(last.count(separator) for separator in SEPARATORS) == fields else count
 
 
-def _quotes(body: str) -> tuple[str, str]:
-    double, single = body.count('"'), len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n]|$)", body, re.MULTILINE))
-    if double == 0 and single >= 4:
+def _quotes(body: str, *, least: int) -> tuple[str, str]:
+    """The quote and what escapes it: single ones if `least` cells are in them, or more where others only begin so."""
+    single, opened = len(_SINGLE.findall(body)), len(_OPENED.findall(body))
+    if '"' not in body and single >= (least if single == opened else MANY_QUOTED):
         return "'", ""
     escape = "\\" if '\\"' in body and '""' not in body.replace(',""', "") else ""
     return '"', escape
 
 
-def _cut(body: str, separator: str, quote: str, escape: str) -> list[list[str]]:
+def _is_padded(body: str, separator: str, quote: str) -> bool:
+    """Whether a blank stands between a separator and a quote, other than within quotes."""
+    mark = re.escape(quote)
+    quoted = re.compile(rf"(?:^|{re.escape(separator)}( *)){mark}[^{mark}]*(?:{mark}{mark}[^{mark}]*)*", re.MULTILINE)
+    return any(match[1] for match in quoted.finditer(body))
+
+
+def _cut(body: str, separator: str, quote: str, escape: str) -> tuple[list[list[str]], list[int]]:
+    """Rows that are not blank, and the number of lines before each."""
     if separator == SPACES:
-        return [line.split() for line in body.splitlines() if line.strip()][:HEAD_ROWS]
+        lines = [(number, line) for number, line in enumerate(body.splitlines()) if line.strip()][:HEAD_ROWS]
+        return [line.split() for _, line in lines], [number for number, _ in lines]
     csv.field_size_limit(1 << 30)
     reader = csv.reader(
         io.StringIO(body, newline=""),
@@ -131,21 +148,25 @@ def _cut(body: str, separator: str, quote: str, escape: str) -> list[list[str]]:
         skipinitialspace=True,
     )
     rows: list[list[str]] = []
+    starts: list[int] = []
+    before = 0
     for row in reader:
         if row:
             rows.append(row)
+            starts.append(before)
+        before = reader.line_num
         if len(rows) >= HEAD_ROWS:
             break
-    return rows
+    return rows, starts
 
 
 def _best_fit(body: str, quote: str, escape: str, suffix: str) -> _Fit:
     order = ("\t", *(s for s in SEPARATORS if s != "\t")) if suffix in (".tsv", ".tab") else SEPARATORS
-    fits = [_fit(_cut(body, separator, quote, escape), separator) for separator in order]
+    fits = [_fit(_cut(body, separator, quote, escape)[0], separator) for separator in order]
     best = max(fits, key=lambda fit: fit.rank)
     # Blanks between words make columns only where nothing else does, and every line agrees.
     if best.fields < 2:
-        spaced = _fit(_cut(body, SPACES, quote, escape), SPACES)
+        spaced = _fit(_cut(body, SPACES, quote, escape)[0], SPACES)
         numeric = re.search(r"^[\s\d.,eE+-]+$", body.split("\n", 2)[1] if body.count("\n") > 1 else "")
         if spaced.fields > 1 and spaced.share == 1.0 and (numeric or re.search(r"\S {2,}\S", body)):
             return spaced
@@ -172,11 +193,13 @@ def _title_lines(rows: list[list[str]], fit: _Fit) -> int:
     return fit.first if all(len([cell for cell in row if cell.strip()]) <= 1 for row in above) else 0
 
 
-def _looks_like_data(rows: list[list[str]]) -> bool:
+def _looks_like_data(rows: list[list[str]], known: Collection[str]) -> bool:
     """Whether the first row is data: a fraction as a name, or names that are values of their own columns."""
     if len(rows) < 3:
         return False
     first, below = [cell.strip() for cell in rows[0]], rows[1:]
+    if known and set(known) <= set(first):
+        return False
     width = len(first)
     columns = [[row[index].strip() for row in below if len(row) == width] for index in range(width)]
     numeric = [bool(column) and all(_NUMBER.fullmatch(cell) for cell in column if cell) for column in columns]
@@ -184,10 +207,18 @@ def _looks_like_data(rows: list[list[str]]) -> bool:
         return False
     if any(is_number and not _NUMBER.fullmatch(cell) for is_number, cell in zip(numeric, first, strict=True)):
         return False  # a word above numbers is a name
-    if any(_FRACTION.fullmatch(cell) for cell in first):
-        return True
     words = [(cell, column) for is_number, cell, column in zip(numeric, first, columns, strict=True) if not is_number]
+    if any(_FRACTION.fullmatch(cell) for cell in first):  # wavelengths and ages are names, too
+        levels = [(cell, column) for cell, column in words if cell and _recurs(column)]
+        return not levels or any(cell in column for cell, column in levels)
     return bool(words) and all(cell in column for cell, column in words)
+
+
+def _recurs(column: list[str]) -> bool:
+    """Whether hardly a value stands alone in its column, so that one more cell would repeat another (Good, 1953)."""
+    counts = Counter(cell for cell in column if cell)
+    alone = sum(count == 1 for count in counts.values())
+    return bool(counts) and alone <= ALONE_SHARE * counts.total()
 
 
 def _describe(separator: str, declared: bool, comments: int, titles: int, has_header: bool, quote: str) -> list[Notice]:

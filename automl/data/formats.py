@@ -108,7 +108,9 @@ _SHAPES = (
     (re.compile(rf"{_MONTH} {_YEAR}", re.I), ("%b %Y", "%B %Y")),
     (re.compile(rf"{_MONTH}-{_YEAR}", re.I), ("%b-%Y", "%B-%Y")),
 )
-_DATE_NAME = re.compile(r"date|time|stamp|epoch|day|created|updated|(?:^|_)(?:ts|dt|at)$", re.IGNORECASE)
+_EDGE = r"[\W\d_]|(?-i:(?<=[a-z])(?=[A-Z]))"  # of a word in a name: created_at, createdAt
+_DATE_WORD = r"(?:birth|start|end|unix|up|date)?(?:date|time)|(?:time)?stamp|epoch|day|created|updated"
+_DATE_NAME = re.compile(rf"(?:^|{_EDGE})(?:(?:{_DATE_WORD})(?:{_EDGE}|$)|(?:ts|dt|at)$)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +381,11 @@ def _as_series(texts: Sequence[str]) -> pd.Series[Any]:
     return pd.Series(list(texts), dtype="str")
 
 
+def speaks_of_time(name: str) -> bool:
+    """Whether a word of a column's name says that it holds moments; the `date` in `candidate_id` is none."""
+    return bool(_DATE_NAME.search(name))
+
+
 def guess_number_dates(name: str, values: Array) -> Guess | None:
     """Whether whole numbers are moments: seconds or milliseconds since 1970, or digits such as 20240131.
 
@@ -388,7 +395,7 @@ def guess_number_dates(name: str, values: Array) -> Guess | None:
     if len(values) < 2 or not np.all(values == np.floor(values)):
         return None
     low, high = float(values.min()), float(values.max())
-    named = bool(_DATE_NAME.search(name))
+    named = speaks_of_time(name)
     varied = len(np.unique(values[:10000])) > min(10, len(values) // 2)
     for scale, date_format, unit in ((1.0, "epoch_s", "seconds"), (1e3, "epoch_ms", "milliseconds")):
         # 2000 to 2039; with a name that speaks of time, 1973 to 2096

@@ -25,6 +25,7 @@ from automl.data.formats import (
     guess_grouped,
     guess_number_dates,
     guess_numbers,
+    speaks_of_time,
 )
 from automl.data.remarks import Remarks
 from automl.data.survey import Survey, survey
@@ -37,7 +38,8 @@ _ID_NAME = re.compile(
     r"(?:^|[_\W])(?:id|idx|index|key|uuid|guid|rowid|rownum|row|nr|no)$|[a-z](?:Id|ID)$", re.IGNORECASE
 )
 _CODE_NAME = re.compile(
-    r"zip|postal|postcode|(?:^|[_\W])plz|area_?code|fips|(?:^|[_\W])(?:naics|sic|icd|sku|ean|isbn)(?:$|[_\W])|(?:^|_)code$",
+    r"zip|postal|postcode|(?:^|[_\W])plz|area_?code|fips"
+    r"|(?:^|[_\W])(?:naics|sic|icd|sku|ean|isbn|npi)(?:$|[_\W])|(?:^|_)code$",
     re.IGNORECASE,
 )
 _YEAR_NAME = re.compile(r"year|(?:^|[_\W])(?:yr|jahr)(?:$|[_\W])", re.IGNORECASE)
@@ -199,7 +201,7 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
         if len(good) < len(values):
             return category_column(evidence, "one value or none", remarks)
         return ignored_column(name, f"has one value, {cells.number_text(good[0])}")
-    moments = guess_number_dates(name, good)
+    moments = None if _names_codes(name) else guess_number_dates(name, good)
     if moments is not None:
         return _date_column(evidence, moments, remarks)
     if whole and _CODE_NAME.search(name) and good.min() >= 0:
@@ -212,6 +214,14 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
     _suspect_marks(name, good, remarks)
     kind = "whole numbers" if whole else "numbers"
     return Column(name=name, role=Role.NUMBER, reason=f"{kind}, {distinct} distinct", format=guess.format)
+
+
+def _names_codes(name: str) -> bool:
+    """Whether a name says that its numbers stand for things: those of ten digits would be seconds since 1970. An index
+    may well be of moments."""
+    if speaks_of_time(name) or name.lower().endswith(("index", "idx")):
+        return False
+    return bool(_ID_NAME.search(name) or _CODE_NAME.search(name))
 
 
 def _suspect_marks(name: str, good: Array, remarks: Remarks) -> None:
@@ -248,9 +258,20 @@ def _date_column(evidence: Evidence, guess: Guess, remarks: Remarks) -> Column:
         remarks.add("date", name, f"{guess.bad_rows} unreadable cell(s) count as missing: {listed}", guess.reason)
     if cell_format.date_format != "iso" or guess.doubt:
         remarks.add("date", name, f"read as {guess.reason}", guess.doubt or "all rows agree")
+    if "%y" in cell_format.date_format:
+        _suspect_years(name, good, remarks)
     if evidence.any_match(r"\d[+-]\d\d:?\d\d$|Z$") and evidence.kind == "text":
         remarks.add("date", name, "moments with a time zone are turned into UTC", "some cells name a zone")
     return Column(name=name, role=Role.DATE, reason=guess.reason, format=cell_format)
+
+
+def _suspect_years(name: str, moments: Array, remarks: Remarks) -> None:
+    """Two digits up to 68 are years of this century, which makes an early date of birth one in the future."""
+    late = moments[moments > np.datetime64("now") + np.timedelta64(366, "D")]
+    if len(late):
+        year = np.datetime_as_string(late.max(), unit="Y")
+        text = f"{len(late):,} cell(s) lie in the future, up to {year}"
+        remarks.add("date", name, text, "years have two digits; write four if they are past")
 
 
 def _finish(columns: list[Column], typed: pd.DataFrame, wanted: set[str], remarks: Remarks) -> list[Column]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl import cells
-from automl.data.evidence import Evidence, collect
+from automl.data.evidence import Evidence, Kind, collect
 from automl.data.formats import (
     MISSING,
     NO_NUMBER,
@@ -28,10 +28,12 @@ from automl.recipe import Recipe
 from automl.schema import CellFormat, Notice
 from automl.task import Task, TaskKind
 
+WORDS = CellFormat(missing=(*MISSING, *ODD_MISSING))
 MAX_WHOLE_CLASSES = 20
 ROWS_A_CLASS = 10
 MAX_CLASSES = 1000
 FEW_ZEROS = 0.05  # of the values; where there are more, nothing is a value of its own
+COARSE_SHARE = 0.001  # of the standard deviation; an answer that is rounded by more is worth a word
 # A target leans to the right from this skewness on; its logarithm has to have a smaller share of it.
 LEAST_SKEWNESS, LOGGED_SHARE, LEAST_SKEWED_ROWS = 0.8, 0.75, 50
 
@@ -60,15 +62,23 @@ def infer_task(
     guess, numbers = _as_numbers(evidence, comma=comma)
     if named and any(evidence.count(mark) for mark in guess.format.missing):
         guess, numbers = Guess(format=CellFormat(missing=())), None
+    if numbers is None and recipe.task == "regression":
+        numbers = _read_numbers(evidence, guess.format)
     missing = _missing_cells(evidence, guess.format, numbers)
     if missing.all():
         raise DataError(f"The target {name!r} has no value in any row", hint="Name another column with --target")
-    kind, reason = _choose_kind(evidence, numbers, recipe, int((~missing).sum()))
+    kind, reason = _choose_kind(numbers, evidence.kind, recipe, int((~missing).sum()))
+    if guess.bad and kind is not TaskKind.REGRESSION:  # a word among classes is one of them
+        guess, numbers = Guess(format=WORDS), None
+        missing = _missing_cells(evidence, WORDS, None)
+        kind, reason = _choose_kind(None, evidence.kind, recipe, int((~missing).sum()))
     if kind is TaskKind.REGRESSION:
+        assert numbers is not None
         task, target, notices = _regression(evidence, numbers, guess, reason)
     else:
         task, target, notices = _classification(evidence, numbers, guess, missing, recipe, reason)
-    return dataclasses.replace(task, format=guess.format), target, notices
+    marks = _mark_notices(evidence, guess.format, among="numbers" if numbers is not None else "words")
+    return dataclasses.replace(task, format=guess.format), target, marks + notices
 
 
 def _as_numbers(evidence: Evidence, *, comma: bool) -> tuple[Guess, Array | None]:
@@ -84,7 +94,7 @@ def _as_numbers(evidence: Evidence, *, comma: bool) -> tuple[Guess, Array | None
     texts, counts = evidence.without(NO_VALUE)
     found = guess_numbers(texts, counts, comma=comma) if texts else None
     if found is None:
-        return Guess(format=CellFormat(missing=(*MISSING, *ODD_MISSING))), None
+        return Guess(format=WORDS), None
     marks = NO_VALUE
     guess = dataclasses.replace(found, format=dataclasses.replace(found.format, missing=marks))
     return guess, cells.parse_numbers(evidence.series, guess.format)
@@ -96,15 +106,13 @@ def _missing_cells(evidence: Evidence, cell_format: CellFormat, numbers: Array |
     return np.array([text is None for text in cells.to_text(evidence.series, cell_format.missing)])
 
 
-def _choose_kind(evidence: Evidence, numbers: Array | None, recipe: Recipe, rows: int) -> tuple[TaskKind, str]:
+def _choose_kind(numbers: Array | None, written: Kind, recipe: Recipe, rows: int) -> tuple[TaskKind, str]:
     if recipe.task == "regression":
-        if numbers is None and evidence.kind != "bool":
-            raise _not_numeric(evidence)
         return TaskKind.REGRESSION, "as asked"
     if recipe.task != "auto":
         return TaskKind(recipe.task), "as asked"
     if numbers is None:
-        what = {"bool": "true or false", "category": "categories"}.get(evidence.kind, "words")
+        what = {"bool": "true or false", "category": "categories"}.get(written, "words")
         return TaskKind.MULTICLASS, f"the target is {what}"
     good = numbers[~np.isnan(numbers)]
     values = np.unique(good)
@@ -118,25 +126,27 @@ def _choose_kind(evidence: Evidence, numbers: Array | None, recipe: Recipe, rows
     return TaskKind.REGRESSION, f"the target has {len(values)} different numbers"
 
 
-def _not_numeric(evidence: Evidence) -> DataError:
-    texts = cells.to_text(evidence.series)
-    readable = cells.parse_numbers(evidence.series)
-    row = next(row for row, text in enumerate(texts) if text is not None and np.isnan(readable[row]))
-    there = np.array([text is not None for text in texts])
-    bad = int((there & np.isnan(readable)).sum())
+def _read_numbers(evidence: Evidence, cell_format: CellFormat) -> Array:
+    """The numbers (n,) of cells that are none by themselves, such as True or 05.
+
+    Raises:
+        DataError: naming the first cell that cannot be read.
+    """
+    numbers = cells.parse_numbers(evidence.series, cell_format)
+    texts = cells.to_text(evidence.series, cell_format.missing)
+    there = np.array([text is not None for text in texts], dtype=bool)
+    bad = np.flatnonzero(there & np.isnan(numbers))
+    if not len(bad):
+        return numbers
     hint = "--task multiclass, or leave --task out"
-    if 2 * bad < there.sum():
-        hint = f"Mend or empty the {bad:,} of {int(there.sum()):,} cells that are no numbers"
-    return DataError(
-        f"The target {evidence.name!r} is not a number: row {row + 1} holds {texts[row][:40]!r}", hint=hint
-    )
+    if 2 * len(bad) < there.sum():
+        hint = f"Mend or empty the {len(bad):,} of {int(there.sum()):,} cells that are no numbers"
+    row = int(bad[0])
+    raise DataError(f"The target {evidence.name!r} is not a number: row {row + 1} holds {texts[row][:40]!r}", hint=hint)
 
 
-def _regression(
-    evidence: Evidence, numbers: Array | None, guess: Guess, reason: str
-) -> tuple[Task, Array, list[Notice]]:
+def _regression(evidence: Evidence, values: Array, guess: Guess, reason: str) -> tuple[Task, Array, list[Notice]]:
     name = evidence.name
-    values = numbers if numbers is not None else cells.parse_numbers(evidence.series)
     row = _first_infinite(evidence)
     if row is not None:
         raise DataError(
@@ -160,6 +170,20 @@ def _regression(
     return task, values, notices
 
 
+def _mark_notices(evidence: Evidence, cell_format: CellFormat, *, among: str) -> list[Notice]:
+    """What counts as missing and is not so everywhere: it may be meant as a class."""
+    found = [(mark, evidence.count(mark)) for mark in cell_format.missing if mark not in MISSING]
+    return [
+        Notice(
+            topic="target",
+            text=f"{count:,} cell(s) that hold {mark!r} count as missing",
+            reason=f"so it is read among {among}; write it otherwise if it is a value",
+        )
+        for mark, count in found
+        if count
+    ]
+
+
 def _number_notices(name: str, good: Array, guess: Guess) -> list[Notice]:
     notices = []
     if guess.bad:
@@ -172,6 +196,11 @@ def _number_notices(name: str, good: Array, guess: Guess) -> list[Notice]:
     for mark, count in find_far_marks(good):
         text = f"{count} cells of {name!r} are {cells.number_text(mark)}, far from all others, and stay numbers"
         notices.append(Notice(topic="target", text=text, reason="empty the cells if they mean missing"))
+    step = float(np.spacing(np.float32(np.abs(good).max())))
+    if step > COARSE_SHARE * good.std():
+        text = f"{name!r} is so far from 0 that answers come in steps of {cells.number_text(step)}"
+        reason = "they have the seven digits of a float32; subtract a constant from the target to have finer ones"
+        notices.append(Notice(topic="target", text=text, reason=reason))
     return notices
 
 
@@ -246,6 +275,8 @@ def _label_type(evidence: Evidence, numbers: Array | None) -> str:
     """What labels were in the data; text that says "1" is an int, "1.0" a float, "True" a bool."""
     if evidence.kind == "bool":
         return "bool"
+    if evidence.kind == "category" and _are_whole(evidence.series.cat.categories):
+        return "int"
     if evidence.texts and set(evidence.texts) <= {"True", "False", *MISSING} and evidence.kind == "text":
         return "bool"
     if numbers is None or np.nanmax(np.abs(numbers), initial=0.0) >= cells.EXACT:  # ids, which a float would change
@@ -254,6 +285,12 @@ def _label_type(evidence: Evidence, numbers: Array | None) -> str:
         return evidence.kind
     written_as_floats = evidence.any_match(r"[.,eE]")
     return "float" if written_as_floats else "int"
+
+
+def _are_whole(categories: pd.Index[Any]) -> bool:
+    """Whether categories are integers that a float holds exactly."""
+    values = categories.to_numpy()
+    return values.dtype.kind in "iu" and bool(np.abs(values).max(initial=0) < cells.EXACT)
 
 
 def _refuse_too_many(evidence: Evidence, counts: Counter[str], recipe: Recipe) -> None:

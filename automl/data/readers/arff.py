@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
+from automl.cells import read_number
 from automl.data.encoding import decode
 from automl.data.table import RawTable, Source
 from automl.errors import DataError
@@ -51,11 +53,26 @@ def _frame(document: dict[str, Any]) -> Any:
     columns: dict[str, Any] = {}
     for index, (name, kind) in enumerate(document["attributes"]):
         cells = [row[index] for row in document["data"]]
-        numeric = isinstance(kind, str) and kind.upper() in ("NUMERIC", "REAL", "INTEGER")
-        if numeric:
+        if isinstance(kind, str) and kind.upper() in ("NUMERIC", "REAL", "INTEGER"):
             columns[name.strip()] = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+        elif not isinstance(kind, str) and _has_numbers(kind):
+            columns[name.strip()] = _categories(cells, kind)
         else:
             columns[name.strip()] = pd.array(
                 [None if cell is None else str(cell) for cell in cells], dtype=pd.StringDtype(na_value=np.nan)
             )
     return pd.DataFrame(columns, copy=False)
+
+
+def _has_numbers(names: list[str]) -> bool:
+    """Whether names that are declared of a category would be read as numbers."""
+    return any(name.lower() not in ("true", "false") and not math.isnan(read_number(name.strip())) for name in names)
+
+
+def _categories(cells: list[Any], names: list[Any]) -> Any:
+    """Whole numbers stay such, so that a class is called 3 in predictions, too."""
+    import pandas as pd
+
+    if all(re.fullmatch(r"0|-?[1-9]\d{0,14}", name) for name in names):
+        cells, names = [None if cell is None else int(cell) for cell in cells], [int(name) for name in names]
+    return pd.Categorical(cells, categories=list(dict.fromkeys(names)))

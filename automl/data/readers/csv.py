@@ -31,6 +31,7 @@ MAX_COLUMNS = 100_000
 # Read at once of a large file; no row may be longer.
 STREAM_BYTES = 16 << 20
 SHORT_BYTES = 1 << 20
+FIRST_NAME = "column_1"  # of a first column without a name that is no index
 _OTHER = {
     ".parquet",
     ".feather",
@@ -57,32 +58,35 @@ class CsvReader:
         data, notices = decode(source.data, options.encoding, source.name)
         if not data.strip():
             raise DataError(f"{source.name} holds only blank lines", hint="Check that the export was completed")
-        dialect = sniff(data, source.suffix)
+        dialect = sniff(data, source.suffix, known=_used_names(options))
         notices = [*notices, *dialect.notices]
         columns, header = _read_columns(data, dialect, source.name)
-        names, columns = _settle_names(header, columns, notices)
+        is_kept = _is_known(header, options)
+        names, columns = _settle_names(header, columns, notices, is_kept=is_kept)
         _refuse_duplicates(names, source.name)
         table = pa.table(columns, names=names)
         table = _drop_repeated_headers(table, header, notices)
-        if _has_index(table, header):
+        if not is_kept and _has_index(table, header):
             table = _drop_index(table, notices)
         _refuse_huge_fields(table, source.name)
         return RawTable(frame=to_frame(table), notices=tuple(notices), separator=dialect.separator)
 
     def stream(self, head: Source, options: DataOptions) -> Iterator[RawTable] | None:
-        """None for what the fast parser cannot cut alone: blanks as separators, other encodings than UTF-8."""
+        """None for what the fast parser cannot cut alone: blanks as separators, other encodings than UTF-8, and columns
+        without a name but for the first."""
         complete = head.data[: head.data.rfind(b"\n") + 1]
         if options.encoding is not None or not _is_utf8(complete):
             return None
         mark = len(codecs.BOM_UTF8) if complete.startswith(codecs.BOM_UTF8) else 0
         complete = complete[mark:]
-        dialect = sniff(complete, head.suffix)
+        dialect = sniff(complete, head.suffix, known=_used_names(options))
         if dialect.separator == SPACES or dialect.padded:
             return None
         header, extra = _header(complete, dialect, head.name)
-        if extra or not all(map(clean_name, header)):
+        first, *others = map(clean_name, header)
+        if extra or not all(others) or (not first and FIRST_NAME in others):
             return None
-        return _stream(head, dialect, header)
+        return _stream(head, dialect, header, is_kept=_is_known(header, options))
 
 
 plugin = CsvReader()
@@ -95,12 +99,24 @@ def _is_utf8(data: bytes) -> bool:
         return False
 
 
-def _stream(head: Source, dialect: Dialect, header: list[str]) -> Iterator[RawTable]:
+def _used_names(options: DataOptions) -> set[str]:
+    """Columns that a model, or the user, has a use for."""
+    return {name for name, role in options.roles.items() if role != "ignore"}
+
+
+def _is_known(header: list[str], options: DataOptions) -> bool:
+    """Whether the first column is used by the name that it has unless it is an index."""
+    first, *others = map(clean_name, header)
+    name = first or FIRST_NAME
+    return name in _used_names(options) and name not in others
+
+
+def _stream(head: Source, dialect: Dialect, header: list[str], *, is_kept: bool) -> Iterator[RawTable]:
     """The blocks of the file as tables; a fault names what is wrong as far as one block shows it."""
     first = [*dialect.notices]
     names = [f"f{index}" for index in range(len(header))]
     labels = header if dialect.has_header else [f"column_{index + 1}" for index in range(len(header))]
-    labels = [clean_name(label) for label in labels]
+    labels = [clean_name(label) or FIRST_NAME for label in labels]
     _refuse_duplicates(labels, head.name)
     before, has_index = 0, None
     try:
@@ -109,7 +125,10 @@ def _stream(head: Source, dialect: Dialect, header: list[str]) -> Iterator[RawTa
             notices, first = first, []
             rows = table.num_rows
             table = _drop_repeated_headers(table, header if dialect.has_header else [], notices)
-            has_index = _has_index(table, header if dialect.has_header else []) if has_index is None else has_index
+            if has_index is None:
+                has_index = not is_kept and _has_index(table, header if dialect.has_header else [])
+                if not has_index and dialect.has_header and not clean_name(header[0]):
+                    notices.append(_tell_nameless(0))
             if has_index:
                 table = _drop_index(table, notices if before == 0 else [])
             _refuse_huge_fields(table, head.name)
@@ -307,7 +326,10 @@ def clean_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip().strip("\ufeff").strip())
 
 
-def _settle_names(header: list[str], columns: list[Any], notices: list[Notice]) -> tuple[list[str], list[Any]]:
+def _settle_names(
+    header: list[str], columns: list[Any], notices: list[Notice], *, is_kept: bool
+) -> tuple[list[str], list[Any]]:
+    """Names and columns without an empty last one; the first is nameless if it is an index and not kept."""
     names = [clean_name(cell) for cell in header]
     if len(names) > 1 and not names[-1] and columns[-1].null_count == len(columns[-1]):
         notices.append(
@@ -317,12 +339,15 @@ def _settle_names(header: list[str], columns: list[Any], notices: list[Notice]) 
     elif len(columns) > len(names):
         columns = columns[: len(names)]
     for index, name in enumerate(names):
-        if not name and not (index == 0 and _is_whole(columns[0])):
+        if not name and (index > 0 or is_kept or not _is_whole(columns[0])):
             names[index] = f"column_{index + 1}"
-            notices.append(
-                Notice(topic="columns", text=f"column {index + 1} is called {names[index]}", reason="its name is empty")
-            )
+            notices.append(_tell_nameless(index))
     return names, columns
+
+
+def _tell_nameless(index: int) -> Notice:
+    text = f"column {index + 1} is called column_{index + 1}"
+    return Notice(topic="columns", text=text, reason="its name is empty")
 
 
 def _refuse_duplicates(names: list[str], where: str) -> None:

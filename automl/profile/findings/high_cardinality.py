@@ -32,7 +32,7 @@ class HighCardinality:
                         severity="note",
                         columns=(column.name,),
                         text=f"{column.name!r} has {levels:,} levels in {dataset.n_rows:,} rows",
-                        action="Rare levels are pooled and encodings are learned inside the folds",
+                        action="Encodings are learned inside the folds; the search may pool rare levels",
                         taken=True,
                     )
                 )

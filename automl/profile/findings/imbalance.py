@@ -39,7 +39,8 @@ class Imbalance:
             text = f"{shares[largest]:.1%} of the rows are {task.classes[largest]!r}"
         else:
             return []
-        action = "Folds keep the shares of the classes; accuracy would mislead here"
+        folds = "Folds" if dataset.times is None else "Blocks of time need not"
+        action = f"{folds} keep the shares of the classes; accuracy would mislead here"
         metric = "" if task.metric in (*OF_ONE_CLASS, *FAIR) else " --metric average_precision"
         # a metric of one class would be of the common one, which nearly every row is of, and so be near to perfect
         positive = _name_positive(task, counts) if metric or task.metric in OF_ONE_CLASS else ""

@@ -30,7 +30,9 @@ class RareClasses:
         listed = ", ".join(f"{task.classes[label]!r} ({counts[label]})" for label in rare[:8])
         single = int((counts == 1).sum())
         action = "Kept: their rows are spread over the folds"
-        if single:
+        if dataset.times is not None:
+            action = "Kept: a block of time is scored by models of the rows before it, which may have none of them"
+        elif single:
             action += f"; the only row of {single} class(es) trains every model and is never scored"
         return [
             Finding(

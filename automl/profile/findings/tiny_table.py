@@ -28,6 +28,8 @@ class TinyTable:
             half_width = 1.96 * float(np.sqrt(0.8 * 0.2 / n))
             text += f": an accuracy of 80% would be known to ±{half_width:.0%} only"
         action = "Folds are many, and gone through twice where there is time for it; mind the score's interval"
+        if dataset.times is not None:
+            action = "Only the later rows score, by models of the few before them; mind the score's interval"
         return [Finding(kind="tiny_table", severity="warning", text=text, action=action, taken=True)]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from automl import cells
-from automl.data.formats import guess_dates, guess_numbers
+from automl.data.formats import guess_dates, guess_numbers, speaks_of_time
 from automl.matrix import Array
 from automl.schema import CellFormat
 
@@ -85,3 +85,18 @@ def test_minus_signs_of_ledgers_are_read(style, negative: str, count: int) -> No
 def test_a_minus_behind_words_and_brackets_around_them_make_no_number() -> None:
     for texts in (["A-", "B-", "A", "B+"], ["(none)", "(all)", "(some)"], ["1-2", "3-4", "5-6"]):
         assert guess_numbers(texts, counts_of(texts)) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["date", "createdAt", "created_at", "event_time", "Timestamp", "birthDate", "date_key", "TIME_MS", "TransactionDT"],
+)
+def test_a_name_with_a_word_of_time_speaks_of_it(name: str) -> None:
+    assert speaks_of_time(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["candidate_id", "mandate_no", "lifetime_value", "sentiment", "holidays", "format", "v"]
+)
+def test_a_word_of_time_within_another_says_nothing(name: str) -> None:
+    assert not speaks_of_time(name)

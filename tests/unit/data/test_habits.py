@@ -174,16 +174,106 @@ def test_an_unnamed_column_of_few_values_is_kept(tmp_path: Path) -> None:
     assert read_table(path).frame.columns.tolist() == ["column_1", "x"]
 
 
-def test_an_index_is_dropped_from_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("header", ["", "Unnamed: 0"])
+def test_an_index_is_dropped_from_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str) -> None:
     monkeypatch.setattr(csv_reader, "STREAM_BYTES", 2048)
     path = tmp_path / "large.csv"
-    pd.DataFrame({"x": RNG.normal(size=1000)}).assign(z="word").to_csv(path, index_label="Unnamed: 0")
+    pd.DataFrame({"x": RNG.normal(size=1000)}).assign(z="word").to_csv(path, index_label=header or None)
     pieces = stream_table(path, options=DataOptions(), least_bytes=0)
     assert pieces is not None
     tables = list(pieces)
     assert len(tables) > 5
     assert {tuple(table.frame.columns) for table in tables} == {("x", "z")}
     assert [bool(table.notices) for table in tables] == [True] + [False] * (len(tables) - 1)
+
+
+def test_a_nameless_column_that_is_no_index_is_called_the_same_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_reader, "STREAM_BYTES", 2048)
+    path = tmp_path / "large.csv"
+    path.write_text(",x\n" + "".join(f"{row % 2},{row}\n" for row in range(1000)), encoding="utf-8")
+    pieces = list(stream_table(path, options=DataOptions(), least_bytes=0) or ())
+    assert len(pieces) > 2
+    assert {tuple(piece.frame.columns) for piece in pieces} == {("column_1", "x")}
+    assert [notice.text for piece in pieces for notice in piece.notices] == ["column 1 is called column_1"]
+
+
+def test_a_column_that_the_model_uses_is_no_index_in_a_short_file(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text(",x\n0,5\n1,6\n2,7\n", encoding="utf-8")
+    assert read_table(path).frame.columns.tolist() == ["x"]
+    options = DataOptions(roles={"column_1": "number", "x": "number"})
+    assert read_table(path, options=options).frame.columns.tolist() == ["column_1", "x"]
+    pieces = list(stream_table(path, options=options, least_bytes=0) or ())
+    assert pieces[0].frame.columns.tolist() == ["column_1", "x"]
+    path.write_text(",column_1\n0,5\n1,6\n2,7\n", encoding="utf-8")  # the name is another column's
+    assert read_table(path, options=options).frame.columns.tolist() == ["column_1"]
+
+
+def test_single_quotes_of_one_row_are_taken_off_for_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("age,work\n39,'State-gov'\n", encoding="utf-8")
+    options = DataOptions(roles={"age": "number", "work": "category"})
+    assert read_table(path, options=options).frame["work"].tolist() == ["State-gov"]
+    path.write_text("age,work\n39,'State-gov'\n40,'tis all\n", encoding="utf-8")  # some only begin so
+    assert read_table(path, options=options).frame["work"].tolist() == ["'State-gov'", "'tis all"]
+
+
+def test_decimal_numbers_are_names_where_the_word_beside_them_is_no_class(tmp_path: Path) -> None:
+    path = tmp_path / "spectra.csv"
+    rows = [f"0.{row},1.{row},{'ab'[row % 2]}" for row in range(20)]
+    path.write_text("\n".join(["400.5,402.5,class", *rows]) + "\n", encoding="utf-8")
+    assert read_table(path).frame.columns.tolist() == ["400.5", "402.5", "class"]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert read_table(path).frame.columns.tolist() == ["column_1", "column_2", "column_3"]
+
+
+def test_decimal_numbers_beside_a_name_that_no_other_row_has_are_data(tmp_path: Path) -> None:
+    path = tmp_path / "cars.data"
+    path.write_text("".join(f"1{row}.0,8,car no {row}\n" for row in range(20)), encoding="utf-8")
+    assert read_table(path).frame.columns.tolist() == ["column_1", "column_2", "column_3"]
+
+
+def test_names_that_are_numbers_are_known_from_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("400.5,402.5\n0.1,0.2\n0.3,0.4\n0.5,0.6\n", encoding="utf-8")
+    assert read_table(path).frame.columns.tolist() == ["column_1", "column_2"]
+    options = DataOptions(roles={"400.5": "number", "402.5": "number", "note": "ignore"})
+    assert read_table(path, options=options).frame.columns.tolist() == ["400.5", "402.5"]
+
+
+@pytest.mark.parametrize(
+    "above", ["\n", "Sales report\n\n", "Sales report\n\nRegion: North\n\n", "# by hand\n\n", '"Sales\nof May"\n']
+)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_blank_lines_above_the_header_are_counted(tmp_path: Path, above: str, pieces: bool) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text(above + "a,b,c\n1,2,3\n4,5,6\n", encoding="utf-8")
+    tables = stream_table(path, options=DataOptions(), least_bytes=0) if pieces else iter([read_table(path)])
+    (table,) = tables or ()
+    assert table.frame.to_dict("list") == {"a": ["1", "4"], "b": ["2", "5"], "c": ["3", "6"]}
+    assert not any("repeat" in notice.text for notice in table.notices)
+
+
+@pytest.mark.parametrize("name", ["customer_id", "npi", "mandate_no"])
+def test_numbers_of_ten_digits_that_stand_for_things_are_no_moments(tmp_path: Path, name: str) -> None:
+    dataset = load_csv(tmp_path, **{name: 1_000_234_567 + 977 * np.arange(N)})
+    assert dataset.schema[name].reason.startswith("an identifier")
+
+
+@pytest.mark.parametrize("name", ["v", "index", "date_key"])
+def test_numbers_of_ten_digits_are_moments_otherwise(tmp_path: Path, name: str) -> None:
+    dataset = load_csv(tmp_path, **{name: 1_000_234_567 + 977 * np.arange(N)})
+    assert dataset.schema[name].role is Role.DATE
+
+
+def test_years_of_two_digits_that_lie_in_the_future_are_told(tmp_path: Path) -> None:
+    born = [f"{row % 12 + 1:02d}/{row % 15 + 13}/{55 + row % 30}" for row in range(N)]
+    past = [f"{row % 12 + 1:02d}/{row % 15 + 13}/{70 + row % 30}" for row in range(N)]
+    dataset = load_csv(tmp_path, born=born, past=past)
+    assert "born: 98 cell(s) lie in the future, up to 2068" in told(dataset)
+    assert "past: " not in "\n".join(line for line in told(dataset).splitlines() if "future" in line)
 
 
 def test_other_bytes_in_the_middle_of_a_large_file_are_called_another_encoding(

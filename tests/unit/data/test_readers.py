@@ -17,6 +17,7 @@ from automl.data.load import load_dataset, read_table
 from automl.data.readers import registry
 from automl.errors import DataError
 from automl.recipe import DataOptions, Recipe
+from automl.schema import Role
 
 ROWS = 30
 FRAME = pd.DataFrame(
@@ -166,6 +167,37 @@ def test_the_first_sheet_with_cells_is_read_and_another_by_name(tmp_path: Path) 
     with pytest.raises(DataError) as caught:
         read_table(path, options=DataOptions(sheet="twoo"))
     assert caught.value.hint == "Did you mean 'two'?"
+
+
+def test_empty_rows_inside_a_sheet_are_told_those_around_it_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    rows = [None, ["a", "b"], [1, "x"], None, [2, "y"], None, None, [3, "z"], None]
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame([row or [None, None] for row in rows]).to_excel(book, index=False, header=False)
+    table = read_table(path)
+    assert table.frame.to_dict("list") == {"a": [1.0, 2.0, 3.0], "b": ["x", "y", "z"]}
+    assert [notice.text for notice in table.notices] == ["left out 3 empty row(s) of the sheet: 3, 5, 6"]
+
+
+def test_a_sheet_without_cells_that_is_named_is_refused(tmp_path: Path) -> None:
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        pd.DataFrame().to_excel(book, sheet_name="empty", index=False)
+    with pytest.raises(DataError, match="The sheet 'empty' of"):
+        read_table(tmp_path / "book.xlsx", options=DataOptions(sheet="empty"))
+
+
+def test_what_arff_declares_as_categories_stays_such_though_it_be_numbers(tmp_path: Path) -> None:
+    classes, grades = [*range(1, 27)], ["1", "2", "K"]
+    rows = [f"{row},{row % 2},{grades[row % 3]},{classes[row % 26]}" for row in range(104)]
+    head = "@relation r\n@attribute x numeric\n@attribute flag {0,1}\n@attribute grade {1,2,K}\n@attribute y "
+    text = head + "{" + ",".join(map(str, classes)) + "}\n@data\n" + "\n".join(rows) + "\n"
+    (tmp_path / "t.arff").write_text(text, encoding="utf-8")
+    dataset = load_dataset(tmp_path / "t.arff", target="y", recipe=Recipe())
+    assert (dataset.task.classes, dataset.task.label_type) == (tuple(map(str, classes)), "int")
+    assert dataset.schema["flag"].role is dataset.schema["grade"].role is Role.CATEGORY
+    assert dataset.frame["flag"].tolist()[:2] == ["0", "1"]
+    graded = load_dataset(tmp_path / "t.arff", target="grade", recipe=Recipe())
+    assert (graded.task.classes, graded.task.label_type) == (("1", "2", "K"), "str")
 
 
 def test_an_unknown_extension_with_text_in_it_is_read_as_csv(tmp_path: Path) -> None:

@@ -56,6 +56,17 @@ def test_a_csv_file_in_pieces_is_the_same_as_at_once(tmp_path: Path, separator: 
     pd.testing.assert_frame_equal(found, read_table(path).frame)
 
 
+def test_quotes_behind_a_comma_within_a_quoted_cell_do_not_keep_a_file_from_being_cut(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    make_frame().assign(said='she said, "no", and left').to_csv(path, index=False)
+    found, pieces = read_pieces(path)
+    assert pieces > 5
+    pd.testing.assert_frame_equal(found, read_table(path).frame)
+    path.write_text('a, b\n"1, 2", "x"\n"3, 4", "y"\n', encoding="utf-8")
+    assert stream_table(path, options=OPTIONS, least_bytes=0) is None
+    assert read_table(path).frame["b"].tolist() == ["x", "y"]
+
+
 def test_a_parquet_file_in_pieces_is_the_same_as_at_once(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     make_frame().to_parquet(path, index=False)

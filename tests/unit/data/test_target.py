@@ -53,3 +53,18 @@ def test_ids_beyond_what_a_float_holds_are_classes_as_they_are_written() -> None
     for given_frame in (frame, frame.astype({"author": "str"})):
         task = load_dataset(given_frame, target="author", recipe=Recipe()).task
         assert (task.classes, task.label_type) == (tuple(map(str, ids)), "str")
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (1.7e9 + 1_000 * DRAWN, "128"),  # moments of an hour, in seconds since 1970
+        (2_460_000 + 10 * DRAWN, "0.25"),  # Julian dates of a month
+        (1e6 + 1e5 * DRAWN, ""),
+        (np.exp(DRAWN), ""),
+    ],
+)
+def test_it_is_said_that_a_target_far_from_0_has_coarse_answers(values: np.ndarray, step: str) -> None:
+    notices = infer_task(pd.Series(values, name="y"), Recipe())[2]
+    told = [notice.text for notice in notices if "far from 0" in notice.text]
+    assert told == ([f"'y' is so far from 0 that answers come in steps of {step}"] if step else [])

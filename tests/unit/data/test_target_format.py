@@ -106,3 +106,40 @@ def test_a_few_words_among_numbers_are_named_whatever_task_is_asked_for() -> Non
     with pytest.raises(DataError) as refused:
         infer_task(cells, Recipe().override({"task": "regression"}))
     assert refused.value.hint == "Mend or empty the 8 of 208 cells that are no numbers"
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (pd.Series(["True", "False", "True"] * 10, dtype="str"), [1, 0, 1]),
+        (pd.Series(["05", "12", None] * 10, dtype="str"), [5, 12, np.nan]),
+        (pd.Series(pd.Categorical(["3", "1", "2"] * 10)), [3, 1, 2]),
+    ],
+    ids=["truth", "leading zeros", "categories"],
+)
+def test_what_can_be_read_as_numbers_is_learned_as_such_if_asked_for(cells: pd.Series, values: list[float]) -> None:
+    cells = cells.rename("y")
+    task, target, _ = infer_task(cells, Recipe().override({"task": "regression"}))
+    assert task.kind is TaskKind.REGRESSION
+    np.testing.assert_array_equal(target, values * 10)
+    np.testing.assert_array_equal(encode_target(cells, task), target)
+
+
+def test_a_rare_word_among_classes_that_are_numbers_is_a_class() -> None:
+    cells = pd.Series([*["1", "2", "3"] * 100, *["K"] * 3, "-"], name="grade", dtype="str")
+    task, target, notices = infer_task(cells, Recipe())
+    assert task.classes == ("-", "1", "2", "3", "K")
+    assert (target >= 0).all()
+    np.testing.assert_array_equal(encode_target(cells, task), target)
+    assert "'-' counts as a class, of 1 rows" in [notice.text for notice in notices]
+
+
+@pytest.mark.parametrize("mark", ["unknown", "None", "-", "?"])
+@pytest.mark.parametrize(
+    "known", [["0", "1", "2"] * 60, [f"{value}.5" for value in range(180)]], ids=["classes", "numbers"]
+)
+def test_what_counts_as_missing_among_numbers_is_named(known: list[str], mark: str) -> None:
+    task, target, notices = infer_task(pd.Series([*known, *[mark] * 20], name="severity", dtype="str"), Recipe())
+    gone = target < 0 if task.is_classification else np.isnan(target)
+    assert gone.sum() == 20
+    assert f"20 cell(s) that hold {mark!r} count as missing" in [notice.text for notice in notices]

@@ -208,6 +208,7 @@ def test_categories_of_hardly_repeated_levels_are_told() -> None:
     streets = np.array([f"street {i}" for i in rng.integers(0, 400, 1_000)], dtype=object)
     (finding,) = find("high_cardinality", planted(base, "street", streets))
     assert finding.columns == ("street",)
+    assert finding.action == "Encodings are learned inside the folds; the search may pool rare levels"
 
 
 def test_numbers_named_like_codes_are_proposed_as_categories() -> None:
@@ -315,6 +316,15 @@ def test_rare_classes_are_told() -> None:
     (finding,) = find("rare_classes", make_dataset({"x": np.arange(208.0)}, target))
     assert finding.text == "2 class(es) have fewer than 8 rows: 'd' (1), 'c' (7)"
     assert "never scored" in finding.action
+
+
+def test_blocks_of_time_are_not_called_folds() -> None:
+    target, times = np.array([0] * 180 + [1] * 7 + [2]), np.arange(188.0)
+    dataset = make_dataset({"x": np.arange(188.0)}, target, times=times)
+    actions = {kind: find(kind, dataset)[0].action for kind in ("rare_classes", "imbalance", "tiny_table")}
+    assert actions["rare_classes"].startswith("Kept: a block of time is scored by models of the rows before it")
+    assert actions["imbalance"].startswith("Blocks of time need not keep the shares of the classes")
+    assert actions["tiny_table"].startswith("Only the later rows score")
 
 
 def test_rows_without_a_target_are_told_as_reading_noticed_them() -> None:
