@@ -15,6 +15,7 @@ import numpy as np
 from automl.candidates import FitContext
 from automl.candidates._backbone_nets import NETS, look
 from automl.candidates._keras import Fitting, Schedule, cosine
+from automl.candidates._mirror import has_mirror_classes
 from automl.candidates._nets import Augmentation, make_layer
 from automl.candidates._targets import regression_loss
 from automl.matrix import Array, FloatArray, IntArray
@@ -74,7 +75,8 @@ def tune(
     """
     # features as the linear model learned from them: of what is large, a step of Adam would be a leap
     mean, spread = pictures.seen.mean(axis=0), pictures.seen.std(axis=0) + 1e-3
-    model = _assemble(net, name, pictures.pixels.shape[1:], -mean / spread, 1.0 / spread, outputs=len(offset))
+    shape, flips = pictures.pixels.shape[1:], _may_flip(pictures, context)
+    model = _assemble(net, name, shape, -mean / spread, 1.0 / spread, outputs=len(offset), flips=flips)
     model.layers[-1].set_weights([axes * spread[:, None], offset + mean @ axes])
     _freeze_all_but(net, NETS[name].blocks[: int(params["tune_blocks"])])
     schedule = Schedule(
@@ -95,8 +97,16 @@ def tune(
     return kernel / spread[:, None], bias - (mean / spread) @ kernel
 
 
+def _may_flip(pictures: Pictures, context: FitContext) -> bool:
+    """Whether left and right may be exchanged: in colour, as photographs are, where no class becomes another by it."""
+    if pictures.pixels.shape[3] != 3:
+        return False
+    told = context.task.is_classification and has_mirror_classes(pictures.pixels, pictures.target, pictures.rows)
+    return not told
+
+
 def _assemble(
-    net: Any, name: str, shape: tuple[int, ...], shift: FloatArray, factor: FloatArray, *, outputs: int
+    net: Any, name: str, shape: tuple[int, ...], shift: FloatArray, factor: FloatArray, *, outputs: int, flips: bool
 ) -> Any:
     """Keras model of pixels (n, h, w, c) that gives raw scores (n, outputs), linear in the net's scaled features."""
     import keras
@@ -109,8 +119,7 @@ def _assemble(
         def call(self, pixels: Any) -> Any:
             return look(pixels, name, side)
 
-    colored = shape[2] == 3
-    light = Augmentation(shift=0.08, rotate=8.0, zoom=0.1, flip=colored, color=0.1 if colored else 0.0)
+    light = Augmentation(shift=0.08, rotate=8.0, zoom=0.1, flip=flips, color=0.1 if shape[2] == 3 else 0.0)
     inputs = keras.Input(shape, dtype="float32")
     seen = net(Look()(make_layer(keras, light)(inputs)))
     scaled = keras.layers.Rescaling(factor, offset=shift)(seen)

@@ -27,7 +27,9 @@ from automl.space import Choice, Float, Int, Params, SearchSpace
 from automl.task import Task
 
 MAX_NODES = 2_500_000  # of all trees: about 20 MB on disk
+MAX_CELLS = 75_000_000  # nodes × classes of all trees; reached before the nodes from 31 classes on
 MAX_LEAVES_PER_TREE = 20_000
+LEAST_TREES = 50  # that there is to be room for: of many classes few large trees say less than many small ones
 CHUNK_ROWS = 20_000
 SECONDS_PER_MILLION_CELLS = 0.8  # a generous guess for one tree on one core
 
@@ -75,7 +77,7 @@ class ForestEstimator:
         if self.classification:
             self.classes, learned = encode_classes(target)
         else:
-            self.scale = TargetScale.learn(target, weight)
+            self.scale = TargetScale.learn(target, weight, metric=context.task.metric)
             learned = self.scale.apply(target)
         if len(self.classes) == 1:
             return
@@ -90,8 +92,12 @@ class ForestEstimator:
 
         with limit_threads(context.threads):
             self._grow_in_time(context, grow, learned)
-        width = len(self.classes) if self.classification else 1
-        self.trees = Trees.join(grown, matrix.shape[1], width)
+        self.trees = Trees.join(grown, matrix.shape[1], self._width)
+
+    @property
+    def _width(self) -> int:
+        """Values a leaf holds."""
+        return len(self.classes) if self.classification else 1
 
     def _grow_in_time(self, context: FitContext, grow: Any, target: Array) -> None:
         """The first tree alone may be too slow for a short deadline: then all trees see a sample of the rows."""
@@ -105,12 +111,14 @@ class ForestEstimator:
         n = len(matrix)
         if not matrix.flags.writeable and np.isnan(matrix.min()):
             matrix = np.array(matrix)  # scikit-learn's check for missing values wants to write: "buffer is read-only"
-        least = max(self.params["min_samples_leaf"], -(-n // MAX_LEAVES_PER_TREE))
-        settings = {**self.params, "min_samples_leaf": least}
+        wanted = self.params["n_estimators"]
+        most = min(MAX_NODES, MAX_CELLS // self._width)
+        leaves = max(1, min(MAX_LEAVES_PER_TREE, most // (2 * min(wanted, LEAST_TREES))))
+        least = max(self.params["min_samples_leaf"], -(-n // leaves))
+        settings = {**self.params, "n_estimators": 0, "min_samples_leaf": least}
         if not self.classification and regression_loss(context.task.metric) == "absolute":
             settings["min_samples_leaf"] = max(least, 3)  # a mean of few rows is far from their median
-        wanted = settings.pop("n_estimators")
-        forest = self.kind(n_estimators=0, warm_start=True, n_jobs=1, random_state=context.seed, **settings)
+        forest = self.kind(warm_start=True, n_jobs=1, random_state=context.seed, **settings)
         trees: list[Nodes] = []
         nodes, batch = 0, 1
         start = time.monotonic()
@@ -118,10 +126,11 @@ class ForestEstimator:
             forest.n_estimators = len(trees) + min(batch, wanted - len(trees))
             fit_quietly(forest.fit, matrix, target, sample_weight=weight)
             fresh = [self._read(member.tree_) for member in forest.estimators_[len(trees) :]]
+            forest.estimators_[len(trees) :] = [None] * len(fresh)  # to grow on, it counts them; they hold much memory
             trees += fresh
             nodes += sum(len(tree.right) for tree in fresh)
             seconds = (time.monotonic() - start) / len(trees)
-            room = min(0.9 * context.seconds_left() / max(seconds, 1e-6), (MAX_NODES - nodes) * len(trees) / nodes)
+            room = min(0.9 * context.seconds_left() / max(seconds, 1e-6), (most - nodes) * len(trees) / nodes)
             if len(trees) >= wanted or room < 1:
                 return trees
             batch = int(min(16, room))

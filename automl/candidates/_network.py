@@ -142,7 +142,8 @@ class NetworkEstimator:
         if self.classification:
             learned = np.asarray(target, dtype=np.int32)
         else:
-            self.scale = TargetScale.learn(target[rows], None if weight is None else weight[rows])
+            part = None if weight is None else weight[rows]
+            self.scale = TargetScale.learn(target[rows], part, metric=context.task.metric)
             learned = self.scale.apply(target).astype(np.float32)
         inputs = np.ascontiguousarray(np.nan_to_num(matrix, nan=0.0))
         model = self.network.build_keras(keras, inputs[rows], self.options)

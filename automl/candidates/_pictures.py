@@ -11,6 +11,7 @@ import numpy as np
 from automl.candidates import Estimator, FitContext
 from automl.candidates._graph_keras import layers_to_graph, shrink_in_graph
 from automl.candidates._keras import Fitting, Schedule, cosine, open_keras, start_keras
+from automl.candidates._mirror import has_mirror_classes
 from automl.candidates._nets import Augmentation, Net, count_stages, shrink
 from automl.candidates._record import (
     check_fact,
@@ -131,6 +132,7 @@ class PictureNet:
         keras = start_keras(context.seed, context.threads)
         rows, stop_rows = choose_rows(context, len(matrix))
         pixels = shrink(matrix, self.shape, self.factor)
+        self.flip = self.flip and not (self.classification and has_mirror_classes(pixels, target, rows))
         sample = pixels[rows[:: max(1, len(rows) // 2000)]].astype(np.float32)
         self.net = dataclasses.replace(
             self.net, middle=round(float(sample.mean()), 3), spread=round(max(1.0, float(sample.std())), 3)
@@ -144,7 +146,8 @@ class PictureNet:
     def _set_target(self, model: Any, target: Array, weight: Array | None, rows: Array) -> Array:
         part = None if weight is None else weight[rows]
         if not self.classification:
-            self.scale = TargetScale.learn(target[rows], part)
+            assert self.context is not None
+            self.scale = TargetScale.learn(target[rows], part, metric=self.context.task.metric)
             return self.scale.apply(target).astype(np.float32)
         # start from the class shares: a fit without time is then no worse than a constant
         priors = class_priors(target[rows], part, self.net.outputs)
@@ -153,7 +156,8 @@ class PictureNet:
 
     def _augmentation(self) -> Augmentation:
         names = {field.name for field in dataclasses.fields(Augmentation)}
-        return Augmentation(**{name: value for name, value in self.params.items() if name in names})
+        moves = {name: value for name, value in self.params.items() if name in names}
+        return Augmentation(**moves | {"flip": self.flip})
 
     def _schedule(self, rows: int) -> Schedule:
         return Schedule(

@@ -52,7 +52,7 @@ class SklearnEstimator:
         candidate: name of the family that builds it.
         model: unfitted scikit-learn estimator; a classifier must have `predict_proba` unless `decide` is given.
         context: as handed to `Candidate.build`.
-        log_target: learn the logarithm of a value target.
+        log_target: learn the logarithm of a value target; None: if the metric is one of logarithms.
         margin: by how much of the training range a predicted value may leave it.
         power: how the fit's time grows with the rows.
         most_rows: rows beyond which a sample is used.
@@ -64,7 +64,7 @@ class SklearnEstimator:
         model: Any,
         context: FitContext,
         *,
-        log_target: bool = False,
+        log_target: bool | None = None,
         margin: float = 0.0,
         power: float = 1.0,
         most_rows: int | None = None,
@@ -101,7 +101,9 @@ class SklearnEstimator:
         if self.classification:
             self.classes, learned = encode_classes(target)
         else:
-            self.scale = TargetScale.learn(target, weight, log=self.log_target, margin=self.margin)
+            assert self.context is not None
+            metric = self.context.task.metric
+            self.scale = TargetScale.learn(target, weight, metric=metric, log=self.log_target, margin=self.margin)
             learned = self.scale.apply(target)
         if not self.classification or len(self.classes) > 1:
             self.fit_model(matrix, learned, weight)

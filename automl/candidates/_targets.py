@@ -16,13 +16,21 @@ from automl.space import Choice, Parameter, Params
 from automl.task import Task
 
 ABSOLUTE_METRICS = frozenset({"mae", "mape", "smape", "medae", "median_absolute_error", "mean_absolute_error"})
+# Errors of log(1 + value): what is learned for them is that, as a squared error.
+LOGARITHMIC_METRICS = frozenset({"rmsle"})
 LOGARITHM = "target_transform"
 CAPPED_SHARE = 0.01  # of the rows at one end of the values, from which on the end is one that values were cut at
 
 
 def target_space(task: Task) -> dict[str, Parameter]:
-    """The choice of learning the logarithm of a target that is spread over magnitudes; nothing to choose of others."""
-    return {LOGARITHM: Choice(("none", "log"), "none")} if task.skewed else {}
+    """The choice of learning the logarithm of a target that is spread over magnitudes, or measured by logarithms;
+    nothing to choose of others."""
+    return {LOGARITHM: target_choice(task)} if task.skewed or task.metric in LOGARITHMIC_METRICS else {}
+
+
+def target_choice(task: Task) -> Choice:
+    """Whether to learn the logarithm: by default where the metric is one of logarithms."""
+    return Choice(("none", "log"), "log" if task.metric in LOGARITHMIC_METRICS else "none")
 
 
 def learns_logarithm(params: Params) -> bool:
@@ -97,7 +105,7 @@ class TargetScale:
 
     Attributes:
         log: the logarithm is sign(y)·log1p(|y| / unit), so that negative values have one too.
-        unit: typical size of |y|, in the target's unit.
+        unit: typical size of |y|, in the target's unit; 1 for metrics of log(1 + value).
         mean, deviation: of the (logged) target.
         low, high: where predictions are clamped, in the target's unit.
     """
@@ -110,12 +118,21 @@ class TargetScale:
     high: float
 
     @staticmethod
-    def learn(target: Array, weight: Array | None, *, log: bool = False, margin: float = 0.0) -> TargetScale:
+    def learn(
+        target: Array, weight: Array | None, *, metric: str = "", log: bool | None = None, margin: float = 0.0
+    ) -> TargetScale:
         """Learn from training rows; predictions may leave the training range by `margin` times its width, but not at
-        an end that many rows share: there the values were capped."""
+        an end that many rows share: there the values were capped.
+
+        Args:
+            metric: the task's; one of logarithms says which logarithm is learned.
+            log: whether the logarithm is learned; None: if the metric is one of logarithms.
+        """
+        is_logarithmic = metric in LOGARITHMIC_METRICS
+        log = is_logarithmic if log is None else log
         values = np.asarray(target, dtype=np.float64)
         sizes = np.abs(values)
-        unit = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
+        unit = 1.0 if is_logarithmic or not (sizes > 0).any() else float(np.median(sizes[sizes > 0]))
         inner = np.sign(values) * np.log1p(sizes / unit) if log else values
         mean = float(np.average(inner, weights=weight))
         deviation = float(np.sqrt(np.average((inner - mean) ** 2, weights=weight)))

@@ -32,7 +32,9 @@ from automl.task import Task
 FILE = "weights.npz"
 NEEDS = Needs(scaled=True, text="tokens")
 EMBEDDING_SPREAD = 0.1
-CHUNK_ROWS = 512
+CHUNK_ROWS, SCORE_ROWS = 512, 4096  # texts that are predicted, and scored while learning, at once at most
+CHUNK_CELLS = 20_000_000  # numbers that one layer may hold for them
+LEAST_ROWS = 16
 MAX_CLASSES = 1000
 ROWS_TO_SEE = 150_000  # rows of all epochs together, unless asked otherwise
 Weights = dict[str, FloatArray]
@@ -68,6 +70,10 @@ class Net(Protocol):
 
     def pooled_width(self, size: Size) -> int:
         """Length of the vector that stands for a text."""
+        ...
+
+    def cells_per_row(self, size: Size) -> int:
+        """Numbers that the widest layer holds for one text."""
         ...
 
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
@@ -143,7 +149,8 @@ class TextNetEstimator:
         if self.classification:
             learned: Array = np.asarray(target, dtype=np.int32)
         else:
-            self.scale = TargetScale.learn(target[rows], None if weight is None else weight[rows])
+            part = None if weight is None else weight[rows]
+            self.scale = TargetScale.learn(target[rows], part, metric=context.task.metric)
             learned = self.scale.apply(target).astype(np.float32)
         model = self._build(keras, self._count_bigrams(matrix, rows))
         if self.classification:  # start from the class shares: a fit without time is then no worse than a constant
@@ -210,7 +217,12 @@ class TextNetEstimator:
             learning_rate=self.params["learning_rate"],
             weight_decay=self.params["weight_decay"],
             patience=max(4, self.params["epochs"] // 3),
+            score_rows=self._rows_at_once(SCORE_ROWS),
         )
+
+    def _rows_at_once(self, most: int) -> int:
+        """Fewer of long texts: attention holds a number for each pair of words."""
+        return int(np.clip(CHUNK_CELLS // max(1, self.net.cells_per_row(self.size)), LEAST_ROWS, most))
 
     def _loss(self, keras: Any) -> Callable[[Any, Any], Any]:
         ops = keras.ops
@@ -224,7 +236,8 @@ class TextNetEstimator:
     # ---- using ---------------------------------------------------------------------------------------------------
 
     def predict(self, matrix: FloatArray) -> FloatArray:
-        parts = [self._predict_part(matrix[at : at + CHUNK_ROWS]) for at in range(0, len(matrix), CHUNK_ROWS)]
+        step = self._rows_at_once(CHUNK_ROWS)
+        parts = [self._predict_part(matrix[at : at + step]) for at in range(0, len(matrix), step)]
         return np.concatenate(parts) if parts else np.zeros((0, self.size.outputs), dtype=np.float32)
 
     def _predict_part(self, matrix: FloatArray) -> FloatArray:

@@ -298,7 +298,7 @@ def _is_sound(arrays: dict[str, Array], leaf: Array, n_features: int) -> bool:
 
 
 def _join(parts: Sequence[Array], dtype: Any, shape: tuple[int, ...] = (0,)) -> Array:
-    return np.concatenate(parts).astype(dtype) if parts else np.zeros(shape, dtype=dtype)
+    return np.concatenate(parts, dtype=dtype) if parts else np.zeros(shape, dtype=dtype)
 
 
 def _share_rows(values: FloatArray) -> tuple[FloatArray, Array]:

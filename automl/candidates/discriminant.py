@@ -26,7 +26,8 @@ from automl.task import Task
 NAME = "discriminant"
 FILE = "clouds.npz"
 MAX_COLUMNS = 200
-MAX_CELLS = 1_000_000  # of all classes' shapes together
+MAX_CELLS = 1_000_000  # of all classes' shapes together, as the table's columns tell
+MAX_FITTED_CELLS = 25_000_000  # the same of the matrix, where a category may be many columns
 CHUNK_CELLS = 20_000_000
 # Scaled values beyond this are pulled in: squares of one strange cell would rule, and lose the digits of all others.
 EDGE = 8.0
@@ -75,6 +76,10 @@ class DiscriminantEstimator:
 
     def fit(self, matrix: FloatArray, target: Array, weight: Array | None) -> None:
         self.classes, learned = encode_classes(target)
+        if len(self.classes) * matrix.shape[1] ** 2 > MAX_FITTED_CELLS:
+            raise ValueError(
+                f"{matrix.shape[1]:,} columns and {len(self.classes)} classes have covariances that fill the memory"
+            )
         x = _pull_in(matrix)
         weight = np.ones(len(x)) if weight is None else np.asarray(weight, dtype=np.float64)
         masses = np.bincount(learned, weights=weight, minlength=len(self.classes))

@@ -1,4 +1,5 @@
-"""The constant model: class shares, or the mean (the median where absolute errors are measured)."""
+"""The constant model: class shares, or the mean (the median where absolute errors are measured, the mean by logarithms
+where errors of logarithms are)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._record import check_numbers, read_record, refuse, write_record
-from automl.candidates._targets import class_priors, regression_loss
+from automl.candidates._targets import LOGARITHMIC_METRICS, TargetScale, class_priors, regression_loss
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Params, SearchSpace
@@ -54,6 +55,8 @@ class DummyEstimator:
             values = class_priors(target, weight, self.task.n_classes)
         elif regression_loss(self.task.metric) == "absolute":
             values = np.array([_weighted_median(target, weight)])
+        elif self.task.metric in LOGARITHMIC_METRICS:
+            values = TargetScale.learn(target, weight, metric=self.task.metric).invert(np.zeros(1))[0]
         else:
             values = np.array([np.average(target, weights=weight)])
         self.values = values.astype(np.float32)

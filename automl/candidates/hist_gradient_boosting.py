@@ -101,9 +101,8 @@ class HistGradientBoostingEstimator:
         n = len(matrix)
         rows, stop_rows = split_stop_rows(context, n)
         if not self.classification:
-            self.scale = TargetScale.learn(
-                take(target, rows), take(weight, rows), log=learns_logarithm(self.params), margin=0.1
-            )
+            log, metric = learns_logarithm(self.params), context.task.metric
+            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), metric=metric, log=log, margin=0.1)
             target = self.scale.apply(target)
         if self.classification and len(stop_rows):  # a class that is only among the stop rows cannot be scored
             known = np.unique(take(target, rows))

@@ -217,7 +217,7 @@ class BackboneEstimator:
                     intercept = np.concatenate([[0.0], intercept])
         else:
             classes = np.zeros(1, dtype=np.int64)
-            self.scale = TargetScale.learn(target, weight)
+            self.scale = TargetScale.learn(target, weight, metric=context.task.metric)
             model = Ridge(alpha=1.0 / float(self.params["C"]))
             fit_quietly(model.fit, scaled, self.scale.apply(target), **sample)
             coefficients, intercept = model.coef_[None], np.array([model.intercept_])

@@ -18,6 +18,7 @@ REQUIRES = ("keras", "tensorflow")
 NAME = "keras_tabm"
 ROWS_TO_SEE = 300_000  # rows of all epochs together, unless asked otherwise
 MAX_EMBEDDED = 2_000  # numbers that all embedded columns may become together
+PICTURE_COLUMNS = 560  # that a picture becomes by default at most: of filters, gradients and colours
 
 
 class KerasTabM:
@@ -33,7 +34,7 @@ class KerasTabM:
         return reason_against(shape)
 
     def space(self, task: Task, shape: Shape) -> SearchSpace:
-        numbers = max(1, shape.numbers)
+        numbers = max(1, shape.numbers + PICTURE_COLUMNS * shape.pictures)
         width = int(np.clip(MAX_EMBEDDED // numbers, 1, 8))
         few = shape.rows <= 3_000
         return SearchSpace(

@@ -51,6 +51,9 @@ class Bag:
     def pooled_width(self, size: Size) -> int:
         return size.embedding + (size.units if size.layers else 0)
 
+    def cells_per_row(self, size: Size) -> int:
+        return size.length * max(size.units, size.embedding)
+
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
         ops = keras.ops
         count = ops.maximum(ops.sum(mask, axis=1, keepdims=True), 1.0)

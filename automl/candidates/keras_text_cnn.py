@@ -53,6 +53,9 @@ class Convolutions:
     def pooled_width(self, size: Size) -> int:
         return len(WIDTHS) * size.units
 
+    def cells_per_row(self, size: Size) -> int:
+        return size.length * max(size.units, size.embedding)
+
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
         layers, ops = keras.layers, keras.ops
         padded = ops.pad(words, [[0, 0], [0, max(WIDTHS)], [0, 0]])  # every text ends in a pattern of no words

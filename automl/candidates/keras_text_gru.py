@@ -54,6 +54,9 @@ class Recurrent:
     def pooled_width(self, size: Size) -> int:
         return 2 * size.units
 
+    def cells_per_row(self, size: Size) -> int:
+        return size.length * max(3 * size.units, size.embedding)
+
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
         there = mask > 0.5
         ends = [

@@ -66,6 +66,9 @@ class Attention:
     def pooled_width(self, size: Size) -> int:
         return size.embedding
 
+    def cells_per_row(self, size: Size) -> int:
+        return size.length * max(HEADS * size.length, size.units, size.embedding)
+
     def build(self, keras: Any, words: Any, mask: Any, size: Size, dropout: float) -> Any:
         layers, ops = keras.layers, keras.ops
         numbers = ops.cast(ops.cumsum(ops.ones_like(mask), axis=1) - 1.0, "int32")
@@ -119,7 +122,7 @@ def _attend(weights: Weights, name: str, x: FloatArray, mask: FloatArray) -> Flo
     query, key, value = (
         np.tensordot(x, weights[f"{name}/{at}"], axes=1) + weights[f"{name}/{at + 1}"] for at in (0, 2, 4)
     )
-    scores = np.einsum("nqhd,nkhd->nhqk", query, key, optimize=True) / np.sqrt(query.shape[-1])
+    scores = np.einsum("nqhd,nkhd->nhqk", query, key, optimize=True) / np.float32(np.sqrt(query.shape[-1]))
     scores = np.where(mask[:, None, None, :] > 0.5, scores, -1e9)
     shares = np.asarray(softmax(scores.reshape(-1, scores.shape[-1])).reshape(scores.shape), dtype=np.float32)
     mixed = np.einsum("nhqk,nkhd->nqhd", shares, value, optimize=True)

@@ -8,7 +8,14 @@ from typing import Any
 from automl.candidates import Candidate, Estimator, FitContext
 from automl.candidates._graph_sklearn import linear_to_graph
 from automl.candidates._sklearn import SklearnEstimator, fit_quietly, score_linearly
-from automl.candidates._targets import LOGARITHM, learns_logarithm, sigmoid_columns, sigmoid_in_graph, softmax
+from automl.candidates._targets import (
+    LOGARITHM,
+    learns_logarithm,
+    sigmoid_columns,
+    sigmoid_in_graph,
+    softmax,
+    target_choice,
+)
 from automl.graph import Graph
 from automl.matrix import Array, FloatArray, Needs, Shape
 from automl.space import Choice, Condition, Float, Params, SearchSpace
@@ -36,7 +43,7 @@ class Linear:
             return SearchSpace({"C": Float(1e-4, 1e3, 1.0, log=True), **penalty}, when)
         values: dict[str, Any] = {
             "alpha": Float(1e-6, 1.0, 1e-3, log=True),
-            LOGARITHM: Choice(("none", "log"), "none"),
+            LOGARITHM: target_choice(task),
         }
         return SearchSpace({**values, **penalty}, when)
 

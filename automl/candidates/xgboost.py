@@ -118,8 +118,7 @@ class XGBoostEstimator:
         target = np.asarray(target, dtype=np.float64)
         rows, stop_rows = split_stop_rows(context, len(matrix))
         if not self.classification:
-            log = learns_logarithm(self.params)
-            self.scale = TargetScale.learn(take(target, rows), take(weight, rows), log=log, margin=0.1)
+            self.scale = self._make_scale(context, take(target, rows), take(weight, rows))
             target = self.scale.apply(target)
         if context.lead is not None:
             self._fit_led(matrix, target, weight, context.lead)
@@ -233,9 +232,13 @@ class XGBoostEstimator:
     def _learn_scale(self, target: Array, start: XGBoostEstimator | None) -> Array:
         """The target as the booster learns it, on the scale of the model that is gone on from."""
         if not self.classification:
-            log = learns_logarithm(self.params)
-            self.scale = TargetScale.learn(target, None, log=log, margin=0.1) if start is None else start.scale
+            assert self.context is not None
+            self.scale = self._make_scale(self.context, target, None) if start is None else start.scale
         return self._convert(target)
+
+    def _make_scale(self, context: FitContext, target: Array, weight: Array | None) -> TargetScale:
+        log = learns_logarithm(self.params)
+        return TargetScale.learn(target, weight, metric=context.task.metric, log=log, margin=0.1)
 
     def _convert(self, target: Array) -> Array:
         return target if self.scale is None else self.scale.apply(target)

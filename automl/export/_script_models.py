@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl.candidates._targets import learns_logarithm, without_transform
+from automl.candidates._targets import LOGARITHM, LOGARITHMIC_METRICS, learns_logarithm, without_transform
 from automl.export._script_columns import choose_encoding
 from automl.export._script_parts import SEED, Code, Raw, Winner, literal
 from automl.graph import NoGraphError
 from automl.schema import Role
-from automl.space import Params
 from automl.task import Task, TaskKind
 
 DATE_PARTS = 7
@@ -44,22 +43,30 @@ def _linear(winner: Winner, code: Code) -> tuple[list[str], str]:
         if elastic
         else {"alpha": own["alpha"] * winner.rows}
     )
-    return _scaled_target(_call(name, settings, "model = "), winner, code), f"A linear model of {_name_target(own)}."
+    return _scaled_target(_call(name, settings, "model = "), winner, code), f"A linear model of {_name_target(winner)}."
 
 
-def _name_target(own: Params) -> str:
-    return "the logarithm of the target" if learns_logarithm(own) else "the standardised target"
+def _is_logarithmic(winner: Winner) -> bool:
+    """Whether the logarithm of the target is learned: by choice, or for the metric where there is none."""
+    if winner.task.is_classification:
+        return False
+    return learns_logarithm(winner.own) if LOGARITHM in winner.own else winner.task.metric in LOGARITHMIC_METRICS
+
+
+def _name_target(winner: Winner) -> str:
+    return "the logarithm of the target" if _is_logarithmic(winner) else "the standardised target"
 
 
 def _scaled_target(lines: list[str], winner: Winner, code: Code) -> list[str]:
     code.use("sklearn.compose", "TransformedTargetRegressor")
     code.use("sklearn.preprocessing", "StandardScaler")
-    if learns_logarithm(winner.own):
+    if _is_logarithmic(winner):
         code.use("functools", "partial")
         code.use("sklearn.preprocessing", "FunctionTransformer")
         code.use("sklearn.pipeline", "make_pipeline")
         # functions of NumPy alone: what is pickled loads in any program
-        pair = "np.log1p, np.expm1" if winner.task.skewed else "np.arcsinh, np.sinh"  # the second knows negative ones
+        is_positive = winner.task.skewed or winner.task.metric in LOGARITHMIC_METRICS
+        pair = "np.log1p, np.expm1" if is_positive else "np.arcsinh, np.sinh"  # the second knows negative ones
         return [
             *lines,
             f"unit = {literal(winner.unit)}  # typical size of the target",
@@ -74,7 +81,10 @@ def _forest(class_name: str, says: str) -> Any:
     def write(winner: Winner, code: Code) -> tuple[list[str], str]:
         name = f"{class_name}{'Classifier' if winner.task.is_classification else 'Regressor'}"
         code.use("sklearn.ensemble", name)
-        return _call(name, {**winner.own, "n_jobs": -1, "random_state": SEED}), says
+        settings = {**winner.own, "n_jobs": -1, "random_state": SEED}
+        if _is_logarithmic(winner):
+            return _scaled_target(_call(name, settings, "model = "), winner, code), says
+        return _call(name, settings), says
 
     return write
 
@@ -89,7 +99,7 @@ def _boosting(winner: Winner, code: Code) -> tuple[list[str], str]:
         "random_state": SEED,
     }
     says = f"Boosted trees; {winner.rounds} rounds were best in the search."
-    if learns_logarithm(winner.own):
+    if _is_logarithmic(winner):
         return _scaled_target(_call(name, settings, "model = "), winner, code), says
     return _call(name, settings), says
 
@@ -136,7 +146,7 @@ def _svm(winner: Winner, code: Code) -> tuple[list[str], str]:
     if not winner.task.is_classification:
         code.use("sklearn.svm", "SVR")
         made = _call("SVR", {**settings, "epsilon": own["epsilon"]}, "model = ")
-        return _scaled_target(made, winner, code), f"A kernel SVM of {_name_target(own)}."
+        return _scaled_target(made, winner, code), f"A kernel SVM of {_name_target(winner)}."
     code.use("sklearn.svm", "SVC")
     made = _call("SVC", {**settings, "random_state": SEED}, "model = ")
     return _calibrated(made, code), "A kernel SVM with calibrated probabilities."

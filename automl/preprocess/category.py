@@ -19,6 +19,7 @@ FEW_LEVELS = 12
 MAX_NATIVE_LEVELS = 32
 MAX_INDICATORS = 100
 MAX_TARGET_COLUMNS = 400
+MANY_CLASSES = 30  # from which on the target means of all columns together are no more than that
 MAX_GRAPH_CELLS = 400_000
 # Encodings on a scale of their own: the target's, or a rank. Beside scaled numbers it is all that a distance sees.
 MEASURED = ("target", "ordinal")
@@ -50,7 +51,7 @@ class CategoryPart:
 
     def fit(self, table: Table, fit: FitRows) -> FloatArray:
         codes, names = table.categories, table.layout.levels
-        encodings = [self._choose(levels, fit) for levels in names]
+        encodings = self._choose_all(names, fit)
         merged = [
             merge_rare(codes[:, place], levels, int(self.params.get("rare", 1))) for place, levels in enumerate(names)
         ]
@@ -78,6 +79,18 @@ class CategoryPart:
             "encodings": np.array(encodings, dtype="U8"),
         }
         return _join(blocks, len(codes))
+
+    def _choose_all(self, sizes: tuple[int, ...], fit: FitRows) -> list[str]:
+        """An encoding for each column. Target means are a column a class: of many classes only the columns with the
+        fewest levels have them, the others ranks."""
+        encodings = [self._choose(levels, fit) for levels in sizes]
+        if fit.task.n_classes < MANY_CLASSES:
+            return encodings
+        learned = [place for place, encoding in enumerate(encodings) if encoding == "target"]
+        learned.sort(key=lambda place: sizes[place])
+        for place in learned[MAX_TARGET_COLUMNS // fit.task.n_classes :]:
+            encodings[place] = "ordinal"
+        return encodings
 
     def _choose(self, levels: int, fit: FitRows) -> str:
         if self.needs.categories == "embed":

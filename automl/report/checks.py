@@ -169,7 +169,9 @@ def _coverage(source: RunSource) -> Check | None:
     for entry in entries:
         if isinstance(entry, dict) and entry.get("level") == 0.9 and is_figure(entry.get("observed")):
             half = format_figure(entry.get("half_width"), 3)
-            text = f"{format_share(entry['observed'])} of the truths lie in an interval meant for 90%, ±{half} on average."
+            text = (
+                f"{format_share(entry['observed'])} of the truths lie in an interval meant for 90%, ±{half} on average."
+            )
             good = abs(entry["observed"] - 0.9) < 0.05
             title = "Nine in ten predictions are this close" if good else "Intervals do not hold"
             return Check(tone="good" if good else "warn", title=title, text=text)

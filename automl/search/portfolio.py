@@ -116,14 +116,16 @@ def list_entries(families: Families, kind: TaskKind) -> list[Entry]:
 
 
 def _add_logarithms(listed: list[Entry], families: Families) -> Iterator[Entry]:
-    """After each family's first entry the same on the target's logarithm, where the family has the choice."""
+    """After each family's first entry the same on the target's logarithm, where the family has the choice and would not
+    learn it in any case."""
     begun: set[str] = set()
     for entry in listed:
         yield entry
         if entry.origin == "baseline" or entry.family in begun or entry.family not in families.usable:
             continue
         begun.add(entry.family)
-        if LOGARITHM.keys() <= families[entry.family].space.parameters.keys():
+        space = families[entry.family].space.parameters
+        if all(name in space and space[name].default != value for name, value in LOGARITHM.items()):
             yield entry._replace(label=f"{entry.label} log", params=entry.params | LOGARITHM)
 
 

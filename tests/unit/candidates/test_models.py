@@ -14,6 +14,7 @@ from automl.candidates._sklearn import read_skops
 from automl.candidates.xgboost import XGBoostEstimator
 from automl.errors import ArtifactError
 from automl.matrix import Needs, Shape
+from automl.metrics import get_metric
 from automl.task import Task, TaskKind
 from tests.conformance.candidates import CANDIDATES, make_context, make_problem
 
@@ -57,6 +58,35 @@ def test_the_constant_is_the_mean_the_weighted_mean_or_the_median() -> None:
     assert predict("mae", None) == 2.5
     assert predict("mae", np.array([1.0, 1.0, 1.0, 1.0])) == 2.5
     assert predict("mae", np.array([0.2, 0.2, 0.2, 3.4])) == 10.0
+    # of 2, 3, 4 and 11, one more than each, the geometric mean less one
+    assert predict("rmsle", None) == pytest.approx(264**0.25 - 1)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "hist_gradient_boosting", "svm_rbf", "random_forest"])
+def test_counts_that_are_often_0_are_learned_as_their_errors_are_measured(name: str) -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(400, 2)).astype(np.float32)
+    target = rng.poisson(np.exp(2.0 + 1.5 * matrix[:, 0])) * (rng.random(400) > 0.3).astype(np.float64)
+    plugin = CANDIDATES.get(name)
+    problem = make_problem(TaskKind.REGRESSION, plugin.needs)
+
+    def error(metric: str) -> float:
+        task = dataclasses.replace(VALUE, metric=metric)
+        given = {"n_estimators": 50} if name == "random_forest" else {}
+        context = dataclasses.replace(make_context(problem), task=task, features=problem.features[:2])
+        estimator = plugin.build(plugin.space(task, shape(400, 2, 1)).complete(given), context)
+        estimator.fit(matrix[:300], target[:300], None)
+        return get_metric("rmsle").score(target[300:], estimator.predict(matrix[300:]))
+
+    assert error("rmsle") < 0.95 * error("rmse")
+
+
+def test_clouds_of_more_columns_than_memory_holds_are_refused() -> None:
+    estimator = CANDIDATES.get("discriminant").build(
+        {"pooled": 0.3, "shrunk": 0.01}, make_context(make_problem(TaskKind.BINARY, Needs()))
+    )
+    with pytest.raises(ValueError, match="1,000 columns and 30 classes"):
+        estimator.fit(np.zeros((60, 1_000), dtype=np.float32), np.arange(60) % 30, None)
 
 
 def test_a_linear_model_of_the_logarithm_learns_what_multiplies() -> None:

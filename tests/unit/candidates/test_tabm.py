@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from automl.candidates._keras import flat_cosine
 from automl.candidates._tabm import TabMNetwork, interval_rates, quantile_edges
 from automl.errors import ArtifactError
-from automl.matrix import Feature
+from automl.matrix import Feature, Shape
 from automl.task import TaskKind
 from tests.conformance.candidates import CANDIDATES, make_context, make_problem
 
@@ -88,3 +89,11 @@ def test_an_architecture_survives_json_and_a_strange_one_is_refused(tmp_path: Pa
     for change in (*strange, {"more": 1}, {"cardinalities": [4, -3]}):
         with pytest.raises(ArtifactError):
             TabMNetwork.from_json(tmp_path, {"architecture": {**record, **change}})
+
+
+def test_the_columns_that_pictures_become_are_embedded_in_few_numbers() -> None:
+    space = CANDIDATES.get("keras_tabm").space
+    task = make_problem(TaskKind.BINARY, CANDIDATES.get("keras_tabm").needs).task
+    table = Shape(rows=1_000, numbers=4, categories=2, levels=20, outputs=2)
+    widths = [space(task, dataclasses.replace(table, pictures=count)).defaults()["width"] for count in (0, 1)]
+    assert widths == [8, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from automl.candidates._targets import (
     sigmoid_columns,
     softmax,
     spread_probabilities,
+    target_space,
 )
 from automl.errors import ArtifactError
+from automl.space import Choice
+from automl.task import Task, TaskKind
 
 
 def test_classes_with_gaps_become_positions() -> None:
@@ -91,3 +95,21 @@ def test_a_target_in_tiny_units_is_brought_to_a_deviation_of_one() -> None:
     assert scale.apply(y).std() == pytest.approx(1.0)
     np.testing.assert_allclose(scale.invert(scale.apply(y))[:, 0], y, rtol=1e-5)
     assert TargetScale.learn(np.full(9, 1e6), None).deviation == 1.0
+
+
+def test_for_errors_of_logarithms_the_logarithm_of_one_more_is_learned() -> None:
+    target = np.array([0.0, np.e - 1, np.e**2 - 1])
+    scale = TargetScale.learn(target, None, metric="rmsle")
+    assert (scale.log, scale.unit) == (True, 1.0)
+    assert scale.mean == pytest.approx(1.0)
+    np.testing.assert_allclose(scale.invert(np.zeros(1)), [[np.e - 1]], rtol=1e-6)
+    assert not TargetScale.learn(target, None, metric="rmse").log
+    assert not TargetScale.learn(target, None, metric="rmsle", log=False).log
+
+
+def test_the_logarithm_is_the_default_where_it_is_measured_and_a_choice_where_values_are_skewed() -> None:
+    plain = Task(kind=TaskKind.REGRESSION, target="y", metric="rmse")
+    skewed, measured = dataclasses.replace(plain, skewed=True), dataclasses.replace(plain, metric="rmsle")
+    assert target_space(plain) == {}
+    assert target_space(skewed) == {"target_transform": Choice(("none", "log"), "none")}
+    assert target_space(measured) == {"target_transform": Choice(("none", "log"), "log")}

@@ -56,3 +56,17 @@ def test_a_network_whose_words_are_replaced_while_it_learns_learns_the_same_agai
         answers.append(estimator.predict(matrix))
     np.testing.assert_array_equal(*answers)
     assert (answers[0].argmax(axis=1) == target).mean() > 0.9
+
+
+def test_of_long_texts_few_are_looked_at_at_once() -> None:
+    """Of 4,096 texts of 256 words, attention would hold 4 GB."""
+    params = {"embedding": 64, "units": 128, "epochs": 4, "learning_rate": 1e-3, "weight_decay": 1e-3}
+    long = tuple(Feature(name=f"token {at}", source="t", cardinality=30, token=True) for at in range(256))
+
+    def rows_at_once(net: Any, features: tuple[Feature, ...]) -> int:
+        context = FitContext(task=TASK, features=features, seed=1, stop_rows=np.zeros(0, dtype=np.int64))
+        return TextNetEstimator("net", net, params, context)._schedule(1_000).score_rows
+
+    assert rows_at_once(Attention(), long) == 20_000_000 // (4 * 256**2)
+    assert rows_at_once(Convolutions(), long) == 20_000_000 // (128 * 256)
+    assert rows_at_once(Attention(), PLACES) == 4096

@@ -308,3 +308,21 @@ def test_a_column_in_tiny_units_is_brought_to_the_scale_of_the_others() -> None:
     for scale in ("standard", "robust"):
         scaled = NumberPart(Needs(scaled=True), {"scale": scale}).fit(table, rows_of(np.arange(300) % 2))
         assert 0.8 < scaled[:, 0].std() < 1.2
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(3, 8), (60, 6)])
+def test_of_many_classes_the_columns_with_the_fewest_levels_have_target_means(classes: int, expected: int) -> None:
+    """Eight columns would be 480 of them, beside which nothing else of a matrix counts."""
+    levels = (40, 13, 39, 14, 15, 16, 17, 18)
+    layout = Layout(numbers=(), categories=tuple("abcdefgh"), levels=levels, dates=())
+    rng = np.random.default_rng(0)
+    codes = np.column_stack([rng.integers(0, size, 240) for size in levels]).astype(np.int32)
+    table = Table(layout=layout, numbers=np.empty((240, 0), np.float32), categories=codes, dates=np.empty((240, 0)))
+    task = Task(kind=TaskKind.MULTICLASS, target="y", classes=tuple(f"{label:02}" for label in range(classes)))
+    transformer = Transformer(Needs(), plan_space(Needs(), layout).defaults(), layout)
+
+    matrix = transformer.fit(table, rows_of(np.arange(240) % classes, task))
+
+    assert matrix.shape == (240, len(transformer.features())) == (240, expected * classes + 8 - expected)
+    encodings = transformer.parts[0].state["encodings"]
+    assert [levels[place] for place in range(8) if encodings[place] == "ordinal"] == ([40, 39] if classes == 60 else [])

@@ -450,3 +450,12 @@ def test_an_entry_whose_encoder_is_not_offered_is_left_out(monkeypatch: pytest.M
     assert labels() == {"sentences"}
     monkeypatch.setattr(sentences, "is_available", lambda backbone="": False)
     assert labels() == set()
+
+
+def test_where_the_logarithm_is_measured_each_family_learns_it_at_once() -> None:
+    task = dataclasses.replace(TASKS[TaskKind.REGRESSION], metric="rmsle", skewed=True)
+    families = Families(Recipe().override({"search": {"candidates": "auto"}}), task, make_table())
+    specs = make_portfolio(families, TaskKind.REGRESSION)
+    assert not any(spec.label.endswith(" log") for spec in specs)
+    chosen = [spec.params["model.target_transform"] for spec in specs if "model.target_transform" in spec.params]
+    assert chosen and set(chosen) == {"log"}
