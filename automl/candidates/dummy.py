@@ -1,5 +1,4 @@
-"""The constant model: class shares, or the mean (the median where absolute errors are measured, the mean by logarithms
-where errors of logarithms are)."""
+"""The constant model: class shares, or the mean (where absolute errors are measured the median)."""
 
 from __future__ import annotations
 
