@@ -21,9 +21,7 @@ SHAPE = (24, 24, 3)
 
 def make_context(rows: int) -> FitContext:
     stop_rows = np.arange(rows - rows // 7, rows)
-    return FitContext(
-        task=TASK, features=(Feature(name="p", source="p", shape=SHAPE),), seed=1, stop_rows=stop_rows
-    )
+    return FitContext(task=TASK, features=(Feature(name="p", source="p", shape=SHAPE),), seed=1, stop_rows=stop_rows)
 
 
 def draw_arrows(rows: int, *, seed: int = 0) -> tuple[Array, Array]:
