@@ -32,7 +32,7 @@ class Intervals:
     Attributes:
         centers: (b,) ascending: the median prediction of each bin.
         quantiles: (b, len(SHARES)) of truth less prediction in it; NaN where too few rows tell.
-        rows: that they come from.
+        rows: that they come from; of uneven weights as many even ones as tell the same.
         floor: no interval begins below; 0 where no value that was learned is negative.
     """
 
@@ -52,7 +52,7 @@ class Intervals:
         if level > self.highest + 1e-9:
             raise UsageError(
                 f"{self.rows:,} scored rows tell of intervals up to {self.highest:g}, not of {level:g}",
-                hint=f"--interval {self.highest:g}",
+                hint=f"--interval {self.highest:g}" if self.highest else "Train it with more rows",
             )
         predicted = np.asarray(predicted, dtype=np.float64)
         low, high = (
@@ -87,32 +87,48 @@ class Intervals:
         return cls(np.array(record["centers"], dtype=np.float64), quantiles, int(record["rows"]), floor)
 
 
-def learn_intervals(y: Array, predicted: Array, weight: Array | None = None) -> Intervals | None:
+def learn_intervals(
+    y: Array, predicted: Array, weight: Array | None = None, *, floor: float = -math.inf
+) -> Intervals | None:
     """What the errors of predictions (n,) for rows with the true values y (n,) tell; None if the rows are too few.
 
     Args:
-        weight: of the rows (n,): quantiles are of their weight.
+        weight: of the rows (n,): quantiles are of their weight, and uneven ones tell as much as fewer even ones (Kish
+            1965, "Survey Sampling").
+        floor: as in `Intervals`.
     """
-    if len(y) < LEAST_ROWS:
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+    counted = np.flatnonzero(weight > 0)
+    y, predicted, weight = y[counted], predicted[counted], weight[counted]
+    rows = int(_count_worth(weight) + 1e-6) if len(y) else 0
+    if rows < LEAST_ROWS or not np.isfinite(predicted).all():
         return None
     order = np.argsort(predicted, kind="stable")
-    bins = np.array_split(order, min(MOST_BINS, max(1, len(y) // BIN_ROWS)))
-    weight = np.ones(len(y)) if weight is None else weight
-    bins = [part for part in bins if weight[part].sum() > 0]
+    reached = np.cumsum(weight[order]) / weight.sum()
+    n_bins = min(MOST_BINS, max(1, rows // BIN_ROWS))
+    places = np.unique(np.searchsorted(reached, np.arange(1, n_bins) / n_bins - 1e-9) + 1)
+    bins = [part for part in np.split(order, places) if len(part)]
     centers = np.array([np.median(predicted[part]) for part in bins], dtype=np.float64)
-    if not bins or not np.isfinite(centers).all():
-        return None
     centers, places = np.unique(centers, return_inverse=True)  # a constant has one, whatever the number of its rows
     bins = [np.concatenate([bins[at] for at in np.flatnonzero(places == place)]) for place in range(len(centers))]
     quantiles = np.stack([_weigh_quantiles((y - predicted)[part], weight[part]) for part in bins])
-    return Intervals(centers, quantiles, len(y), 0.0 if y.min() >= 0 else -math.inf)
+    return Intervals(centers, quantiles, rows, floor)
+
+
+def find_floor(y: Array) -> float:
+    """Below which no value is to be expected: 0 where none that was learned is negative."""
+    return 0.0 if y.min(initial=0.0) >= 0 else -math.inf
+
+
+def _count_worth(weight: Array) -> float:
+    return float(weight.sum() ** 2 / (weight**2).sum())
 
 
 def _weigh_quantiles(residuals: Array, weight: Array) -> Array:
     """Quantiles at SHARES of residuals (n,), as one row more than there are would have them."""
     order = np.argsort(residuals, kind="stable")
     values, share = residuals[order].astype(np.float64), weight[order] / weight.sum()
-    rows = len(values)
+    rows = _count_worth(weight)
     reached = np.cumsum(share) - share / 2
     # of n rows the smallest stands at 1 / (n + 1): what lies beyond is not known
     reached = (reached * rows + 0.5) / (rows + 1)

@@ -162,7 +162,8 @@ def read_new(
     if portion is not None and not portion.is_read_out:
         text = f"only the first {portion.read_rows:,} rows of {path} are held against the data"
         tell(Decision(topic="test", text=text, reason="the time was too short to read on"))
-    table = read_table(Path(path), options=recipe.data, part="test") if portion is None else portion.table
+    options = recipe.data.model_copy(update={"roles": dataset.schema.roles})
+    table = read_table(Path(path), options=options, part="test") if portion is None else portion.table
     frame = table.frame
     names = [str(name) for name in frame.columns]
     if labelled and dataset.task.target not in names:

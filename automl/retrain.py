@@ -234,7 +234,7 @@ def warm_recipe(champion: Run, predictor: Predictor) -> Recipe:
         if trial in results and results[trial]["origin"] != "baseline"
     )
     schema = Schema.from_json(read_json(champion.model / "schema.json"))
-    fixed = {column.name: str(column.role) for column in schema.of(Role.TEXT, Role.IMAGE)}
+    fixed = {column.name: str(column.role) for column in schema.of(Role.CATEGORY, Role.TEXT, Role.IMAGE)}
     data = recipe.data.model_copy(update={"roles": {**fixed, **recipe.data.roles}})
     search = recipe.search.model_copy(update={"first": first})
     return recipe.model_copy(

@@ -19,7 +19,7 @@ from automl.files import environment_error, read_json, remove, write_json, write
 
 FORMAT_VERSION = 1
 # What is written before the record, and what a kill leaves of writing it.
-BEFORE_RECORD = re.compile(r"recipe\.yaml|\.(recipe\.yaml|run\.json)\.tmp-\d+")
+BEFORE_RECORD = re.compile(r"recipe\.yaml|\.(?:recipe\.yaml|run\.json)\.tmp-(\d+)")
 Status = Literal["running", "complete", "interrupted", "stopped", "failed"]
 
 
@@ -103,7 +103,7 @@ class Run:
         made = [folder for folder in self._folders() if folder.is_dir() and not folder.is_symlink()]
         is_begun = len(made) == len(self._folders())
         return not any(self.path.iterdir()) or all(
-            path in made or (is_begun and path.parent == self.path and BEFORE_RECORD.fullmatch(path.name))
+            path in made or (is_begun and path.parent == self.path and _is_left(path.name))
             for path in self.path.rglob("*")
         )
 
@@ -228,3 +228,13 @@ def find_version(path: Path) -> Path:
     version = model.resolve().parent
     is_own = version.parent == (path / "versions").resolve() and (version / "run.json").is_file()
     return version if is_own else path
+
+
+def _is_left(name: str) -> bool:
+    """Whether a file comes before the record of a run, and nobody is at work on it."""
+    found = BEFORE_RECORD.fullmatch(name)
+    if found is None or found[1] is None:
+        return found is not None
+    import psutil
+
+    return not psutil.pid_exists(int(found[1]))

@@ -9,7 +9,7 @@ from automl.matrix import Array, FloatArray, IntArray
 SIDE = 24  # pixels that suffice to tell an arrow's direction, before blocks of BLOCK × BLOCK are averaged
 BLOCK = 2  # so that a place counts nearly as its neighbours do
 MAX_ROWS = 3_000
-LEAST_ROWS = 20  # of a class, to judge by
+LEAST_ROWS = 20  # of each half of a class: of fewer nothing is said
 SHARE = 0.7  # of a class' pictures that have to look like it, and of their mirror images that look like another
 
 
@@ -24,20 +24,22 @@ def has_mirror_classes(pixels: Array, target: Array, rows: IntArray) -> bool:
         target: class (n,).
         rows: those to learn from; no others are looked at.
     """
-    order = rows[np.argsort(target[rows], kind="stable")]  # every other row of these is half of each class
-    order = order[:: max(1, -(-len(order) // MAX_ROWS))]
-    classes, counts = np.unique(target[order], return_counts=True)
+    classes, counts = np.unique(target[rows], return_counts=True)
     classes = classes[counts >= 2 * LEAST_ROWS]
     if len(classes) < 2:
         return False
-    looks = _look(pixels, order)
-    parts = [looks[target[order] == label] for label in classes]
+    most = max(2 * LEAST_ROWS, MAX_ROWS // len(classes))
+    parts = [_look(pixels, _thin(rows[target[rows] == label], most)) for label in classes]
     means = np.stack([part[::2].mean(axis=0) for part in parts])
     straight, mirrored = (
         np.stack([_share_nearer(part[1::2, :, ::turn], means, at) for at, part in enumerate(parts)]) for turn in (1, -1)
     )
     swapped = np.minimum(straight, 1.0 - mirrored) >= SHARE
     return bool((swapped & swapped.T).any())
+
+
+def _thin(rows: IntArray, most: int) -> IntArray:
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
 
 
 def _look(pixels: Array, rows: IntArray) -> FloatArray:

@@ -47,7 +47,7 @@ def evaluate_command(
     """Score a model on a labelled table: every metric of its task with a 95% interval."""
     from automl.cli.output import open_output, print_json
     from automl.cli.predict import check_interval
-    from automl.cli.tables import find_sheet
+    from automl.data.sheets import find_sheet
     from automl.ensemble.artifact import load_predictor
     from automl.report.console import print_blocks
 

@@ -129,8 +129,8 @@ def _label(data: SearchData, value: Any) -> Any:
 
 
 def _read_row(run: Run, path: Path, number: int, encoding: str | None) -> pd.DataFrame:
-    from automl.cli.tables import find_sheet
     from automl.data.load import read_table
+    from automl.data.sheets import find_sheet
     from automl.errors import UsageError
     from automl.files import read_json
     from automl.recipe import DataOptions

@@ -42,7 +42,8 @@ def predict_command(
 ) -> None:
     """Predict every row of a table, or file of a folder: `prediction`, and how sure with --proba or --interval."""
     from automl.cli.output import print_json
-    from automl.cli.tables import check_output, find_sheet, in_order, open_writer, read_tables
+    from automl.cli.tables import check_output, in_order, open_writer, read_tables
+    from automl.data.sheets import find_sheet
     from automl.ensemble.artifact import load_predictor
 
     check_output(out)

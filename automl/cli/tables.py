@@ -31,7 +31,7 @@ def read_tables(
     """The table as rows of a model's schema, in pieces if it is large, and whether it is.
 
     Args:
-        sheet: of a workbook, as `find_sheet` knows it; the first that is not empty without it.
+        sheet: of a workbook, as `automl.data.sheets` finds it; the first that is not empty without it.
 
     Raises:
         DataError: if it cannot be read; of a piece when it is reached.
@@ -43,23 +43,6 @@ def read_tables(
     options = DataOptions.model_validate({"encoding": encoding, "sheet": sheet, "roles": schema.roles})
     pieces = stream_table(data, options=options)
     return (iter([read_table(data, options=options, part=part)]), False) if pieces is None else (pieces, True)
-
-
-def find_sheet(model: Path, data: Path) -> str | None:
-    """The sheet that the model's run was told to read, if `data` is a workbook with one of that name.
-
-    A model folder without its run does not know.
-    """
-    from automl.data.readers.excel import SUFFIXES, list_sheets
-    from automl.data.source import open_source
-    from automl.recipe import load_recipe
-    from automl.run import Run, find_version
-
-    recipe = Run(find_version(model)).recipe_path
-    if data.suffix.lower() not in SUFFIXES or not recipe.is_file():
-        return None
-    sheet = load_recipe(str(recipe)).data.sheet
-    return sheet if sheet is not None and sheet in list_sheets(open_source(data)) else None
 
 
 def in_order(answer: Callable[[RawTable], T], tables: Iterable[RawTable], *, predictor: Predictor) -> Iterator[T]:

@@ -386,11 +386,12 @@ def speaks_of_time(name: str) -> bool:
     return bool(_DATE_NAME.search(name))
 
 
-def guess_number_dates(name: str, values: Array) -> Guess | None:
+def guess_number_dates(name: str, values: Array, *, is_code: bool = False) -> Guess | None:
     """Whether whole numbers are moments: seconds or milliseconds since 1970, or digits such as 20240131.
 
     Args:
         values: (n,) float64 without NaN.
+        is_code: whether the name says that they stand for things: no seconds then, of which any number may be some.
     """
     if len(values) < 2 or not np.all(values == np.floor(values)):
         return None
@@ -401,7 +402,7 @@ def guess_number_dates(name: str, values: Array) -> Guess | None:
         # 2000 to 2039; with a name that speaks of time, 1973 to 2096
         wide, narrow = (1e8 * scale, 4e9 * scale), (9.46e8 * scale, 2.2e9 * scale)
         start, end = wide if named else narrow
-        if start <= low and high <= end and varied:
+        if start <= low and high <= end and varied and not is_code:
             return Guess(format=CellFormat(date_format=date_format), reason=f"{unit} since 1970")
     if low >= 19000101 and high <= 21001231 and varied:
         year, rest = np.divmod(values.astype(np.int64), 10000)

@@ -35,7 +35,7 @@ from automl.recipe import DataOptions
 from automl.schema import CellFormat, Column, Notice, Role, Schema
 
 _ID_NAME = re.compile(
-    r"(?:^|[_\W])(?:id|idx|index|key|uuid|guid|rowid|rownum|row|nr|no)$|[a-z](?:Id|ID)$", re.IGNORECASE
+    r"(?:^|[_\W])(?:id|idx|index|key|uuid|guid|rowid|rownum|row|nr|no)$|(?-i:[a-z](?:Id|ID)$)", re.IGNORECASE
 )
 _CODE_NAME = re.compile(
     r"zip|postal|postcode|(?:^|[_\W])plz|area_?code|fips"
@@ -201,7 +201,7 @@ def _number_column(evidence: Evidence, values: Array, guess: Guess, remarks: Rem
         if len(good) < len(values):
             return category_column(evidence, "one value or none", remarks)
         return ignored_column(name, f"has one value, {cells.number_text(good[0])}")
-    moments = None if _names_codes(name) else guess_number_dates(name, good)
+    moments = guess_number_dates(name, good, is_code=_names_codes(name))
     if moments is not None:
         return _date_column(evidence, moments, remarks)
     if whole and _CODE_NAME.search(name) and good.min() >= 0:

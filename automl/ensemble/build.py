@@ -15,7 +15,7 @@ from automl.ensemble.selection import Allowance, blend_outputs, select_ensemble
 from automl.errors import AutoMLError
 from automl.events import BestImproved, Decision, Event
 from automl.files import read_json, write_json
-from automl.intervals import Intervals, learn_intervals
+from automl.intervals import Intervals, find_floor, learn_intervals
 from automl.matrix import FloatArray
 from automl.metrics import get_metric
 from automl.recipe import Recipe
@@ -266,7 +266,8 @@ class EnsembleBuilder:
         if self.data.task.is_classification:
             return None
         blend = join_members(self.oofs.on_scored_rows(), weights, calibrator, layer)
-        return learn_intervals(self.oofs.target(), blend[:, 0], self.oofs.weight())
+        floor = find_floor(self.data.target)
+        return learn_intervals(self.oofs.target(), blend[:, 0], self.oofs.weight(), floor=floor)
 
     def _must_be_few(self, weights: dict[int, float]) -> bool:
         """Whether a row would take longer, or the model be larger, than they may if all folds of members without a

@@ -18,7 +18,7 @@ from automl.ensemble.artifact import REFERENCE, find_model_folder, save_single
 from automl.ensemble.second_layer import join_members, read_layer
 from automl.errors import SearchError, UsageError
 from automl.files import check_writable, read_json
-from automl.intervals import Intervals, learn_intervals
+from automl.intervals import Intervals, find_floor, learn_intervals
 from automl.matrix import Array, FloatArray
 from automl.metrics import get_metric
 from automl.preprocess.plan import Transformer
@@ -110,7 +110,8 @@ def distill(run: Run, name: str, out: Path, *, keep: float, tell: Callable[[str]
     transformer, estimator = _fit(data, name, rows, teacher, seed=len(data.folds))
     intervals = None
     if not data.task.is_classification:
-        intervals = learn_intervals(data.target[scored], learned[:, 0], weight)
+        floor = find_floor(data.target)
+        intervals = learn_intervals(data.target[scored], learned[:, 0], weight, floor=floor)
     _write(run, data, out, transformer, estimator, calibrator, result, intervals)
     return result
 

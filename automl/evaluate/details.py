@@ -94,7 +94,7 @@ def _residuals(room: _Room) -> dict[str, Any]:
     return {
         "plane": describe_plane(y, predicted),
         "bands": describe_bands(predicted, residuals),
-        "coverage": describe_coverage(y, predicted, room.seed, evidence.units),
+        "coverage": describe_coverage(y, predicted, room.seed, evidence.units, evidence.weight),
         "columns": [_along(room, name, residuals) for name in room.order[:MAIN_COLUMNS]],
     }
 

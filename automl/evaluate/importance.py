@@ -101,10 +101,13 @@ def summarize_importance(drops: list[dict[str, list[float]]]) -> list[dict[str, 
 
 def _error(folds: list[list[float]]) -> float | None:
     """Standard error of the mean loss. The repeats of a fold are held against one score of its rows as they are, which
-    varies by as much as those shuffled where the column tells nothing: their mean has s² + s²/R of R repeats."""
+    varies by as much as those shuffled where the column tells nothing: their mean has s² + s²/R of R repeats. Where it
+    tells something, folds may differ by more."""
     count = sum(len(values) for values in folds)
     if count == len(folds):
         return None
     variance = sum(len(values) * float(np.var(values)) for values in folds) / (count - len(folds))
     repeats = count / len(folds)
-    return float(np.sqrt(variance * (repeats + 1) / count))
+    means = [float(np.mean(values)) for values in folds]
+    between = float(np.var(means, ddof=1)) / len(means) if len(means) > 1 else 0.0
+    return float(np.sqrt(max(variance * (repeats + 1) / count, between)))

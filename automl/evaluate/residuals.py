@@ -73,13 +73,16 @@ def describe_levels(names: list[str], codes: IntArray, residuals: Array) -> list
     return result
 
 
-def describe_coverage(y: Array, predicted: Array, seed: int, units: IntArray | None) -> list[dict[str, float]]:
+def describe_coverage(
+    y: Array, predicted: Array, seed: int, units: IntArray | None, weight: Array | None = None
+) -> list[dict[str, float]]:
     """Intervals as `automl.intervals` makes them, set on one half of the rows and checked on the other, and the other
     way round; levels for which a half has too few rows are left out."""
     mask = halve(len(y), seed, units)
     if min(mask.sum(), (~mask).sum()) < MIN_ROWS:
         return []
-    known = [(learn_intervals(y[setting], predicted[setting]), ~setting) for setting in (mask, ~mask)]
+    weight = np.ones(len(y)) if weight is None else weight
+    known = [(learn_intervals(y[part], predicted[part], weight[part]), ~part) for part in (mask, ~mask)]
     result = []
     for level in LEVELS:
         inside = width = 0.0
@@ -87,10 +90,11 @@ def describe_coverage(y: Array, predicted: Array, seed: int, units: IntArray | N
             if intervals is None or level > intervals.highest:
                 break
             low, high = intervals.around(predicted[checked], level)
-            inside += float(((low <= y[checked]) & (y[checked] <= high)).sum())
-            width += float((high - low).sum())
+            inside += float(((low <= y[checked]) & (y[checked] <= high)) @ weight[checked])
+            width += float((high - low) @ weight[checked])
         else:
-            result.append({"level": level, "observed": inside / len(y), "half_width": width / 2 / len(y)})
+            total = float(weight.sum())
+            result.append({"level": level, "observed": inside / total, "half_width": width / 2 / total})
     return result
 
 

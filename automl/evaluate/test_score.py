@@ -86,7 +86,11 @@ def _score(
     with collect_faults() as faults:
         answers = _join([_answer(predictor, table.frame, aside, deadline, recipe.seed) for table in tables])
     if not answers.known:
-        return None, [f"{test} was not scored: no row has a known value in {task.target!r}"]
+        which, again = "no row", ""
+        if portion is not None and not portion.is_whole:
+            which = f"none of the {len(answers.aside):,} rows that there was time for"
+            again = f"; {_write_command(run, data, weight=data.weight, group=data.group)} reads all"
+        return None, [f"{test} was not scored: {which} has a known value in {task.target!r}{again}"]
     warnings = [tell_unknown(test, answers.unknown, task)] if answers.unknown else []
     if faults:
         warnings.append(
@@ -116,15 +120,15 @@ def _read_tables(
 ) -> tuple[Iterable[RawTable], Portion | None]:
     """The file as one table; of a large one all pieces or, where the time is limited, rows drawn at random."""
     left, portion = deadline - time.monotonic(), None
+    options = recipe.data.model_copy(update={"roles": schema.roles})
     if math.isinf(left):
-        options = recipe.data.model_copy(update={"roles": schema.roles})
         pieces = stream_table(test, options=options)
         if pieces is not None:
             return pieces, None
     else:
         read_by = time.monotonic() + READ_SHARE * left
         portion = read_portion(test, recipe, schema, allowed_cells=CELLS_PER_SECOND * max(0.0, left), deadline=read_by)
-    whole = read_table(test, options=recipe.data, part="test") if portion is None else portion.table
+    whole = read_table(test, options=options, part="test") if portion is None else portion.table
     return [whole], portion
 
 

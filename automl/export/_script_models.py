@@ -183,7 +183,10 @@ def _tree(winner: Winner, code: Code) -> tuple[list[str], str]:
     name = f"DecisionTree{'Classifier' if winner.task.is_classification else 'Regressor'}"
     code.use("sklearn.tree", name)
     settings = {name: value for name, value in winner.own.items() if name != "pull"}
-    return _call(name, {**settings, "random_state": SEED}), "One decision tree."
+    settings["random_state"] = SEED
+    if _is_logarithmic(winner):
+        return _scaled_target(_call(name, settings, "model = "), winner, code), "One decision tree."
+    return _call(name, settings), "One decision tree."
 
 
 def _calibrated(lines: list[str], code: Code) -> list[str]:

@@ -28,7 +28,8 @@ from automl.recipe import load_recipe
 from automl.run import Run
 from automl.search.data import SearchData
 from automl.search.records import read_results
-from automl.search.threshold import find_threshold
+from automl.search.threshold import USUAL, find_threshold
+from automl.task import TaskKind
 
 FILE = "train.py"
 KEEP = 0.9  # of the configuration's gain over a constant answer that the script must reach
@@ -137,10 +138,19 @@ def _find_rate(folds: Any) -> dict[str, float]:
 
 def _find_threshold(run: Run, data: SearchData, trial: int) -> float:
     """At which the configuration was held against others, by its answers to rows that it had not seen."""
-    outputs = np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False)
+    metric = get_metric(data.task.metric)
+    if not metric.hangs_on_threshold or data.task.kind is not TaskKind.BINARY:
+        return USUAL
+    try:
+        outputs = np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{run.path} no longer holds what its models said of the rows they had not seen",
+            hint="Put search/ back; export to onnx does without it",
+        ) from error
     rows = np.flatnonzero(~np.isnan(outputs[:, 0]))
     weight = None if data.weight is None else data.weight[rows]
-    return float(f"{find_threshold(get_metric(data.task.metric), data.target[rows], outputs[rows], weight):.6g}")
+    return float(f"{find_threshold(metric, data.target[rows], outputs[rows], weight):.6g}")
 
 
 def _find_unit(folds: Any) -> float:

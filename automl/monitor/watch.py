@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.identity import begins_with
 from automl.data.load import read_table
+from automl.data.sheets import find_sheet
 from automl.ensemble.artifact import find_model_folder, load_predictor
 from automl.monitor.drift import GATE, compare
 from automl.monitor.reference import read_reference
@@ -37,7 +38,8 @@ def watch(model: Path, data: Path | pd.DataFrame, *, gate: float = GATE, encodin
         source = f"{len(log.files)} file(s) of the log {data.name}"
         record["notices"] += log.notices
     else:
-        options = DataOptions.model_validate({"encoding": encoding, "roles": predictor.schema.roles})
+        sheet = find_sheet(model, data) if isinstance(data, Path) else None
+        options = DataOptions.model_validate({"encoding": encoding, "sheet": sheet, "roles": predictor.schema.roles})
         raw = read_table(data, options=options, part="test")
         record = compare(predictor, reference, raw.frame, gate=gate)
         record["notices"] += [notice.text for notice in raw.notices]

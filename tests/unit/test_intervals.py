@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl.errors import UsageError
-from automl.intervals import SHARES, Intervals, learn_intervals
+from automl.intervals import SHARES, Intervals, find_floor, learn_intervals
 from automl.matrix import Array
 
 
@@ -56,11 +56,29 @@ def test_rows_count_by_their_weight() -> None:
     assert [float(end[0]) for end in learned.around(np.zeros(1), 0.9)] == [1.0, 1.0]
 
 
+def test_uneven_weights_tell_as_much_as_fewer_rows() -> None:
+    rng = np.random.default_rng(5)
+    y, predicted = rng.normal(size=4_000), rng.normal(size=4_000)
+    few = rng.random(4_000) < 0.01
+    assert few.sum() < 50
+    none = learn_intervals(y, predicted, few.astype(float))
+    assert none is not None and (none.rows, len(none.centers)) == (few.sum(), 1)
+    assert none.highest < 0.97
+    same = learn_intervals(y[few], predicted[few])
+    assert same is not None
+    np.testing.assert_allclose(none.quantiles, same.quantiles)
+    assert learn_intervals(y, predicted, np.where(np.arange(4_000) < 5, 1.0, 1e-6)) is None  # five rows, nearly
+    double = learn_intervals(y, predicted, np.full(4_000, 2.0))
+    plain = learn_intervals(y, predicted)
+    assert double is not None and plain is not None
+    np.testing.assert_allclose(double.quantiles, plain.quantiles)
+
+
 def test_no_interval_begins_below_zero_where_no_value_did() -> None:
     y, predicted = make_errors(400, seed=3)
-    learned = learn_intervals(y, predicted)
+    learned = learn_intervals(y, predicted, floor=find_floor(y))
     assert learned is not None and learned.around(np.array([0.0, 5.0]), 0.95)[0].min() == 0.0
-    moved = learn_intervals(y - 50, predicted - 50)
+    moved = learn_intervals(y - 50, predicted - 50, floor=find_floor(y - 50))
     assert moved is not None and moved.around(np.array([-60.0]), 0.95)[0].min() < -60
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_of_a_run_that_could_not_be_made_nothing_is_left_in_the_way_of_the_same_
 
 
 @pytest.mark.parametrize(
-    "files", [(), ("recipe.yaml",), (".recipe.yaml.tmp-9",), ("recipe.yaml", ".run.json.tmp-9")], ids=len
+    "files", [(), ("recipe.yaml",), (".recipe.yaml.tmp-99999999",), ("recipe.yaml", ".run.json.tmp-99999999")], ids=len
 )
 def test_what_a_kill_left_of_making_a_run_is_in_nobodys_way(tmp_path: Path, files: tuple[str, ...]) -> None:
     made = _make(tmp_path / "a")
@@ -173,6 +174,13 @@ with Run.open(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+def test_a_run_that_another_process_is_making_is_in_the_way(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", data_name="t", record={}, recipe="seed: 0\n")
+    run.record_path.rename(run.path / f".run.json.tmp-{os.getpid()}")
+    with pytest.raises(UsageError, match="is there already and is not empty"):
+        Run.create(tmp_path / "run", data_name="t", record={})
 
 
 def test_a_second_process_is_told_who_holds_the_run_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def draw_arrows(rows: int, *, seed: int = 0) -> tuple[Array, Array]:
     return pictures.astype(np.uint8), target.astype(np.int64)
 
 
+def test_rare_mirror_images_are_seen_beside_a_frequent_class() -> None:
+    pictures, target = draw_arrows(3_000)
+    rows = np.concatenate([np.flatnonzero(target == 2), *(np.flatnonzero(target == side)[:70] for side in (0, 1))])
+    often = np.concatenate([rows, *[rows[: len(rows) - 140]] * 5])
+    assert len(often) > 6_000 and has_mirror_classes(pictures, target, often)
+
+
 def test_arrows_to_the_left_and_to_the_right_are_each_others_mirror_images() -> None:
     pictures, target = draw_arrows(400)
     rows = np.arange(400)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from automl.cli.tables import check_output, find_sheet, open_writer
+from automl.cli.tables import check_output, open_writer
 from automl.data.load import read_table
+from automl.data.sheets import find_sheet
 from automl.errors import UsageError
 
 FRAME = pd.DataFrame({"prediction": ["yes", "no", "yes", "größe"], "proba_yes": [0.75, 0.25, 1.0, 0.1 + 0.2]})

@@ -268,6 +268,12 @@ def test_numbers_of_ten_digits_are_moments_otherwise(tmp_path: Path, name: str) 
     assert dataset.schema[name].role is Role.DATE
 
 
+@pytest.mark.parametrize("name", ["last_paid", "dateid", "dt_key", "period_id"])
+def test_digits_of_a_day_are_days_whatever_the_name(tmp_path: Path, name: str) -> None:
+    days = pd.date_range("2024-01-01", periods=N).strftime("%Y%m%d").astype(int)
+    assert load_csv(tmp_path, **{name: days}).schema[name].role is Role.DATE
+
+
 def test_years_of_two_digits_that_lie_in_the_future_are_told(tmp_path: Path) -> None:
     born = [f"{row % 12 + 1:02d}/{row % 15 + 13}/{55 + row % 30}" for row in range(N)]
     past = [f"{row % 12 + 1:02d}/{row % 15 + 13}/{70 + row % 30}" for row in range(N)]

@@ -89,3 +89,8 @@ def test_equals_stand_in_the_order_of_their_names_and_nothing_gives_nothing() ->
     rows = summarize_importance([{"b": [1.0], "a": [1.0]}])
     assert [row["column"] for row in rows] == ["a", "b"]
     assert summarize_importance([]) == summarize_importance([{}]) == []
+
+
+def test_folds_that_differ_make_the_interval_as_wide_as_they_differ() -> None:
+    (row,) = summarize_importance([{"size": [1.0, 1.01]}, {"size": [5.0, 5.01]}])
+    assert row["high"] - row["importance"] == pytest.approx(1.96 * 2.0)

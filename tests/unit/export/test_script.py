@@ -124,6 +124,7 @@ COLUMNS = (
 BINARY = Task(kind=TaskKind.BINARY, target="y", classes=("0", "1"), label_type="int", metric="roc_auc", maximize=True)
 VALUES = Task(kind=TaskKind.REGRESSION, target="y", metric="rmse", maximize=False)
 SKEWED = dataclasses.replace(VALUES, skewed=True)
+COUNTS = dataclasses.replace(VALUES, metric="rmsle")
 
 
 def make_winner(candidate: str, task: Task, **params: Any) -> Winner:
@@ -149,6 +150,7 @@ FORMS = [
     ),
     *((name, VALUES, {}) for name in ("dummy", "hist_gradient_boosting", "linear", "svm_rbf", "svm_linear", "xgboost")),
     *((name, SKEWED, {"model.target_transform": "log"}) for name in ("hist_gradient_boosting", "svm_rbf", "xgboost")),
+    *((name, COUNTS, {}) for name in ("decision_tree", "random_forest", "svm_linear")),
     ("linear", BINARY, {"preprocess.scale": "quantile", "preprocess.clip": True, "model.penalty": "elasticnet"}),
     ("linear", VALUES, {"preprocess.scale": "power", "model.penalty": "elasticnet", "preprocess.encode": "ordinal"}),
     ("linear", BINARY, {"preprocess.scale": "robust", "preprocess.impute": "mean", "preprocess.encode": "target"}),
@@ -281,3 +283,9 @@ def test_the_script_names_a_rare_class_from_the_probability_that_its_metric_asks
     manifest = export_model(open_source(stored.run.path), "python", tmp_path / "out")
     assert manifest["score"]["kept"] >= 0.9
     assert "FixedThresholdClassifier(pipeline, threshold=0." in (tmp_path / "out/train.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("candidate", ["decision_tree", "random_forest", "svm_linear", "hist_gradient_boosting"])
+def test_what_is_measured_by_logarithms_is_learned_by_them(candidate: str) -> None:
+    text = write_script(make_winner(candidate, COUNTS))
+    assert "FunctionTransformer(np.log1p, np.expm1)" in text and "np.arcsinh" not in text
