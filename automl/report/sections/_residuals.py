@@ -163,6 +163,6 @@ def _coverage(record: dict[str, Any]) -> Table | None:
         ),
         numeric=(True, True, True),
         caption="Do intervals hold?",
-        note="Intervals as `automl predict --interval` gives them, set on one half of the rows and checked on the "
+        note="Intervals as predict --interval gives them, set on one half of the rows and checked on the "
         "other, and the other way round.",
     )
