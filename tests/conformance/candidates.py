@@ -395,9 +395,13 @@ class CandidateConformance:
         if self.plugin.unsupported(problem.task, problem.shape):
             problem = make_problem(some_kind, self.plugin.needs, rows=5_000)
         self.fitted(some_kind)  # imports and first calls are the warm worker's, not the fit's
-        started = time.process_time()  # other work on a busy machine must not fail this test
-        estimator = self.fit(problem, {}, deadline=time.monotonic() + seconds)
-        assert time.process_time() - started < max(seconds, 0.0) + self.late_seconds
+        for attempt in range(3):  # a machine that is shared has slow moments; a deadline that is ignored fails always
+            started = time.process_time()  # other work on a busy machine must not fail this test
+            estimator = self.fit(problem, {}, deadline=time.monotonic() + seconds)
+            spent = time.process_time() - started
+            if spent < max(seconds, 0.0) + self.late_seconds:
+                break
+            assert attempt < 2, f"{spent:.1f} processor seconds"
         check_predictions(estimator.predict(problem.matrix[:500]), problem, 500)
 
     def test_a_damaged_or_foreign_folder_is_refused(self, tmp_path: Path) -> None:
