@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.candidates import Estimator
+from automl.candidates._time import limit_threads
 from automl.ensemble.bag import join_whole, load_bag
 from automl.ensemble.second_layer import SecondLayer, join_members
 from automl.errors import ArtifactError, AutoMLError, UsageError
@@ -50,6 +51,9 @@ LIBRARIES = (
 # Libraries whose files may not be read by another version's code.
 BOUND = ("scikit-learn",)
 GOLDEN_TOLERANCE = 1e-4
+# What linear algebra makes of pictures and texts differs in its last bit from one processor to the next, and a tree
+# that splits at such a number answers otherwise: so many of the rows may, by so much.
+MOVED_SHARE, MOVED_TOLERANCE = 0.25, 0.05
 # How often a model may be swapped for another one while it is being read.
 SWAPS = 5
 # What the training data looked like (`automl.monitor.reference`), in `run.data` and in every model folder.
@@ -404,14 +408,18 @@ def check_golden(folder: Path, predictor: Predictor, golden: dict[str, Any]) -> 
     """The model must answer its golden rows as it did when it was saved.
 
     Raises:
-        ArtifactError: if an answer is off by more than 1e-4 (of the largest answer, for values).
+        ArtifactError: if an answer is off by more than 1e-4 (of the largest answer, for values). Where pictures or
+            texts are read a quarter of the answers may be off by more, but none by more than .05.
     """
     frame = golden_frame(predictor.schema, golden["rows"])
     expected = np.array(golden["outputs"], dtype=np.float64).reshape(len(frame), predictor.task.n_outputs)
-    found = predictor.model.predict(frame)
+    with limit_threads(1):  # as the workers did it: sums of more threads differ in their last bit
+        found = predictor.model.predict(frame)
     scale = 1.0 if predictor.task.is_classification else max(1.0, float(np.abs(expected).max(initial=0)))
-    worst = float(np.abs(found - expected).max(initial=0)) / scale
-    if not worst <= GOLDEN_TOLERANCE:
+    apart = np.abs(found - expected).max(axis=1, initial=0) / scale
+    worst, moved = float(apart.max(initial=0)), float(np.mean(apart > GOLDEN_TOLERANCE)) if len(apart) else 0.0
+    is_computed = bool(predictor.schema.of(Role.IMAGE, Role.TEXT))
+    if not worst <= GOLDEN_TOLERANCE and not (is_computed and moved <= MOVED_SHARE and worst <= MOVED_TOLERANCE):
         raise ArtifactError(
             f"{folder} answers its own test rows differently than when it was saved (by {worst:.1e})",
             hint="automl doctor shows the installed versions; manifest.json those it was made with",

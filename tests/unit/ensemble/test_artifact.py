@@ -7,7 +7,8 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 
 from automl.ensemble import artifact, bag
 from automl.ensemble.artifact import (
+    check_golden,
     find_model_folder,
     golden_frame,
     golden_records,
@@ -31,6 +33,7 @@ from automl.schema import Column, Role, Schema
 from automl.search.calibration import IDENTITY, Calibrator
 from automl.search.data import fold_folder
 from automl.search.trial import TrialResult
+from automl.task import Task, TaskKind
 from tests.unit.search.runs import StoredRun, make_multiclass_table, make_regression_table, store_run
 
 WORDS = ["good", "bad", "food", "wine", "the", "was", "and", "never"]
@@ -496,3 +499,32 @@ def test_golden_rows_read_back_from_json_as_they_were() -> None:
     records = golden_records(frame, schema)
     assert records[1] == {"number": None, "category": None, "date": None, "text": ""}
     pd.testing.assert_frame_equal(golden_frame(schema, json.loads(json.dumps(records, allow_nan=False))), frame)
+
+
+@pytest.mark.parametrize(
+    ("role", "moved_rows", "by", "passes"),
+    [
+        (Role.NUMBER, 0, 0.0, True),
+        (Role.NUMBER, 1, 0.002, False),
+        (Role.TEXT, 2, 0.002, True),  # a tree at a number that linear algebra made
+        (Role.TEXT, 6, 0.002, False),
+        (Role.TEXT, 1, 0.1, False),
+        (Role.TEXT, 1, float("nan"), False),
+    ],
+)
+def test_answers_may_move_a_little_only_where_linear_algebra_makes_the_numbers(
+    role: Role, moved_rows: int, by: float, passes: bool
+) -> None:
+    schema = Schema((Column(name="c", role=role),))
+    task = Task(kind=TaskKind.BINARY, target="y", classes=("a", "b"))
+    outputs = np.full((16, 2), 0.5, dtype=np.float32)
+    answers = outputs.copy()
+    answers[:moved_rows] += by
+    model = SimpleNamespace(predict=lambda frame: answers)
+    predictor = Predictor(schema, task, cast(Any, model))
+    golden = {"rows": [{"c": 1.0 if role is Role.NUMBER else "x"}] * 16, "outputs": outputs.tolist()}
+    if passes:
+        check_golden(Path("model"), predictor, golden)
+        return
+    with pytest.raises(ArtifactError, match="answers its own test rows differently"):
+        check_golden(Path("model"), predictor, golden)
