@@ -49,6 +49,7 @@ class Feature:
         width: columns that it stands for: the n-grams of a sparse matrix share one feature.
         token: whether it is a place in a text, holding the number of the word that stands there.
         shape: (height, width, channels) where the feature is a whole picture; () otherwise.
+        computed: whether linear algebra makes it of a picture or a text, so that its last bit depends on the machine.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Feature:
     width: int = 1
     token: bool = False
     shape: tuple[int, ...] = ()
+    computed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,7 +145,7 @@ class ImagePart:
         for place, name in enumerate(table.layout.pictures):
             for kind in _kinds(str(self.params.get("pictures", KINDS[2]))):
                 width = self.state[f"{place}.{kind}.axes"].shape[1]
-                named += [Feature(name=f"{name} {kind} {at}", source=name) for at in range(width)]
+                named += [Feature(name=f"{name} {kind} {at}", source=name, computed=True) for at in range(width)]
         return tuple(named)
 
 

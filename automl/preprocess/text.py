@@ -303,7 +303,7 @@ class TextPart:
             )
         if self.encoder:
             return tuple(
-                Feature(name=f"{column} [sentence {place}]", source=column)
+                Feature(name=f"{column} [sentence {place}]", source=column, computed=True)
                 for column in self.columns
                 for place in range(load_encoder(self.encoder, self._backbone).width)
             )

@@ -187,3 +187,21 @@ def test_scores_of_linear_models_are_those_that_scikit_learn_gives(name: str, ki
         ours = estimator.decide(matrix)[:, -theirs.reshape(len(matrix), -1).shape[1] :].reshape(theirs.shape)
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_no_row_lies_on_a_split_of_a_column_that_linear_algebra_makes() -> None:
+    """Else the last bit of a number decides what is said of a row, and other machines say otherwise."""
+    plugin = CANDIDATES.get("xgboost")
+    problem = make_problem(TaskKind.BINARY, plugin.needs, rows=400)
+    last_bit = np.nextafter(problem.matrix, np.float32(-np.inf))
+    moved = {}
+    for computed in (False, True):
+        features = tuple(dataclasses.replace(feature, computed=computed) for feature in problem.features)
+        numbers = [at for at, feature in enumerate(features) if not feature.cardinality]
+        context = make_context(dataclasses.replace(problem, features=features))
+        estimator = plugin.build({**plugin.space(problem.task, problem.shape).defaults()}, context)
+        estimator.fit(problem.matrix, problem.target, None)
+        nudged = problem.matrix.copy()
+        nudged[:, numbers] = last_bit[:, numbers]
+        moved[computed] = np.abs(estimator.predict(nudged) - estimator.predict(problem.matrix)).max()
+    assert moved[True] == 0.0 < moved[False]
