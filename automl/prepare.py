@@ -23,7 +23,8 @@ from automl.data.sensitive import store_groups
 from automl.data.split import make_split
 from automl.data.survey import shows_points
 from automl.engines.machine.cores import count_cores
-from automl.ensemble.artifact import golden_records, installed_versions
+from automl.ensemble.artifact import installed_versions
+from automl.ensemble.golden import golden_records
 from automl.errors import DataError, UsageError, did_you_mean
 from automl.events import Decision, Event, WarningRaised
 from automl.files import write_array, write_json

@@ -26,6 +26,7 @@ from automl.run import Run
 from automl.schema import Schema
 from automl.search.calibration import Calibrator, fit_calibrator
 from automl.search.data import SearchData
+from automl.search.oof import read_oof
 from automl.search.threshold import USUAL, move_threshold
 from automl.search.trial import candidates, check_outputs, trial_space
 from automl.space import split_params
@@ -124,13 +125,7 @@ def _teacher_outputs(run: Run, data: SearchData) -> FloatArray:
     """
     record = read_json(find_model_folder(run.path) / "ensemble.json")
     weights = {int(member["trial"]): float(member["weight"]) for member in record["members"]}
-    try:
-        stored = {trial: np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False) for trial in weights}
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{run.path} no longer holds what the models of its folds said of the rows they left out",
-            hint="Put search/ back; predict, serve and export to onnx do without it",
-        ) from error
+    stored = {trial: read_oof(run, trial) for trial in weights}
     known = ~np.isnan(next(iter(stored.values()))[:, 0])
     layer = read_layer(record, data.task)
     found = {trial: outputs[known] for trial, outputs in stored.items()}

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from automl.ensemble.artifact import find_model_folder, golden_frame, load_predictor
+from automl.ensemble.artifact import find_model_folder, load_predictor
+from automl.ensemble.golden import golden_frame
 from automl.files import read_json
 
 REPEATS = 7

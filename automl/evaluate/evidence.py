@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from automl.ensemble.second_layer import SecondLayer, join_members, read_layer
-from automl.errors import UsageError
 from automl.files import read_json
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import Metric, get_metric
@@ -16,7 +15,7 @@ from automl.run import Run
 from automl.search.calibration import Calibrator
 from automl.search.contenders import choose_contenders
 from automl.search.data import SearchData
-from automl.search.oof import Oofs
+from automl.search.oof import Oofs, telling_cleared
 from automl.search.records import read_results
 from automl.search.threshold import USUAL, find_threshold, move_threshold
 from automl.search.trial import TrialResult
@@ -88,14 +87,9 @@ def read_evidence(run_path: str) -> Evidence:
     members = ensemble["members"]
     total = sum(member["weight"] for member in members)
     weights = {member["trial"]: member["weight"] / total for member in members}
-    try:
+    with telling_cleared(Path(run_path)):
         for trial in choose_contenders(results, weights, maximize=data.task.maximize):
             oofs.read_outputs(trial)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{run_path} no longer holds what the models of its folds said of the rows they left out",
-            hint="Put search/ back; predict, serve and export to onnx do without it",
-        ) from error
     outputs = oofs.on_scored_rows()
     layer = read_layer(ensemble, data.task)
     return Evidence(

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from automl.ensemble.artifact import find_model_folder, golden_frame, installed_versions, load_predictor
+from automl.ensemble.artifact import find_model_folder, installed_versions, load_predictor
+from automl.ensemble.golden import golden_frame
 from automl.errors import ArtifactError, AutoMLError, UsageError
 from automl.export import TOLERANCE, Facts, Source, formats, proof_of, rows_to_json
 from automl.export._readme import make_readme

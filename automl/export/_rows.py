@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.load import read_table
-from automl.ensemble.artifact import golden_frame
+from automl.ensemble.golden import golden_frame
 from automl.errors import AutoMLError, DataError, UsageError
 from automl.export import VALUE_TOLERANCE, Source, rows_to_json
 from automl.files import read_json

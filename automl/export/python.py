@@ -27,6 +27,7 @@ from automl.metrics import get_metric
 from automl.recipe import load_recipe
 from automl.run import Run
 from automl.search.data import SearchData
+from automl.search.oof import read_oof
 from automl.search.records import read_results
 from automl.search.threshold import USUAL, find_threshold
 from automl.task import TaskKind
@@ -141,13 +142,7 @@ def _find_threshold(run: Run, data: SearchData, trial: int) -> float:
     metric = get_metric(data.task.metric)
     if not metric.hangs_on_threshold or data.task.kind is not TaskKind.BINARY:
         return USUAL
-    try:
-        outputs = np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{run.path} no longer holds what its models said of the rows they had not seen",
-            hint="Put search/ back; export to onnx does without it",
-        ) from error
+    outputs = read_oof(run, trial)
     rows = np.flatnonzero(~np.isnan(outputs[:, 0]))
     weight = None if data.weight is None else data.weight[rows]
     return float(f"{find_threshold(metric, data.target[rows], outputs[rows], weight):.6g}")

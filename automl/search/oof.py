@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from automl.errors import EngineError
+from automl.errors import EngineError, UsageError
 from automl.files import write_array
 from automl.matrix import Array, FloatArray, IntArray
 from automl.metrics import get_metric
@@ -23,6 +23,29 @@ MIN_CALIBRATED_ROWS = 300
 LEAST_SPREAD = 1e-7
 # Arrays above this are mapped from their files.
 MAPPED_BYTES = 4_000_000
+
+
+@contextlib.contextmanager
+def telling_cleared(run: Path) -> Iterator[None]:
+    """Tell a missing file of a run as what it is: its search/ was cleared away to save space."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{run} no longer holds what the models of its folds said of the rows they left out",
+            hint="Put search/ back; predict, serve and export to onnx do without it",
+        ) from error
+
+
+def read_oof(run: Run, trial: int) -> FloatArray:
+    """Stored predictions (n, k) of one configuration, as they were calibrated; NaN in rows that no fold scores.
+
+    Raises:
+        UsageError: if they were cleared away.
+    """
+    with telling_cleared(run.path):
+        outputs: FloatArray = np.load(run.search / "oof" / f"{trial:04d}.npy", allow_pickle=False)
+        return outputs
 
 
 class Oofs:

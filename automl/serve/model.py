@@ -165,7 +165,8 @@ def _load_graph(path: Path, place: Path, manifest: dict[str, Any], name: str) ->
 
 
 def _load_folder(path: Path, runtime: str, name: str) -> ServedModel:
-    from automl.ensemble.artifact import find_model_folder, golden_frame, load_predictor
+    from automl.ensemble.artifact import find_model_folder, load_predictor
+    from automl.ensemble.golden import golden_frame
     from automl.graph import NoGraphError
 
     folder = find_model_folder(path)

@@ -13,7 +13,7 @@ import pytest
 
 from automl import prepare
 from automl.data import Dataset
-from automl.ensemble.artifact import golden_frame
+from automl.ensemble.golden import golden_frame
 from automl.errors import DataError, UsageError
 from automl.events import Decision, Event, WarningRaised
 from automl.files import read_json

@@ -7,6 +7,7 @@ import json
 import shlex
 from typing import Any
 
+from automl.ensemble.artifact import INTERVALS
 from automl.files import read_json
 from automl.report.blocks import Block, Cell, Code, Paragraph, Section, Table
 from automl.report.source import RunSource
@@ -49,7 +50,7 @@ class Usage:
 
 
 def _has_intervals(source: RunSource) -> bool:
-    return (source.run.model / "intervals.json").is_file()
+    return (source.run.model / INTERVALS).is_file()
 
 
 def _version(source: RunSource) -> list[Block]:

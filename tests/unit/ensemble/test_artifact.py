@@ -15,16 +15,9 @@ import pandas as pd
 import pytest
 
 from automl.ensemble import artifact, bag
-from automl.ensemble.artifact import (
-    check_golden,
-    find_model_folder,
-    golden_frame,
-    golden_records,
-    load_predictor,
-    restore_model,
-    save_model,
-)
+from automl.ensemble.artifact import find_model_folder, load_predictor, restore_model, save_model
 from automl.ensemble.bag import load_bag, load_fold
+from automl.ensemble.golden import check_golden, golden_frame, golden_records
 from automl.errors import ArtifactError, AutoMLError, EngineError, UsageError
 from automl.files import read_json, sha256, write_json
 from automl.predictor import Predictor

@@ -47,9 +47,12 @@ def test_a_column_is_shuffled_with_everything_made_of_it_and_nothing_else(
 
 
 def test_the_table_itself_is_left_as_it_was(table: Table) -> None:
-    for name in ("numbers", "categories", "dates"):
-        getattr(table, name).flags.writeable = False
-    shuffle_column(table, "note", np.arange(20)[::-1])
+    names = ("numbers", "categories", "dates")
+    before = {name: getattr(table, name).copy() for name in names}
+    for column in ("size", "city", "when", "note"):
+        shuffle_column(table, column, np.arange(20)[::-1])
+    for name in names:
+        np.testing.assert_array_equal(getattr(table, name), before[name])
 
 
 def test_a_column_that_is_not_there_changes_nothing(table: Table) -> None:
